@@ -1,0 +1,239 @@
+"""What travels between the stages: immutable, checked once, read-only arrays.
+
+Times are integers in nanoseconds: ``stamp_ns`` on the sensors' clock (its offset applied),
+``arrival_ns`` and ``now_ns`` on the clock of whoever drives the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import enum
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_robust_seg.modality import Modality, ModalitySet
+
+UNLABELED = 255
+"""Label of a pixel without a class (the ignore index, and the mask when no sensor is left)."""
+
+
+class HealthLevel(enum.IntEnum):
+    """Severity, with the numbers of diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+class Reason(enum.Enum):
+    """Why a sensor is in its state; one code per state."""
+
+    OK = 'OK'
+    WAITING = 'WAITING'
+    RECOVERING = 'RECOVERING'
+    DISABLED = 'DISABLED'
+    ABSENT = 'ABSENT'
+    SILENT = 'SILENT'
+    GONE = 'GONE'
+    QOS = 'QOS'
+    LOSSY = 'LOSSY'
+    SLOW = 'SLOW'
+    FROZEN = 'FROZEN'
+    FFC = 'FFC'
+    STAMP_STUCK = 'STAMP_STUCK'
+    STALE = 'STALE'
+    CLOCK = 'CLOCK'
+    DARK = 'DARK'
+    SATURATED = 'SATURATED'
+    FLAT = 'FLAT'
+    NO_RETURN = 'NO_RETURN'
+    FORMAT = 'FORMAT'
+    TRUNCATED = 'TRUNCATED'
+    UNITS = 'UNITS'
+    SKEW = 'SKEW'
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """One image message, not yet decoded; the fields of sensor_msgs/Image.
+
+    Attributes:
+        data: the message's bytes, any buffer; ``encoding`` says how to read them.
+        encoding: a sensor_msgs encoding, or ``compressed`` followed by the format text of
+            sensor_msgs/CompressedImage (``'compressed jpeg'``); then the sizes are 0.
+    """
+
+    modality: Modality
+    stamp_ns: int
+    height_px: int
+    width_px: int
+    encoding: str
+    step_bytes: int
+    data: bytes | bytearray | memoryview | NDArray[np.uint8]
+    is_bigendian: bool = False
+    frame_id: str = ''
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded image in the package's units.
+
+    Attributes:
+        image: RGB: (H, W, 3) uint8 in R, G, B order. Thermal: (H, W) float32 in kelvin.
+            Depth: (H, W) float32 in metres. 0 marks an invalid thermal or depth pixel.
+    """
+
+    modality: Modality
+    stamp_ns: int
+    arrival_ns: int
+    image: NDArray[np.uint8] | NDArray[np.float32]
+    frame_id: str = ''
+
+    def __post_init__(self) -> None:
+        is_rgb = self.modality is Modality.RGB
+        dtype, ndim = (np.uint8, 3) if is_rgb else (np.float32, 2)
+        if self.image.dtype != dtype or self.image.ndim != ndim or not self.image.size:
+            raise ValueError(
+                f'{self.modality} frame has shape {self.image.shape} and dtype '
+                f'{self.image.dtype}; expected {ndim} dimensions of {np.dtype(dtype)}'
+            )
+        self.image.setflags(write=False)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """An image message that could not be decoded: evidence for the health monitor."""
+
+    modality: Modality
+    stamp_ns: int
+    arrival_ns: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Frames that belong to one moment; at most one per modality.
+
+    Attributes:
+        frames: the members, by modality.
+        opened_ns: arrival of the first member.
+        closed_ns: when the set was complete, or its deadline passed.
+    """
+
+    frames: Mapping[Modality, Frame]
+    opened_ns: int
+    closed_ns: int
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise ValueError('a frame set needs at least one frame')
+        object.__setattr__(self, 'frames', MappingProxyType(dict(self.frames)))
+
+    @property
+    def members(self) -> ModalitySet:
+        """The modalities that are present."""
+        return ModalitySet(self.frames)
+
+    @property
+    def skew_s(self) -> float:
+        """Largest difference between two members' stamps, in seconds."""
+        stamps = [frame.stamp_ns for frame in self.frames.values()]
+        return (max(stamps) - min(stamps)) * 1e-9
+
+    @property
+    def wait_s(self) -> float:
+        """Time the first member waited for the others, in seconds."""
+        return (self.closed_ns - self.opened_ns) * 1e-9
+
+
+@dataclass(frozen=True)
+class SensorHealth:
+    """The monitor's verdict on one sensor.
+
+    Attributes:
+        usable: whether the policy may build on this sensor now.
+        detail: one plain sentence for a person.
+        evidence: the numbers behind the verdict, by name with unit.
+        since_ns: when this state began.
+    """
+
+    modality: Modality
+    level: HealthLevel
+    reason: Reason
+    usable: bool
+    detail: str
+    since_ns: int
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """The verdicts on all sensors at one moment."""
+
+    now_ns: int
+    sensors: Mapping[Modality, SensorHealth]
+
+    @property
+    def usable(self) -> ModalitySet:
+        """The sensors the policy may build on."""
+        return ModalitySet(m for m, health in self.sensors.items() if health.usable)
+
+    def caption(self) -> str:
+        """Say in one line what is wrong, such as ``thermal: SILENT``; empty if nothing is."""
+        return ', '.join(
+            f'{m}: {health.reason}'
+            for m, health in self.sensors.items()
+            if health.reason not in (Reason.OK, Reason.DISABLED)
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What an engine returns, at the network's input size.
+
+    Attributes:
+        labels: (h, w) uint8 class ids.
+        confidence: (h, w) uint8, the largest class probability x 255.
+        duration_s: time of the inference alone.
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A published result, at the size of the reference frame.
+
+    Attributes:
+        labels: (H, W) uint8 class ids, ``UNLABELED`` where there is none.
+        confidence: (H, W) uint8, the largest class probability x 255.
+        reference: the frame whose header, size and pixels the mask belongs to.
+        combination: the sensors whose images were used.
+        report: the health of all sensors when the combination was chosen.
+        switched: whether this is the first mask of a new combination.
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    reference: Frame
+    combination: ModalitySet
+    report: HealthReport
+    skew_s: float
+    wait_s: float
+    inference_s: float
+    switched: bool
+
+    @property
+    def stamp_ns(self) -> int:
+        """Stamp of the reference frame."""
+        return self.reference.stamp_ns

@@ -1,0 +1,38 @@
+"""Exceptions of the package.
+
+Every error a caller can meet across a module border is one of these::
+
+    RobustSegError
+    |- ConfigError      a parameter, scenario or argument is wrong
+    |- BundleError      a model folder is incomplete, altered or of another schema
+    |- EngineError      a graph cannot be loaded or run
+    |- DataError        a data set, bag or file does not hold what it should
+    `- TrainingError    a training run cannot start, resume or go on
+
+A missing or sick sensor is not an error: it is data (see ``dataflow.SensorHealth``).
+Messages say what was found, what was expected and what to do.
+"""
+
+
+class RobustSegError(Exception):
+    """Base of all errors raised by mm_robust_seg."""
+
+
+class ConfigError(RobustSegError):
+    """A parameter, scenario or argument is wrong."""
+
+
+class BundleError(RobustSegError):
+    """A model bundle is incomplete, altered or of another schema."""
+
+
+class EngineError(RobustSegError):
+    """A graph cannot be loaded or run."""
+
+
+class DataError(RobustSegError):
+    """A data set, bag or file does not hold what it should."""
+
+
+class TrainingError(RobustSegError):
+    """A training run cannot start, resume or go on."""

@@ -1,0 +1,117 @@
+"""How configuration is declared: dataclass fields that carry documentation, unit and range.
+
+A tree of frozen dataclasses whose leaves are made by :func:`parameter`; a dotted name such as
+``monitor.thermal.ffc_max_s`` is the path through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+import dataclasses
+from dataclasses import dataclass, field
+import difflib
+import math
+from typing import Any, cast, TypeVar
+
+from mm_robust_seg.errors import ConfigError
+
+Value = bool | int | float | str | list[str]
+T = TypeVar('T')
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Documentation and bounds of one parameter; ``live`` ones may change while running."""
+
+    doc: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = True
+
+    def check(self, name: str, value: Value) -> None:
+        """Raise ConfigError if ``value`` is outside the range or the choices."""
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f'{name} is {value}: expected a finite number')
+        low, high = self.minimum, self.maximum
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        below = number and low is not None and value < low
+        if below or (number and high is not None and value > high):
+            raise ConfigError(f'{name} is {value}: expected a value {self.bounds()}')
+        if self.choices:
+            for item in value if isinstance(value, list) else [value]:
+                if item not in self.choices:
+                    raise ConfigError(
+                        f'{name} is {item!r}: expected one of {", ".join(self.choices)}'
+                    )
+
+    def bounds(self) -> str:
+        """Say the range in words."""
+        if self.minimum is not None and self.maximum is not None:
+            return f'from {self.minimum:g} to {self.maximum:g}'
+        if self.minimum is not None:
+            return f'of at least {self.minimum:g}'
+        return f'of at most {self.maximum:g}' if self.maximum is not None else ''
+
+
+def parameter(  # noqa: PLR0917
+    default: T,
+    doc: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = True,
+) -> T:
+    """Declare a dataclass field with its documentation and bounds."""
+    metadata = {'spec': Spec(doc, low, high, choices, live)}
+    if isinstance(default, list):
+        return cast(T, field(default_factory=lambda: list(default), metadata=metadata))
+    return field(default=default, metadata=metadata)
+
+
+def flatten(config: object, prefix: str = '') -> Iterator[tuple[str, Any, Spec]]:
+    """Yield (dotted name, value, spec) of every parameter."""
+    for item in dataclasses.fields(cast(Any, config)):
+        value = getattr(config, item.name)
+        if 'spec' in item.metadata:
+            yield prefix + item.name, value, item.metadata['spec']
+        else:
+            yield from flatten(value, f'{prefix}{item.name}.')
+
+
+def with_values(config: T, values: Mapping[str, Any]) -> T:
+    """Return ``config`` with parameters changed by their dotted names.
+
+    Raises:
+        ConfigError: on an unknown name, a value of another type, or one out of range.
+    """
+    known = {name: value for name, value, _ in flatten(config)}
+    for name, value in values.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f'; did you mean {close[0]}?' if close else ''
+            raise ConfigError(f'unknown parameter {name!r}{hint}')
+        _check_type(name, value, known[name])
+    return cast(T, _replace(config, '', values))
+
+
+def _check_type(name: str, value: Any, current: Any) -> None:
+    expected = type(current)
+    number = expected is float and isinstance(value, int) and not isinstance(value, bool)
+    texts = expected is not list or all(isinstance(item, str) for item in value or ())
+    if not (type(value) is expected or number) or not texts:
+        raise ConfigError(
+            f'{name} is {value!r} of type {type(value).__name__}: expected {expected.__name__}, '
+            f'such as {current!r}'
+        )
+
+
+def _replace(config: Any, prefix: str, values: Mapping[str, Any]) -> object:
+    changes: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        name, current = prefix + item.name, getattr(config, item.name)
+        if 'spec' not in item.metadata:
+            changes[item.name] = _replace(current, f'{name}.', values)
+        elif name in values:
+            changes[item.name] = type(current)(values[name])
+    return dataclasses.replace(config, **changes)
