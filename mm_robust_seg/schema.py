@@ -34,9 +34,7 @@ class Spec:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f'{name} is {value}: expected a finite number')
         low, high = self.minimum, self.maximum
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        below = number and low is not None and value < low
-        if below or (number and high is not None and value > high):
+        if isinstance(value, (int, float)) and not _inside(value, low, high):
             raise ConfigError(f'{name} is {value}: expected a value {self.bounds()}')
         if self.choices:
             for item in value if isinstance(value, list) else [value]:
@@ -52,6 +50,10 @@ class Spec:
         if self.minimum is not None:
             return f'of at least {self.minimum:g}'
         return f'of at most {self.maximum:g}' if self.maximum is not None else ''
+
+
+def _inside(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def parameter(  # noqa: PLR0917

@@ -1,0 +1,43 @@
+"""The nine classes of the simulated street and their display colours."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class SceneClass(IntEnum):
+    """Label values of the simulated label maps (uint8)."""
+
+    GROUND = 0
+    ROAD = 1
+    SIDEWALK = 2
+    BUILDING = 3
+    VEGETATION = 4
+    VEHICLE = 5
+    PERSON = 6
+    POLE = 7
+    SKY = 8
+
+
+CLASS_NAMES: tuple[str, ...] = tuple(member.name.lower() for member in SceneClass)
+
+CLASS_COLOURS: tuple[tuple[int, int, int], ...] = (
+    (178, 150, 84),  # ground: sand
+    (96, 72, 120),  # road: muted violet
+    (232, 140, 210),  # sidewalk: pink
+    (110, 110, 110),  # building: grey
+    (70, 140, 50),  # vegetation: green
+    (20, 60, 200),  # vehicle: blue
+    (230, 40, 40),  # person: red
+    (250, 225, 60),  # pole: yellow
+    (130, 195, 240),  # sky: light blue
+)
+
+
+def colourise(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Turn a label map (H, W) into an RGB picture (H, W, 3), uint8."""
+    palette = np.array(CLASS_COLOURS, dtype=np.uint8)
+    return palette[labels]
