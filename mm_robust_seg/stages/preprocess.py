@@ -52,9 +52,9 @@ def _resize(
 
 def _rgb(image: NDArray[np.uint8] | Float, spec: InputSpec) -> Float:
     out = np.empty((3, *image.shape[:2]), np.float32)
-    for channel, plane in enumerate(cv2.split(image)):
-        cv2.multiply(plane, 1.0 / spec.rgb_std, out[channel], dtype=cv2.CV_32F)
-    out -= spec.rgb_mean / spec.rgb_std
+    for channel in range(3):
+        np.subtract(image[..., channel], np.float32(spec.rgb_mean), out=out[channel])
+    out *= np.float32(1.0 / spec.rgb_std)
     return out
 
 
