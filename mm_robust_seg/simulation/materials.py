@@ -33,6 +33,7 @@ class Material(IntEnum):
     CLOTH = 17
     STEEL = 18
     LAMP = 19
+    GLASS = 20
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ PROPERTIES: dict[Material, MaterialProperties] = {
     Material.CLOTH: MaterialProperties(0.90, 0.14, 3.0, 0.0, 0.95, 0.52),
     Material.STEEL: MaterialProperties(0.40, 0.06, 7.0, -1.2, 0.72),
     Material.LAMP: MaterialProperties(0.0, 0.0, 6.0, 4.0, 0.90),
+    Material.GLASS: MaterialProperties(0.0, 0.0, 6.0, 0.5, 0.80),
 }
 
 

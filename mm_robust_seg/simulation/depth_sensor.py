@@ -1,0 +1,68 @@
+"""The depth camera: limited range, noise that grows with range, holes where nothing returns."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mm_robust_seg.simulation.arrays import Bools, Floats, Words
+from mm_robust_seg.simulation.camera import Camera
+from mm_robust_seg.simulation.conditions import Conditions
+from mm_robust_seg.simulation.materials import Material
+from mm_robust_seg.simulation.noise import gaussian
+from mm_robust_seg.simulation.surfaces import Surfaces
+
+RANGE_M = 30.0
+_NEAREST_M = 0.4
+_NOISE_PER_M = 0.0014
+"""Standard deviation is this times the square of the depth in metres."""
+_FOG_LOSS = 1.6
+_EDGE_PER_M = 0.022
+_DARK_ALBEDO = 0.045
+_DARK_LOSS = 0.3
+_SPECKLE_LOSS = 0.006
+
+
+def measure(
+    camera: Camera,
+    surfaces: Surfaces,
+    conditions: Conditions,
+    generator: np.random.Generator,
+) -> Words:
+    """Take a depth picture, (H, W) uint16 in mm; 0 where nothing returns."""
+    shape = (camera.height_px, camera.width_px)
+    true_m = surfaces.depth_m.reshape(shape)
+    noise = gaussian(generator, *shape)
+    smooth = cv2.blur(gaussian(generator, *shape), (5, 5))
+    measured_m = true_m + (np.float32(_NOISE_PER_M) * true_m * true_m) * (0.5 * noise + 3.0 * smooth)
+    valid = _returns(surfaces, conditions, generator).reshape(shape)
+    valid &= (measured_m > _NEAREST_M) & (measured_m < RANGE_M) & (true_m < RANGE_M)
+    valid &= ~_edges(true_m)
+    depth_mm = np.where(valid, measured_m * 1000.0, 0.0)
+    return depth_mm.astype(np.uint16)
+
+
+def _returns(
+    surfaces: Surfaces, conditions: Conditions, generator: np.random.Generator
+) -> Bools:
+    """Draw which pixels send enough light back (N,)."""
+    lost = np.float32(_SPECKLE_LOSS) + np.float32(_DARK_LOSS) * (
+        surfaces.albedo[1] < _DARK_ALBEDO
+    )
+    chance = (1.0 - lost) * np.exp(
+        surfaces.depth_m * np.float32(-_FOG_LOSS * conditions.extinction_per_m)
+    )
+    drawn = generator.random(len(chance), dtype=np.float32)
+    returned: Bools = (drawn < chance) & ~surfaces.sky & (surfaces.material != Material.GLASS)
+    return returned
+
+
+def _edges(true_m: Floats) -> Bools:
+    """Find the rims of near things, wider on their left, where the views do not overlap."""
+    inverse = 1.0 / true_m
+    kernel = np.ones((3, 3), dtype=np.uint8)
+    jump = (cv2.dilate(inverse, kernel) - cv2.erode(inverse, kernel)) > _EDGE_PER_M
+    widened = cv2.dilate(
+        jump.astype(np.uint8), np.ones((1, 3), dtype=np.uint8), anchor=(0, 0)
+    )
+    return widened.astype(np.bool_)
