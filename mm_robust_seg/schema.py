@@ -6,7 +6,7 @@ A tree of frozen dataclasses whose leaves are made by :func:`parameter`; a dotte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
 from dataclasses import dataclass, field
 import difflib
@@ -56,7 +56,7 @@ def _inside(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def parameter(  # noqa: PLR0917
+def parameter(
     default: T,
     doc: str,
     low: float | None = None,
@@ -90,14 +90,19 @@ def with_values(config: T, values: Mapping[str, Any]) -> T:
     known = {name: value for name, value, _ in flatten(config)}
     for name, value in values.items():
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f'; did you mean {close[0]}?' if close else ''
-            raise ConfigError(f'unknown parameter {name!r}{hint}')
-        _check_type(name, value, known[name])
+            raise ConfigError(unknown(name, known))
+        check_type(name, value, known[name])
     return cast(T, _replace(config, '', values))
 
 
-def _check_type(name: str, value: Any, current: Any) -> None:
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Say that there is no parameter ``name``, and which one may have been meant."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f'unknown parameter {name!r}' + (f'; did you mean {close[0]}?' if close else '')
+
+
+def check_type(name: str, value: Any, current: Any) -> None:
+    """Raise ConfigError if ``value`` is not of the type of ``current``; an int serves as float."""
     expected = type(current)
     number = expected is float and isinstance(value, int) and not isinstance(value, bool)
     texts = expected is not list or all(isinstance(item, str) for item in value or ())

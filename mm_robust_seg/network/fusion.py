@@ -1,0 +1,40 @@
+"""Fuse any set of modalities; no order, no trunk, nothing executed for the absent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn, Tensor
+
+from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.backbone import conv_norm
+
+
+class GatedFusion(nn.Module):
+    """Per pixel, weigh the present modalities by a softmax over their gates and add them.
+
+    Each modality is projected to ``channels_out``; a 1x1 convolution of the projection gives its
+    gate. With one modality left the weight is 1 and the gate disappears from the graph.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        names = [m.value for m in Modality]
+        self.project = nn.ModuleDict(
+            {name: conv_norm(channels_in, channels_out, activate=False) for name in names}
+        )
+        self.gate = nn.ModuleDict({name: nn.Conv2d(channels_out, 1, 1) for name in names})
+
+    def forward(self, features: Mapping[Modality, Tensor]) -> Tensor:
+        """Fuse (N, C, h, w) features of the present modalities to (N, channels_out, h, w)."""
+        present = ModalitySet(features)
+        projected = [self.project[m.value](features[m]) for m in present]
+        if len(projected) == 1:
+            return torch.relu(projected[0])
+        gates = [self.gate[m.value](x) for m, x in zip(present, projected, strict=True)]
+        weights = torch.softmax(torch.cat(gates, dim=1), dim=1)
+        fused = projected[0] * weights[:, 0:1]
+        for index in range(1, len(projected)):
+            fused = fused + projected[index] * weights[:, index : index + 1]
+        return torch.relu(fused)

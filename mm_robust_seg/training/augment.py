@@ -1,0 +1,107 @@
+"""Joint augmentation: one crop and flip for all images, then what each sensor does on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_robust_seg.bundle import InputSpec
+from mm_robust_seg.dataflow import UNLABELED
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.stages.preprocess import network_input
+from mm_robust_seg.training.datasets.samples import Image, Sample
+
+Float = NDArray[np.float32]
+Tensors = tuple[dict[Modality, Float], NDArray[np.uint8]]
+
+
+def plain(sample: Sample, spec: InputSpec) -> Tensors:
+    """Return network inputs and labels at the network's size, unchanged otherwise."""
+    return _network_tensors(sample.images, sample.labels, spec)
+
+
+def augmented(
+    sample: Sample,
+    spec: InputSpec,
+    crop: tuple[int, int],
+    zoom: tuple[float, float],
+    rng: np.random.Generator,
+) -> Tensors:
+    """Cut a random window, flip it, vary each sensor.
+
+    Args:
+        crop: (h, w) in px of what the network is given.
+        zoom: range of the magnification relative to inference.
+        rng: the only source of chance.
+    """
+    height, width = sample.labels.shape
+    scale = rng.uniform(*zoom)
+    rows = min(height, round(crop[0] / spec.height_px * height / scale))
+    columns = min(width, round(crop[1] / spec.width_px * width / scale))
+    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    window = (slice(top, top + rows), slice(left, left + columns))
+    step = -1 if rng.random() < 0.5 else 1
+    images: dict[Modality, Image] = {
+        m: np.ascontiguousarray(v[window][:, ::step]) for m, v in sample.images.items()
+    }
+    labels = np.ascontiguousarray(sample.labels[window][:, ::step])
+    varied: dict[Modality, Image] = {
+        Modality.RGB: _vary_rgb(images[Modality.RGB], rng),
+        Modality.THERMAL: _vary_thermal(images[Modality.THERMAL], rng),
+        Modality.DEPTH: _vary_depth(images[Modality.DEPTH], rng),
+    }
+    return _network_tensors(varied, labels, replace(spec, height_px=crop[0], width_px=crop[1]))
+
+
+def _network_tensors(
+    images: Mapping[Modality, Image],
+    labels: NDArray[np.uint8],
+    spec: InputSpec,
+) -> Tensors:
+    size = (spec.width_px, spec.height_px)
+    inputs = {m: network_input(m, image, spec) for m, image in images.items()}
+    shrunk = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+    return inputs, shrunk.astype(np.uint8, copy=False)
+
+
+def _vary_rgb(image: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
+    gain = rng.uniform(0.6, 1.4) * rng.uniform(0.92, 1.08, 3)
+    gamma = rng.uniform(0.8, 1.25)
+    levels = (np.arange(256) / 255.0) ** gamma
+    table = np.clip(levels[:, None] * gain * 255 + rng.uniform(-15, 15), 0, 255)
+    return cv2.LUT(image, table.astype(np.uint8)[None])  # type: ignore[return-value]
+
+
+def _vary_thermal(kelvin: Image, rng: np.random.Generator) -> Float:
+    middle = np.float32(np.median(kelvin[::8, ::8]))
+    gain, shift = np.float32(rng.uniform(0.85, 1.15)), np.float32(rng.normal(0, 1.5))
+    return ((kelvin - middle) * gain + (middle + shift)).astype(np.float32)
+
+
+def _vary_depth(metres: Image, rng: np.random.Generator) -> Float:
+    noise = cv2.resize(rng.normal(0, 0.006, (24, 32)).astype(np.float32), metres.shape[1::-1])
+    out = (metres * (np.float32(rng.uniform(0.93, 1.07)) + noise)).astype(np.float32)
+    if rng.random() < 0.3:
+        rows, columns = rng.integers(8, 48, 2)
+        top, left = rng.integers(metres.shape[0]), rng.integers(metres.shape[1])
+        out[top : top + rows, left : left + columns] = 0
+    return out
+
+
+def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Weigh classes by 1 / sqrt(share), bounded to 1/4..4 around a mean of 1; absent ones 0."""
+    share = counts / max(1, counts.sum())
+    weights = np.zeros(len(counts), np.float32)
+    present = counts > 0
+    weights[present] = 1 / np.sqrt(share[present])
+    weights[present] /= np.average(weights[present], weights=np.sqrt(share[present]))
+    return np.where(present, np.clip(weights, 0.25, 4.0), 0).astype(np.float32)
+
+
+def label_counts(labels: NDArray[np.uint8], class_count: int) -> NDArray[np.int64]:
+    """Count the pixels of each class."""
+    return np.bincount(labels[labels != UNLABELED], minlength=class_count)[:class_count]

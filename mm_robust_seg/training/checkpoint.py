@@ -1,0 +1,49 @@
+"""Checkpoints as safetensors: data only, written beside and renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open, SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.files import replacing
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write named tensors and a few JSON facts.
+
+    Raises:
+        TrainingError: if the file cannot be written; an older one stays as it was.
+    """
+    try:
+        with replacing(path) as temporary:
+            save_file(
+                {k: v.detach().contiguous() for k, v in tensors.items()},
+                temporary,
+                metadata={'facts': json.dumps(facts, sort_keys=True)},
+            )
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f'{path} cannot be written: {error}; free some space') from error
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        TrainingError: if the file is missing, truncated or not a checkpoint.
+    """
+    try:
+        with safe_open(path, 'pt') as archive:
+            tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
+            facts = json.loads((archive.metadata() or {})['facts'])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f'{path} is not a usable checkpoint: {error}; delete it to start that stage again'
+        ) from error
+    return tensors, facts
