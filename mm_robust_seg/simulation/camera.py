@@ -81,7 +81,7 @@ class Motion:
         generator = stream(seed, _TAG_RIG)
         self._centreline = centreline
         self._start_m = DRIVE_SLOT_M * int(generator.integers(_START_SLOTS))
-        self._side_m = -2.0 + float(generator.uniform(-0.7, 0.5))
+        self._side_m = -1.9 + float(generator.uniform(-0.4, 0.4))
         self._phases = generator.uniform(0.0, 2.0 * math.pi, 5)
 
     def x_m(self, t_s: float) -> float:

@@ -100,19 +100,19 @@ class Light:
         haze = 1.0 - math.exp(-250.0 * conditions.extinction_per_m)
         clear_sun = (1.0 - haze) * _smoothstep(0.0, math.radians(10.0), elevation)
         night = 1.0 - day
-        zenith = day * _mix((0.16, 0.30, 0.62), (0.22, 0.26, 0.42), dusk) + night * _rgb(
+        zenith = day * _mix((0.13, 0.28, 0.66), (0.22, 0.26, 0.42), dusk) + night * _rgb(
             0.0012, 0.0015, 0.0028
         )
         horizon = day * _mix((0.62, 0.70, 0.78), (0.85, 0.55, 0.36), dusk) + night * _rgb(
             0.0050, 0.0042, 0.0036
         )
         grey = _rgb(0.60, 0.62, 0.64) * float(day + 0.006 * night)
-        ambient = day * _mix((0.38, 0.43, 0.52), (0.34, 0.30, 0.34), dusk) + night * _rgb(
+        ambient = day * _mix((0.31, 0.37, 0.48), (0.30, 0.28, 0.34), dusk) + night * _rgb(
             0.0016, 0.0017, 0.0022
         )
         return cls(
             sun_direction=_direction(elevation, azimuth),
-            sun=clear_sun * _mix((1.10, 1.00, 0.86), (1.15, 0.72, 0.42), dusk),
+            sun=clear_sun * _mix((1.75, 1.58, 1.34), (1.75, 1.05, 0.58), dusk),
             ambient=ambient,
             zenith=zenith + (grey - zenith) * haze,
             horizon=horizon + (grey - horizon) * haze,

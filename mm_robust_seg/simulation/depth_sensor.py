@@ -21,6 +21,7 @@ _EDGE_PER_M = 0.022
 _DARK_ALBEDO = 0.045
 _DARK_LOSS = 0.3
 _SPECKLE_LOSS = 0.006
+_GLASS_SHARE = 0.06
 
 
 def measure(
@@ -47,13 +48,14 @@ def _returns(
 ) -> Bools:
     """Draw which pixels send enough light back (N,)."""
     lost = np.float32(_SPECKLE_LOSS) + np.float32(_DARK_LOSS) * (
-        surfaces.albedo[1] < _DARK_ALBEDO
+        surfaces.albedo.max(axis=0) < _DARK_ALBEDO
     )
     chance = (1.0 - lost) * np.exp(
         surfaces.depth_m * np.float32(-_FOG_LOSS * conditions.extinction_per_m)
     )
+    chance *= np.where(surfaces.material == int(Material.GLASS), np.float32(_GLASS_SHARE), 1.0)
     drawn = generator.random(len(chance), dtype=np.float32)
-    returned: Bools = (drawn < chance) & ~surfaces.sky & (surfaces.material != Material.GLASS)
+    returned: Bools = (drawn < chance) & ~surfaces.sky
     return returned
 
 

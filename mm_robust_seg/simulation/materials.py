@@ -75,7 +75,7 @@ PROPERTIES: dict[Material, MaterialProperties] = {
     Material.PANEL: MaterialProperties(0.15, 0.04, 10.0, -2.5, 0.80),
     Material.TYRE: MaterialProperties(0.30, 0.05, 9.0, 0.5, 0.95),
     Material.SKIN: MaterialProperties(0.90, 0.06, 0.5, 0.0, 0.98, 0.93),
-    Material.CLOTH: MaterialProperties(0.90, 0.14, 3.0, 0.0, 0.95, 0.52),
+    Material.CLOTH: MaterialProperties(0.90, 0.14, 3.0, 0.0, 0.95, 0.42),
     Material.STEEL: MaterialProperties(0.40, 0.06, 7.0, -1.2, 0.72),
     Material.LAMP: MaterialProperties(0.0, 0.0, 6.0, 4.0, 0.90),
     Material.GLASS: MaterialProperties(0.0, 0.0, 6.0, 0.5, 0.80),

@@ -13,10 +13,11 @@ from mm_robust_seg.simulation.primitives import Primitives
 from mm_robust_seg.simulation.street import (
     CROSSING_M,
     CROSSING_PERIOD_M,
-    KERB_HALF_M,
+    KERB_M,
     LANE_M,
-    ROAD_HALF_M,
-    SIDEWALK_HALF_M,
+    ROAD_LEFT_M,
+    ROAD_RIGHT_M,
+    SIDEWALK_M,
 )
 
 _FLOOR_M = 3.0
@@ -70,10 +71,11 @@ def ground_cover(x_m: Floats, lateral_m: Floats) -> Ints:
     marked = np.where(zebra, on_zebra, dash | edge) & ~crossing
 
     cover = np.where(marked, int(Material.MARKING), int(Material.ASPHALT))
-    beside = (side_m > ROAD_HALF_M) & ~crossing
+    setback_m = np.maximum(lateral_m - ROAD_LEFT_M, ROAD_RIGHT_M - lateral_m)
+    beside = (setback_m > 0.0) & ~crossing
     cover[beside] = Material.PAVING
-    cover[beside & (side_m < KERB_HALF_M)] = Material.KERB
-    field = np.flatnonzero(beside & (side_m > SIDEWALK_HALF_M))
+    cover[beside & (setback_m < KERB_M)] = Material.KERB
+    field = np.flatnonzero(beside & (setback_m > SIDEWALK_M + KERB_M))
     bare = texture(x_m[field] * 5.0, lateral_m[field] * 5.0) > 0.75
     cover[field] = np.where(bare, int(Material.DIRT), int(Material.GRASS))
     return cover
@@ -112,7 +114,7 @@ def paint_facades(pixels: Pixels) -> None:
 def paint_vehicles(pixels: Pixels, scene: Primitives) -> None:
     """Paint panes, sills, lamps and the warm bonnet of vehicles."""
     cabin = np.flatnonzero(pixels.material == Material.CABIN)
-    pixels.glaze(cabin[_panes(pixels, cabin)])
+    pixels.glaze(cabin[_panes(pixels, cabin, scene)])
     body = np.flatnonzero(pixels.material == Material.PAINT)
     u, v, face = np.abs(pixels.u_m[body]), pixels.height_m[body], pixels.face[body]
     number = pixels.number[body]
@@ -132,11 +134,12 @@ def paint_vehicles(pixels: Pixels, scene: Primitives) -> None:
     pixels.heat_k[body] *= _engine_share(pixels, body, scene)
 
 
-def _panes(pixels: Pixels, cabin: Ints) -> Bools:
-    """Return which cabin pixels are glass: all but the roof and the pillars."""
-    u, face = pixels.u_m[cabin], pixels.face[cabin]
+def _panes(pixels: Pixels, cabin: Ints, scene: Primitives) -> Bools:
+    """Return which cabin pixels are glass: all but the roof, its edge and the pillars."""
+    u, face, number = pixels.u_m[cabin], pixels.face[cabin], pixels.number[cabin]
+    roof_m = (scene.centre[:, 2] + scene.axes[:, 2, 2])[number]
     pillar = (np.abs(u + 0.15) < 0.05) & (face > _REAR)
-    panes: Bools = (face < _TOP) & ~pillar
+    panes: Bools = (face < _TOP) & ~pillar & (pixels.height_m[cabin] < roof_m - 0.09)
     return panes
 
 

@@ -10,16 +10,18 @@ from mm_robust_seg.simulation.camera import Camera
 from mm_robust_seg.simulation.conditions import Conditions, Light
 from mm_robust_seg.simulation.materials import Material
 from mm_robust_seg.simulation.noise import gaussian, texture
-from mm_robust_seg.simulation.street import LAMP_HEIGHT_M, LAMP_OFFSET_M, LAMP_SPACING_M
+from mm_robust_seg.simulation.street import beside, LAMP_HEIGHT_M, LAMP_REACH_M, LAMP_SPACING_M, POLE_SETBACK_M
 from mm_robust_seg.simulation.surfaces import Surfaces
 
 _CLEAR_EXTINCTION_PER_M = 0.0009
 _CLOUD_PATH_M = 120.0
+_CLOUD_BLUR_PX = 8.0
 _TARGET_LEVEL = 0.20
 _GAIN_LIMITS = (0.15, 7.0)
 _SHOT_NOISE = 0.0006
 _READ_NOISE = 0.0035
 _PSF_SIGMA_PX = 0.55
+_SATURATION: Floats = (1.28 * np.eye(3) - 0.28 / 3.0).astype(np.float32)
 _LAMP_COLOUR: Floats = np.array([1.0, 0.78, 0.48], dtype=np.float32)
 _HEADLIGHT_COLOUR: Floats = np.array([1.0, 0.96, 0.88], dtype=np.float32)
 
@@ -73,7 +75,7 @@ def _reflected(surfaces: Surfaces, light: Light, shadows: tuple[Bytes, Bytes]) -
     radiance += light.ambient[:, None] * ambient
     radiance *= surfaces.albedo
     glass = np.flatnonzero(surfaces.material == Material.GLASS)
-    mirrored = 0.16 + 0.2 * np.abs(surfaces.ray[2, glass])
+    mirrored = 0.05 + 0.5 * np.maximum(surfaces.normal[2, glass], 0.0)
     radiance[:, glass] += light.horizon[:, None] * mirrored
     return radiance
 
@@ -85,13 +87,14 @@ def _lamp_light(
     x, z = surfaces.point[0], surfaces.point[2]
     cell = np.floor(x / LAMP_SPACING_M)
     along = x - (cell + 0.5) * LAMP_SPACING_M
-    side = (cell.astype(np.int32) & 1) * np.float32(2.0 * LAMP_OFFSET_M) - LAMP_OFFSET_M
-    across = surfaces.lateral_m - side
+    right_m, left_m = (beside(side, POLE_SETBACK_M - LAMP_REACH_M) for side in (-1.0, 1.0))
+    lamp_m = (cell.astype(np.int32) & 1) * np.float32(left_m - right_m) + np.float32(right_m)
+    across = surfaces.lateral_m - lamp_m
     below = LAMP_HEIGHT_M - z
     square = along * along + across * across + below * below + 0.5
     pool = np.clip(below * 0.5, 0.0, LAMP_HEIGHT_M) / (square * np.sqrt(square))
     pool *= (0.5 + 0.5 * np.abs(surfaces.normal[2])) * np.float32(
-        3.4 * light.darkness * conditions.street_light
+        8.0 * light.darkness * conditions.street_light
     )
     reach = surfaces.depth_m * np.float32(1.0 / 5.0)
     offset = surfaces.ray[2] + 0.04
@@ -110,7 +113,7 @@ def _paint_sky(radiance: Floats, surfaces: Surfaces, light: Light) -> None:
     share = np.sqrt(height)
     sky = light.horizon[:, None] + (light.zenith - light.horizon)[:, None] * share
     flat = 60.0 / (height + 0.12)
-    cloud = texture(ray[0] * flat, ray[1] * flat)
+    cloud = texture(ray[0] * flat, ray[1] * flat, np.full_like(flat, _CLOUD_BLUR_PX))
     cover = np.clip(0.5 * cloud + 0.1, 0.0, 1.0) * np.minimum(height * 6.0, 1.0)
     sky += (light.horizon[:, None] * 1.15 - sky) * (0.75 * cover)
     facing = np.maximum(light.sun_direction @ ray, 0.0)
@@ -170,12 +173,15 @@ def _develop(picture: Floats, generator: np.random.Generator) -> Bytes:
     columns = np.linspace(-1.0, 1.0, width, dtype=np.float32) ** 2
     vignette = (1.0 - 0.14 * (rows[:, None] + columns[None, :])) * np.float32(gain)
     signal = cv2.GaussianBlur(picture, (3, 3), _PSF_SIGMA_PX) * vignette[..., None]
-    np.minimum(signal, 1.0, out=signal)
+    signal = cv2.transform(signal, _SATURATION)
+    np.clip(signal, 0.0, 1.0, out=signal)
     noise = np.stack([gaussian(generator, height, width) for _ in range(3)], axis=2)
     variance = signal * np.float32(_SHOT_NOISE * max(gain, 1.0)) + np.float32(
         (_READ_NOISE * gain) ** 2
     )
     signal += np.sqrt(variance) * noise
     np.clip(signal, 0.0, 1.0, out=signal)
-    encoded: Bytes = (np.sqrt(signal) * 255.0 + 0.5).astype(np.uint8)
-    return encoded
+    encoded = np.sqrt(signal)
+    encoded *= 0.75 + encoded * (0.75 - 0.5 * encoded)
+    picture_8bit: Bytes = (encoded * 255.0 + 0.5).astype(np.uint8)
+    return picture_8bit

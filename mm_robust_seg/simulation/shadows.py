@@ -13,6 +13,8 @@ _NEAR_M = 0.3
 _REACH_M = 70.0
 _LOWEST_SUN = 0.12
 _FIXED_POINT_BITS = 4
+_OUTSIDE_PX = 20000.0
+_SPECK_PX = 3.0
 _CONTACT_HEIGHT_M = 1.2
 _DIAGONAL = 0.5**0.5
 _CUBE: Floats = np.array(
@@ -59,35 +61,36 @@ def _near(camera: Camera, scene: Primitives, first: int) -> Ints:
 
 def _flatten(camera: Camera, scene: Primitives, index: Ints, slant: Floats) -> Bytes:
     mask = np.zeros((camera.height_px, camera.width_px), dtype=np.uint8)
-    round_shape = np.isin(scene.shape[index], (Shape.ELLIPSOID, Shape.FOLIAGE))
-    for members, points in ((index[~round_shape], _CUBE), (index[round_shape], _BALL)):
-        corners = scene.centre[members][:, None, :] + np.einsum(
-            'nij,kj->nki', scene.axes[members], points
-        )
-        ground = corners.copy()
-        ground[..., :2] += corners[..., 2:] * slant
+    curved = np.isin(scene.shape[index], (int(Shape.ELLIPSOID), int(Shape.FOLIAGE)))
+    for members, points in ((index[~curved], _CUBE), (index[curved], _BALL)):
+        ground = scene.centre[members][:, None, :] + points @ scene.axes[members].transpose(0, 2, 1)
+        ground[..., :2] += ground[..., 2:] * slant
         ground[..., 2] = 0.0
         pixels = (ground - camera.position) @ camera.project.T
-        in_front = pixels[..., 2] > _NEAR_M
-        for polygon, front in zip(pixels, in_front):
-            if front.any():
-                _fill(mask, polygon, front)
-    return cv2.blur(mask, (3, 3))  # type: ignore[return-value]
+        front = pixels[..., 2] > _NEAR_M
+        whole = front.all(axis=1)
+        place = pixels[whole, :, :2] / pixels[whole, :, 2:]
+        for polygon in place[_worth_drawing(place, camera)]:
+            _fill(mask, polygon)
+        for polygon, ahead in zip(pixels[~whole], front[~whole]):
+            if ahead.any():
+                points_px = _clipped(polygon, ahead)
+                _fill(mask, points_px[:, :2] / points_px[:, 2:])
+    blurred: Bytes = cv2.blur(mask, (3, 3)).astype(np.uint8, copy=False)
+    return blurred
 
 
-def _fill(mask: Bytes, polygon: Floats, front: Bools) -> None:
-    """Draw the convex hull of homogeneous pixels, clipped at the near plane."""
-    points = polygon if front.all() else _clipped(polygon, front)
-    place = points[:, :2] / points[:, 2:]
-    height, width = mask.shape
-    if (
-        place[:, 0].max() < 0
-        or place[:, 0].min() > width
-        or place[:, 1].max() < 0
-        or place[:, 1].min() > height
-    ):
-        return
-    fixed = np.clip(place, -4000, 4000) * (1 << _FIXED_POINT_BITS)
+def _worth_drawing(place: Floats, camera: Camera) -> Bools:
+    """Tell which polygons (M, P, 2) lie in the picture and are larger than a speck."""
+    low, high = place.min(axis=1), place.max(axis=1)
+    seen = (high > 0.0).all(axis=1) & (low[:, 0] < camera.width_px) & (low[:, 1] < camera.height_px)
+    worth: Bools = seen & ((high - low).prod(axis=1) > _SPECK_PX)
+    return worth
+
+
+def _fill(mask: Bytes, place: Floats) -> None:
+    """Draw the convex hull of pixels (P, 2)."""
+    fixed = np.clip(place, -_OUTSIDE_PX, _OUTSIDE_PX) * (1 << _FIXED_POINT_BITS)
     hull = cv2.convexHull(fixed.astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 255, lineType=cv2.LINE_8, shift=_FIXED_POINT_BITS)
 

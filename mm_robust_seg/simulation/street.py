@@ -14,18 +14,25 @@ from mm_robust_seg.simulation.primitives import assemble, join, Part, place, Pri
 
 CHUNK_M = 50.0
 LANE_M = 3.0
-ROAD_HALF_M = 5.2
-KERB_HALF_M = 5.4
-SIDEWALK_HALF_M = 7.9
+ROAD_LEFT_M = 5.2
+ROAD_RIGHT_M = -3.3
+KERB_M = 0.2
+SIDEWALK_M = 2.6
 LAMP_SPACING_M = 25.0
-LAMP_OFFSET_M = 4.7
+LAMP_REACH_M = 1.0
 LAMP_HEIGHT_M = 5.6
+POLE_SETBACK_M = 0.45
 CROSSING_PERIOD_M = 200.0
 CROSSING_M = 9.0
 _CROSSING_CLEARANCE_M = 13.0
 _PARKING_SLOT_M = 7.5
 _TAG_CHUNK = 1
 _TAG_BEND = 2
+
+
+def beside(side: float, setback_m: float) -> float:
+    """Return the offset of a place ``setback_m`` off the road, left (+1) or right (-1)."""
+    return ROAD_LEFT_M + setback_m if side > 0.0 else ROAD_RIGHT_M - setback_m
 
 
 class Centreline:
@@ -79,13 +86,13 @@ def build_chunk(seed: int, centreline: Centreline, index: int) -> Primitives:
     plot = Plot(centreline, index, generator)
     for side in (-1.0, 1.0):
         character = generator.random()
-        if character < 0.5:
+        if character < 0.42:
             _add_block(plot, side)
-        elif character < 0.75:
+        elif character < 0.72:
             _add_houses(plot, side)
         else:
             _add_park(plot, side)
-        _add_parked_vehicles(plot, side)
+    _add_parked_vehicles(plot)
     _add_lamps(plot, index)
     _add_signs(plot)
     return join(plot.groups)
@@ -105,16 +112,16 @@ def _add_block(plot: Plot, side: float) -> None:
     along_m = 0.0
     while along_m < CHUNK_M - 6.0:
         width_m = min(float(generator.uniform(9.0, 17.0)), CHUNK_M - along_m)
-        setback_m = float(generator.uniform(9.6, 12.5))
+        setback_m = float(generator.uniform(3.4, 7.0))
         if generator.random() < 0.88:
             parts = catalogue.building(generator, width_m)
-            plot.add(along_m + width_m / 2, side * (setback_m + 6.0), parts)
+            plot.add(along_m + width_m / 2, beside(side, setback_m + 6.0), parts)
         else:
-            plot.add(along_m + width_m / 2, side * 14.0, catalogue.tree(generator))
+            plot.add(along_m + width_m / 2, beside(side, 8.0), catalogue.tree(generator))
         along_m += width_m + float(generator.choice([0.05, 0.05, 2.5]))
     for place_m in _steps(plot, 9.0, 17.0):
         if generator.random() < 0.55:
-            plot.add(place_m, side * 8.5, catalogue.tree(generator))
+            plot.add(place_m, beside(side, 3.3), catalogue.tree(generator))
 
 
 def _add_houses(plot: Plot, side: float) -> None:
@@ -122,31 +129,31 @@ def _add_houses(plot: Plot, side: float) -> None:
     generator = plot.generator
     for place_m in _steps(plot, 15.0, 20.0):
         turn_rad = 0.5 * math.pi * float(generator.integers(2))
-        plot.add(place_m + 5.0, side * 17.0, catalogue.house(generator), turn_rad)
-        plot.add(place_m + 12.0, side * 13.0, catalogue.tree(generator))
+        plot.add(place_m + 5.0, beside(side, 11.5), catalogue.house(generator), turn_rad)
+        plot.add(place_m + 12.0, beside(side, 7.0), catalogue.tree(generator))
     for place_m in _steps(plot, 2.2, 4.5):
         if generator.random() < 0.75:
-            plot.add(place_m, side * 9.0, catalogue.bush(generator))
+            plot.add(place_m, beside(side, 3.6), catalogue.bush(generator))
 
 
 def _add_park(plot: Plot, side: float) -> None:
     """Add open ground with scattered trees and bushes."""
     generator = plot.generator
     for place_m in _steps(plot, 5.0, 10.0):
-        plot.add(place_m, side * generator.uniform(9.5, 26.0), catalogue.tree(generator))
+        plot.add(place_m, beside(side, generator.uniform(4.0, 20.0)), catalogue.tree(generator))
     for place_m in _steps(plot, 4.0, 9.0):
-        plot.add(place_m, side * generator.uniform(8.8, 16.0), catalogue.bush(generator))
+        plot.add(place_m, beside(side, generator.uniform(3.5, 11.0)), catalogue.bush(generator))
 
 
-def _add_parked_vehicles(plot: Plot, side: float) -> None:
+def _add_parked_vehicles(plot: Plot) -> None:
+    """Park vehicles along the left side of the road."""
     generator = plot.generator
     for slot in range(int(CHUNK_M // _PARKING_SLOT_M)):
-        if generator.random() < 0.36:
+        if generator.random() < 0.5:
             place_m = (slot + 0.5) * _PARKING_SLOT_M + generator.uniform(-0.6, 0.6)
-            turn_rad = 0.0 if side < 0.0 else math.pi
             heat_k = 9.0 if generator.random() < 0.25 else 0.0
             parts = catalogue.vehicle(generator, heat_k, lights=False)
-            plot.add(place_m, side * 4.1, parts, turn_rad + generator.uniform(-0.03, 0.03))
+            plot.add(place_m, 4.15, parts, math.pi + generator.uniform(-0.03, 0.03))
 
 
 def _add_lamps(plot: Plot, index: int) -> None:
@@ -154,17 +161,17 @@ def _add_lamps(plot: Plot, index: int) -> None:
         side = lamp_side(index * int(CHUNK_M // LAMP_SPACING_M) + lamp)
         place_m = (lamp + 0.5) * LAMP_SPACING_M
         turn_rad = 0.0 if side < 0.0 else math.pi
-        reach_m = 5.75 - LAMP_OFFSET_M
-        plot.add(place_m, side * 5.75, catalogue.street_lamp(LAMP_HEIGHT_M, reach_m), turn_rad)
+        lamp_parts = catalogue.street_lamp(LAMP_HEIGHT_M, LAMP_REACH_M)
+        plot.add(place_m, beside(side, POLE_SETBACK_M), lamp_parts, turn_rad)
 
 
 def _add_signs(plot: Plot) -> None:
     generator = plot.generator
     for place_m in _steps(plot, 14.0, 30.0):
         side = -1.0 if generator.random() < 0.6 else 1.0
-        plot.add(place_m, side * 5.75, catalogue.sign(generator))
+        plot.add(place_m, beside(side, POLE_SETBACK_M), catalogue.sign(generator))
     if generator.random() < 0.5:
-        plot.add(generator.uniform(5, 45), -5.8, catalogue.bollard())
+        plot.add(generator.uniform(5, 45), beside(-1.0, POLE_SETBACK_M), catalogue.bollard())
 
 
 def lamp_side(number: int) -> float:

@@ -9,10 +9,10 @@ import numpy as np
 from mm_robust_seg.simulation import patterns
 from mm_robust_seg.simulation.arrays import Bools, Bytes, Floats, Ints
 from mm_robust_seg.simulation.camera import Camera
+from mm_robust_seg.simulation.canvas import backdrop_key, Canvas, TOP_FACE
 from mm_robust_seg.simulation.materials import column, Material
 from mm_robust_seg.simulation.noise import texture, TILE_PX
 from mm_robust_seg.simulation.primitives import FACES, PLANES, Primitives, Shape
-from mm_robust_seg.simulation.raycast import backdrop_key, Visible
 from mm_robust_seg.simulation.street import Centreline
 
 _FARTHEST_M = 1e4
@@ -56,19 +56,19 @@ class Surfaces:
 def survey(
     camera: Camera,
     scene: Primitives,
-    visible: Visible,
+    canvas: Canvas,
     centreline: Centreline,
 ) -> Surfaces:
     """Collect the surface properties of every pixel."""
-    key = visible.key.ravel()
-    depth_m = 1.0 / np.maximum(visible.inverse_m.ravel(), 1.0 / _FARTHEST_M)
+    key = canvas.key.ravel()
+    depth_m = 1.0 / np.maximum(canvas.inverse_m.ravel(), 1.0 / _FARTHEST_M)
     ray = _rays(camera)
     point = camera.position[:, None] + ray * depth_m
     ground = key == backdrop_key(Material.ASPHALT)
     index = np.flatnonzero(ground)
     lateral_m = point[1] - centreline.offset_m(point[0])
     cover = patterns.ground_cover(point[0, index], lateral_m[index])
-    key[index] = cover * FACES + (backdrop_key(Material.ASPHALT) % FACES)
+    key[index] = cover * FACES + TOP_FACE
 
     number = key // FACES
     normal, u_m, v_m = _frames(scene, key, number, point)
@@ -147,14 +147,14 @@ def _frames(
     v_m = x * across[:, 0].take(key) + y * across[:, 1].take(key) - v_start.take(key)
     v_m += z * rise.take(key)
     normal = normals.reshape(-1, 3).T.take(key, axis=1)
-    curved = np.flatnonzero((scene.shape >= Shape.ELLIPSOID).take(number))
+    curved = np.flatnonzero((scene.shape >= int(Shape.ELLIPSOID)).take(number))
     normal[:, curved] = _curved_normals(scene, number[curved], point[:, curved])
     return normal, u_m, v_m
 
 
 def _face_normals(scene: Primitives) -> Floats:
     """Return the world normals of all faces (N, FACES, 3); curved shapes get their sides."""
-    planes = PLANES[np.where(scene.shape <= Shape.GABLE, scene.shape, 0)]
+    planes = PLANES[np.where(scene.shape <= int(Shape.GABLE), scene.shape, 0)]
     normals = planes[..., :3] @ scene.inverse
     unit: Floats = normals / np.linalg.norm(normals, axis=2, keepdims=True)
     return unit
@@ -165,7 +165,7 @@ def _curved_normals(scene: Primitives, number: Ints, point: Floats) -> Floats:
     offset = point.T - scene.centre[number]
     inverse = scene.inverse[number]
     unit = np.einsum('nij,nj->ni', inverse, offset)
-    unit[:, 2] *= (scene.shape != Shape.CYLINDER)[number]
+    unit[:, 2] *= (scene.shape != int(Shape.CYLINDER))[number]
     gradient = np.einsum('nij,ni->nj', inverse, unit)
     length = np.sqrt(np.einsum('nj,nj->n', gradient, gradient))
     normals: Floats = (gradient / np.maximum(length, 1e-6)[:, None]).T

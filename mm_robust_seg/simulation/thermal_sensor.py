@@ -17,6 +17,7 @@ _NETD_K = 0.06
 _PIXEL_PATTERN_K = 0.05
 _COLUMN_PATTERN_K = 0.07
 _PSF_SIGMA_PX = 0.8
+_CLOUD_BLUR_PX = 8.0
 _BODY_K = 306.5
 _AIR_ABSORPTION_PER_M = 0.0008
 _FOG_SHARE = 0.06
@@ -68,8 +69,8 @@ def _apparent_k(
     ray = surfaces.ray[:, index]
     height = np.maximum(upward[index], 0.0)
     flat = 60.0 / (height + 0.12)
-    cloud = np.clip(texture(ray[0] * flat, ray[1] * flat), -1.0, 2.0)
-    apparent_k[index] = air_k - 3.0 - overhead_k * np.sqrt(height) + 5.0 * clear * cloud
+    cloud = texture(ray[0] * flat, ray[1] * flat, np.full_like(flat, _CLOUD_BLUR_PX))
+    apparent_k[index] = air_k - 3.0 - overhead_k * np.sqrt(height) + 3.5 * clear * cloud
     return apparent_k.astype(np.float32)
 
 

@@ -43,12 +43,13 @@ _VEHICLE_STREAMS = (
     _Stream(12, 1.6, -8.0, 30.0, 0.55),
 )
 _PERSON_STREAMS = (
-    _Stream(21, -6.2, 1.25, 9.0, 0.62),
-    _Stream(22, -7.2, -1.15, 10.0, 0.58),
-    _Stream(23, 6.2, 1.1, 10.0, 0.50),
+    _Stream(21, -4.35, 1.25, 9.0, 0.62),
+    _Stream(22, -5.3, -1.15, 10.0, 0.58),
+    _Stream(23, 6.3, 1.1, 10.0, 0.50),
     _Stream(24, 7.2, -1.3, 9.0, 0.55),
-    _Stream(25, -3.1, -1.2, 22.0, 0.40),
+    _Stream(25, 2.95, -1.2, 22.0, 0.40),
 )
+_PERSON_SIGHT_M = 95.0
 
 
 class Traffic:
@@ -68,7 +69,7 @@ class Traffic:
             for slot, x_m in self._members(row, low_m, high_m, t_s):
                 found.append(self._stand(self._vehicle(row.tag, slot), row, x_m, row.side_m))
         for row in _PERSON_STREAMS:
-            for slot, x_m in self._members(row, low_m, high_m, t_s):
+            for slot, x_m in self._members(row, low_m, min(high_m, low_m + _PERSON_SIGHT_M), t_s):
                 person, phase, sway_m = self._person(row.tag, slot)
                 walking = _stride(person, phase + _STRIDE_RAD_PER_M * x_m)
                 found.append(self._stand(walking, row, x_m, row.side_m + sway_m))
