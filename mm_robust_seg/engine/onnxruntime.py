@@ -1,0 +1,77 @@
+"""Inference with ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
+from mm_robust_seg.modality import ModalitySet
+
+_DTYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}
+_ERRORS_ONLY = 3
+
+
+class OnnxRuntimeEngine(GraphEngine):
+    """One session per combination; idle sessions neither spin nor keep an arena of their own."""
+
+    def __init__(
+        self, graphs: Mapping[ModalitySet, Path], threads: int, warmup_iterations: int
+    ) -> None:
+        """Open and warm every graph.
+
+        Args:
+            graphs: the ONNX file of every combination.
+            threads: CPU threads; 0 means one per core.
+            warmup_iterations: inferences per combination before this returns.
+
+        Raises:
+            EngineError: if a graph cannot be used.
+        """
+        _share_one_arena()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = _ERRORS_ONLY
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        options.add_session_config_entry('session.use_env_allocators', '1')
+        count = f'{threads} threads' if threads else 'threads on all cores'
+        super().__init__(
+            f'ONNX Runtime {ort.__version__} on CPU, f32, {count}',
+            lambda path: _SessionGraph(path, options),
+            graphs,
+            warmup_iterations,
+        )
+
+
+class _SessionGraph:
+    """A session that returns two of its outputs."""
+
+    def __init__(self, path: Path, options: ort.SessionOptions) -> None:
+        # By path, not by bytes: large weights are references into a file beside it.
+        self._session = ort.InferenceSession(path, options, providers=['CPUExecutionProvider'])
+        self.inputs = {port.name: _port(port) for port in self._session.get_inputs()}
+        self.outputs = {port.name: _port(port) for port in self._session.get_outputs()}
+
+    def run(self, inputs: Mapping[str, Float]) -> tuple[Labels, Labels]:
+        """Read the inputs in place; the outputs are new arrays."""
+        labels, confidence = self._session.run([LABELS, CONFIDENCE], inputs)
+        return labels, confidence
+
+
+@lru_cache(maxsize=1)
+def _share_one_arena() -> None:
+    """Register the process's one CPU arena; otherwise every session keeps its own."""
+    memory = ort.OrtMemoryInfo(
+        'Cpu', ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    ort.create_and_register_allocator(memory, None)
+
+
+def _port(port: Any) -> Port:
+    shape = tuple(d if isinstance(d, int) else -1 for d in port.shape)
+    return Port(shape, _DTYPES.get(port.type, port.type))

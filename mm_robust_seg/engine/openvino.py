@@ -1,0 +1,83 @@
+"""Inference with OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
+from mm_robust_seg.errors import EngineError
+from mm_robust_seg.modality import ModalitySet
+
+
+class OpenVinoEngine(GraphEngine):
+    """One compiled model per combination, all on one core object and its threads."""
+
+    def __init__(
+        self,
+        graphs: Mapping[ModalitySet, Path],
+        threads: int,
+        precision: str,
+        warmup_iterations: int,
+    ) -> None:
+        """Compile and warm every graph.
+
+        Args:
+            graphs: the ONNX file of every combination.
+            threads: CPU threads; 0 means one per core.
+            precision: ``'f32'`` or ``'bf16'``. Always set: left alone, OpenVINO takes bf16
+                wherever the CPU has it.
+            warmup_iterations: inferences per combination before this returns.
+
+        Raises:
+            EngineError: if a graph cannot be used, or the CPU lacks the precision.
+        """
+        if precision == 'bf16' and 'BF16' not in _core().get_property(
+            'CPU', 'OPTIMIZATION_CAPABILITIES'
+        ):
+            raise EngineError('this CPU has no bf16 arithmetic: set engine.precision to f32')
+        options = {
+            'INFERENCE_PRECISION_HINT': precision,
+            'INFERENCE_NUM_THREADS': threads,
+            'PERFORMANCE_HINT': 'LATENCY',
+        }
+        count = f'{threads} threads' if threads else 'threads on all cores'
+        super().__init__(
+            f'OpenVINO {ov.__version__.partition("-")[0]} on CPU, {precision}, {count}',
+            lambda path: _CompiledGraph(_core().compile_model(path, 'CPU', options)),
+            graphs,
+            warmup_iterations,
+        )
+
+
+class _CompiledGraph:
+    """A compiled model and its only request."""
+
+    def __init__(self, compiled: ov.CompiledModel) -> None:
+        self.inputs = {port.any_name: _port(port) for port in compiled.inputs}
+        self.outputs = {port.any_name: _port(port) for port in compiled.outputs}
+        self._request = compiled.create_infer_request()
+
+    def run(self, inputs: Mapping[str, Float]) -> tuple[Labels, Labels]:
+        """Read the inputs in place; copy the outputs, which the next run overwrites."""
+        self._request.infer(inputs, share_inputs=True, share_outputs=True)
+        labels, confidence = (
+            self._request.get_tensor(name).data.copy() for name in (LABELS, CONFIDENCE)
+        )
+        return labels, confidence
+
+
+@lru_cache(maxsize=1)
+def _core() -> ov.Core:
+    """Return the process's one core: it owns the plug-ins and their thread pools."""
+    return ov.Core()
+
+
+def _port(port: Any) -> Port:
+    shape = tuple(d.get_length() if d.is_static else -1 for d in port.partial_shape)
+    return Port(shape, port.element_type.to_dtype().name)

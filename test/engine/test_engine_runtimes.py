@@ -1,0 +1,97 @@
+"""What is particular to one runtime, or compares them."""
+
+import numpy as np
+import openvino
+import pytest
+from test_engine_contract import random_inputs
+
+from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.engine import openvino as openvino_engine
+from mm_robust_seg.engine.graphs import GraphEngine
+from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
+from mm_robust_seg.engine.openvino import OpenVinoEngine
+from mm_robust_seg.errors import EngineError
+from mm_robust_seg.modality import all_combinations, COMPLETE
+
+
+@pytest.fixture(scope='module')
+def graphs(tiny_bundle):
+    return load_bundle(tiny_bundle).graphs
+
+
+def test_the_runtimes_agree(graphs):
+    one, other = OpenVinoEngine(graphs, 1, 'f32', 0), OnnxRuntimeEngine(graphs, 1, 0)
+    for combination in all_combinations():
+        results = []
+        for engine in (one, other):
+            engine.activate(combination)
+            results.append(engine.infer(random_inputs(combination)))
+        np.testing.assert_array_equal(results[0].labels, results[1].labels)
+        difference = np.subtract(results[0].confidence, results[1].confidence, dtype=np.int16)
+        assert abs(difference).max() <= 1
+
+
+class LoadedModels:
+    """Records the options OpenVINO is asked for."""
+
+    def __init__(self, capabilities):
+        self._core = openvino.Core()
+        self._capabilities = capabilities
+        self.options = []
+
+    def compile_model(self, path, device, options):
+        self.options.append(options)
+        return self._core.compile_model(path, device, options)
+
+    def get_property(self, device, name):
+        return self._capabilities
+
+
+def test_openvino_is_told_its_precision_and_threads(graphs, monkeypatch):
+    core = LoadedModels(['FP32'])
+    monkeypatch.setattr(openvino_engine, '_core', lambda: core)
+    OpenVinoEngine(graphs, 1, 'f32', 0)
+    expected = {
+        'INFERENCE_PRECISION_HINT': 'f32',
+        'INFERENCE_NUM_THREADS': 1,
+        'PERFORMANCE_HINT': 'LATENCY',
+    }
+    assert core.options == [expected] * 7
+
+
+def test_bf16_is_refused_where_the_cpu_lacks_it(graphs, monkeypatch):
+    monkeypatch.setattr(openvino_engine, '_core', lambda: LoadedModels(['FP32']))
+    with pytest.raises(EngineError, match=r'no bf16 .* set engine.precision to f32'):
+        OpenVinoEngine(graphs, 1, 'bf16', 0)
+
+
+class CountingGraph:
+    """Counts its runs; fails once it has made ``limit`` of them."""
+
+    def __init__(self, loaded, limit=100):
+        self.inputs, self.outputs = loaded.inputs, loaded.outputs
+        self.runs, self._loaded, self._limit = 0, loaded, limit
+
+    def run(self, inputs):
+        self.runs += 1
+        if self.runs > self._limit:
+            raise RuntimeError('out of memory')
+        return self._loaded.run(inputs)
+
+
+def counting_engine(graphs, warmup_iterations, limit=100):
+    real = OnnxRuntimeEngine(graphs, 1, 0)._graphs
+    by_path = {graphs[c]: CountingGraph(graph, limit) for c, graph in real.items()}
+    engine = GraphEngine('counting', by_path.__getitem__, graphs, warmup_iterations)
+    return engine, list(by_path.values())
+
+
+def test_every_graph_is_warmed_as_often_as_asked(graphs):
+    _, loaded = counting_engine(graphs, 3)
+    assert [graph.runs for graph in loaded] == [3] * 7
+
+
+def test_a_failure_of_the_runtime_becomes_an_engine_error(graphs):
+    engine, _ = counting_engine(graphs, 0, limit=0)
+    with pytest.raises(EngineError, match=r'inference of rgb\+thermal\+depth failed: out of'):
+        engine.infer(random_inputs(COMPLETE))
