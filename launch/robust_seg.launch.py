@@ -1,0 +1,123 @@
+"""Start the segmentation node, configure and activate it, with RViz where wanted."""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.events import matches_action
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from lifecycle_msgs.msg import Transition
+
+SHARE = Path(get_package_share_directory('mm_robust_seg'))
+CONFIG = SHARE / 'config'
+
+ARGUMENTS = {
+    'namespace': ('', 'Namespace of the node and its topics.'),
+    'params_file': (str(CONFIG / 'robust_seg.yaml'), 'Parameter file.'),
+    'use_sim_time': ('false', 'Take the time from /clock.'),
+    'rgb_topic': ('', 'RGB images; empty: rgb/image. Its camera_info is looked for beside it.'),
+    'thermal_topic': ('', 'Thermal images; empty: thermal/image.'),
+    'depth_topic': ('', 'Depth images; empty: depth/image.'),
+    'bundle': ('', 'Model bundle; empty: as in the parameter file.'),
+    'backend': ('', 'Inference runtime; empty: as in the parameter file.'),
+    'autostart': ('true', 'Configure and activate the node.'),
+    'rviz': ('false', 'Open RViz.'),
+    'log_level': ('info', 'debug, info, warn, error or fatal.'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    declarations = [
+        DeclareLaunchArgument(name, default_value=default, description=text)
+        for name, (default, text) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*declarations, *fastdds_profile(), OpaqueFunction(function=start)])
+
+
+def fastdds_profile() -> list[LaunchDescriptionEntity]:
+    """Give Fast DDS room for images in shared memory, unless the user has a profile."""
+    name = 'FASTDDS_DEFAULT_PROFILES_FILE'
+    if name in os.environ:
+        return []
+    return [SetEnvironmentVariable(name, str(CONFIG / 'fastdds_profile.xml'))]
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    sim_time = is_true(given['use_sim_time'])
+    overrides: dict[str, object] = {'use_sim_time': sim_time}
+    for key in ('bundle', 'backend'):
+        if given[key]:
+            overrides[f'engine.{key}'] = given[key]
+    node = LifecycleNode(
+        package='mm_robust_seg',
+        executable='segmentation',
+        name='segmentation',
+        namespace=given['namespace'],
+        parameters=[given['params_file'], overrides],
+        remappings=remappings(given),
+        arguments=['--ros-args', '--log-level', f'segmentation:={given["log_level"]}'],
+        output='screen',
+    )
+    actions: list[LaunchDescriptionEntity] = [node]
+    if is_true(given['autostart']):
+        actions += transitions(node)
+    if is_true(given['rviz']):
+        actions.append(rviz(given['namespace'], sim_time))
+    return actions
+
+
+def is_true(text: str) -> bool:
+    return text.lower() in ('true', '1', 'yes', 'on')
+
+
+def remappings(given: dict[str, str]) -> list[tuple[str, str]]:
+    pairs = []
+    for sensor in ('rgb', 'thermal', 'depth'):
+        topic = given[f'{sensor}_topic']
+        if topic:
+            beside, _, _ = topic.rpartition('/')
+            pairs.append((f'{sensor}/image', topic))
+            pairs.append((f'{sensor}/camera_info', f'{beside}/camera_info'.lstrip('/')))
+    return pairs
+
+
+def transitions(node: LifecycleNode) -> list[LaunchDescriptionEntity]:
+    """Configure ``node``, and activate it once it is configured."""
+    configured = OnStateTransition(
+        target_lifecycle_node=node,
+        start_state='configuring',
+        goal_state='inactive',
+        entities=[change_state(node, Transition.TRANSITION_ACTIVATE)],
+    )
+    return [
+        RegisterEventHandler(configured),
+        change_state(node, Transition.TRANSITION_CONFIGURE),
+    ]
+
+
+def change_state(node: LifecycleNode, transition: int) -> EmitEvent:
+    matcher = matches_action(node)
+    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matcher, transition_id=transition))
+
+
+def rviz(namespace: str, sim_time: bool) -> Node:
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        namespace=namespace,
+        arguments=['-d', str(CONFIG / 'robust_seg.rviz')],
+        parameters=[{'use_sim_time': sim_time}],
+        output='screen',
+    )

@@ -1,0 +1,64 @@
+"""Install mm_robust_seg with pip, or with colcon as an ament_python package."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'mm_robust_seg'
+SHARE = Path('share') / NAME
+
+
+def data_files() -> Iterator[tuple[str, list[str]]]:
+    """Yield (target folder, files): the ament marker, launch files, configuration, models."""
+    yield 'share/ament_index/resource_index/packages', [f'resource/{NAME}']
+    yield str(SHARE), ['package.xml']
+    for root in (Path('launch'), Path('config'), Path('models')):
+        for folder in [root, *sorted(p for p in root.rglob('*') if p.is_dir())]:
+            files = sorted(str(p) for p in folder.iterdir() if is_shipped(p))
+            if files:
+                yield str(SHARE / folder), files
+
+
+def is_shipped(path: Path) -> bool:
+    """Leave out hidden files and what Python leaves behind."""
+    hidden = any(part.startswith(('.', '__')) for part in path.parts)
+    return path.is_file() and not hidden
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Segmentation from RGB, thermal and depth that survives sensor failures',
+    long_description=Path('README.md').read_text() if Path('README.md').is_file() else '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    maintainer='mm_robust_seg maintainers',
+    maintainer_email='mm_robust_seg@example.com',
+    packages=find_packages(exclude=['test', 'test.*']),
+    data_files=list(data_files()),
+    python_requires='>=3.10',
+    install_requires=[
+        'setuptools',
+        'numpy>=1.21,<3',
+        'opencv-python-headless>=4.5,<5',
+        'openvino>=2024.0,<2027',
+        'onnxruntime>=1.17,<2',
+        'rosbags>=0.10,<0.12',
+        'rich>=12,<16',
+        'PyYAML>=5.4,<7',
+        'matplotlib>=3.5,<4',
+    ],
+    extras_require={
+        'train': ['torch>=2.4,<3', 'safetensors>=0.4,<1', 'onnx>=1.16,<2'],
+        'test': ['pytest>=7.4', 'hypothesis>=6.60,<7'],
+    },
+    entry_points={
+        'console_scripts': [
+            'mm-robust-seg = mm_robust_seg.cli:main',
+            'segmentation = mm_robust_seg.ros.node:main',
+            'rig = mm_robust_seg.ros.rig:main',
+        ],
+    },
+    zip_safe=False,
+)
