@@ -1,0 +1,83 @@
+"""Choose the modality combination to run: drop at once, re-admit slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mm_robust_seg.config import HysteresisConfig, PolicyConfig
+from mm_robust_seg.dataflow import HealthReport
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modality import Modality, ModalitySet
+
+
+class CombinationPolicy:
+    """Choose the largest supported set of usable sensors.
+
+    Of equally large sets the one with the sensors first in ``reference_order`` is chosen. A
+    sensor that is no longer usable leaves the choice at once. Sensors enter it at most once per
+    ``min_dwell_s``, unless nothing would be left without them.
+
+    Args:
+        policy: may force one combination.
+        hysteresis: holds ``min_dwell_s``.
+        reference_order: all sensors, the most valued first.
+        supported: the combinations the engine can serve.
+
+    Raises:
+        ConfigError: if the forced combination is not supported, or none is.
+    """
+
+    def __init__(
+        self,
+        policy: PolicyConfig,
+        hysteresis: HysteresisConfig,
+        reference_order: Sequence[Modality],
+        supported: Sequence[ModalitySet],
+    ) -> None:
+        self._forced = ModalitySet.parse(policy.force_set) if policy.force_set else None
+        self._dwell_ns = round(hysteresis.min_dwell_s * 1e9)
+        self._by_value = sorted(
+            (combination for combination in supported if combination),
+            key=lambda c: (len(c), [m in c for m in reference_order]),
+            reverse=True,
+        )
+        known = ', '.join(str(combination) for combination in self._by_value)
+        if not known:
+            raise ConfigError('the bundle serves no combination: export one with graphs')
+        if self._forced is not None and self._forced not in self._by_value:
+            raise ConfigError(
+                f'policy.force_set is {self._forced}, which the bundle cannot serve: choose one '
+                f'of {known}'
+            )
+        self._active = ModalitySet()
+        self._admitted_ns: int | None = None
+
+    def reset(self) -> None:
+        """Forget the choice and the dwell, as after a jump of the clock."""
+        self._active = ModalitySet()
+        self._admitted_ns = None
+
+    def choose(self, report: HealthReport, now_ns: int) -> ModalitySet:
+        """Return the combination to run now; empty if no sensor is usable.
+
+        A forced combination is returned whatever the sensors' health.
+        """
+        if self._forced is not None:
+            return self._forced
+        kept = self._best(self._active & report.usable)
+        best = self._best(report.usable)
+        if best != kept and (not kept or self._has_dwelt(now_ns)):
+            self._admitted_ns = now_ns
+            kept = best
+        self._active = kept
+        return kept
+
+    def serve(self, active: ModalitySet, members: ModalitySet) -> ModalitySet:
+        """Return the best supported combination of the ``active`` sensors a frame set has."""
+        return self._best(active & members)
+
+    def _best(self, sensors: ModalitySet) -> ModalitySet:
+        return next((c for c in self._by_value if c <= sensors), ModalitySet())
+
+    def _has_dwelt(self, now_ns: int) -> bool:
+        return self._admitted_ns is None or now_ns - self._admitted_ns >= self._dwell_ns
