@@ -45,9 +45,7 @@ def augmented(
     top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
     window = (slice(top, top + rows), slice(left, left + columns))
     step = -1 if rng.random() < 0.5 else 1
-    images: dict[Modality, Image] = {
-        m: np.ascontiguousarray(v[window][:, ::step]) for m, v in sample.images.items()
-    }
+    images = {m: _cut(image, window, step) for m, image in sample.images.items()}
     labels = np.ascontiguousarray(sample.labels[window][:, ::step])
     varied: dict[Modality, Image] = {
         Modality.RGB: _vary_rgb(images[Modality.RGB], rng),
@@ -66,6 +64,10 @@ def _network_tensors(
     inputs = {m: network_input(m, image, spec) for m, image in images.items()}
     shrunk = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     return inputs, shrunk.astype(np.uint8, copy=False)
+
+
+def _cut(image: Image, window: tuple[slice, slice], step: int) -> Image:
+    return np.ascontiguousarray(image[window][:, ::step])  # type: ignore[return-value]
 
 
 def _vary_rgb(image: Image, rng: np.random.Generator) -> NDArray[np.uint8]:

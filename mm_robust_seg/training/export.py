@@ -144,13 +144,8 @@ def tensor_offsets(path: Path) -> dict[str, tuple[int, int]]:
         header = json.loads(stream.read(length))
     header.pop('__metadata__', None)
     start = 8 + length
-    return {
-        name: (
-            start + entry['data_offsets'][0],
-            entry['data_offsets'][1] - entry['data_offsets'][0],
-        )
-        for name, entry in header.items()
-    }
+    spans = {name: entry['data_offsets'] for name, entry in header.items()}
+    return {name: (start + first, end - first) for name, (first, end) in spans.items()}
 
 
 def _manifest(
@@ -173,7 +168,7 @@ def _manifest(
         'scores': {k: dict(v) for k, v in scores.items()},
         'provenance': {
             'network': 'three MobileNetV2 1.0 encoders, gated fusion, sum decoder',
-            'method': 'base on complete input; scale-and-shift adapters with absent branches pruned',
+            'method': 'base on complete input, scale-and-shift adapters, absent branches pruned',
             'parameters': total,
             'adapter_parameters': {
                 str(c): parameter_count(a) for c, a in adapters.items() if isinstance(a, nn.Module)
