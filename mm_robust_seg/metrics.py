@@ -1,0 +1,94 @@
+"""Scores of label maps against the truth, from one confusion matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_robust_seg.dataflow import UNLABELED
+from mm_robust_seg.errors import ConfigError, DataError
+
+
+class ConfusionMatrix:
+    """Counts of (true class, predicted class) over all pixels whose truth is known.
+
+    Pixels whose truth is ``UNLABELED`` are ignored. A predicted ``UNLABELED`` where the truth is
+    known is a miss: it lowers the true class and helps no other.
+
+    Attributes:
+        counts: (class_count, class_count + 1) int64; row = truth, column = prediction, the last
+            column counts predictions of ``UNLABELED``.
+    """
+
+    def __init__(self, class_count: int) -> None:
+        if not 1 <= class_count < UNLABELED:
+            raise ConfigError(
+                f'class_count is {class_count}: expected 1 to {UNLABELED - 1}, since '
+                f'{UNLABELED} means unlabeled'
+            )
+        self.class_count = class_count
+        self.counts: NDArray[np.int64] = np.zeros((class_count, class_count + 1), np.int64)
+
+    def add(self, prediction: NDArray[np.integer], truth: NDArray[np.integer]) -> None:
+        """Count one label map, or a stack of them, against the truth of the same shape.
+
+        Raises:
+            DataError: if the shapes differ, or a value is neither a class nor ``UNLABELED``.
+        """
+        if prediction.shape != truth.shape:
+            raise DataError(
+                f'the prediction has shape {prediction.shape}, the truth {truth.shape}: expected '
+                'equal shapes; resize one (nearest neighbour) first'
+            )
+        self._check('prediction', prediction)
+        self._check('truth', truth)
+        known = truth != UNLABELED
+        rows = truth[known].astype(np.int64)
+        columns = np.minimum(prediction[known].astype(np.int64), self.class_count)
+        cells = rows * (self.class_count + 1) + columns
+        self.counts += np.bincount(cells, minlength=self.counts.size).reshape(self.counts.shape)
+
+    def merge(self, other: ConfusionMatrix) -> None:
+        """Add the counts of ``other``, as if its pixels had been added here.
+
+        Raises:
+            DataError: if the class counts differ.
+        """
+        if other.class_count != self.class_count:
+            raise DataError(
+                f'cannot merge confusion matrices of {other.class_count} and '
+                f'{self.class_count} classes: expected the same classes'
+            )
+        self.counts += other.counts
+
+    def iou(self) -> NDArray[np.float64]:
+        """Return intersection over union, (class_count,); NaN where the class is absent.
+
+        A class is absent when it is neither in the truth nor predicted on a pixel of known truth.
+        """
+        hits = np.diagonal(self.counts).astype(np.float64)
+        union = self.counts.sum(1) + self.counts[:, : self.class_count].sum(0) - hits
+        iou: NDArray[np.float64] = np.full(self.class_count, np.nan)
+        np.divide(hits, union, out=iou, where=union > 0)
+        return iou
+
+    def miou(self) -> float:
+        """Return the mean IoU of the classes that are not absent; NaN if all are."""
+        present = self.iou()
+        present = present[~np.isnan(present)]
+        return float(present.mean()) if present.size else float('nan')
+
+    def pixel_accuracy(self) -> float:
+        """Return the share of known pixels that are right; NaN if there are none."""
+        total = int(self.counts.sum())
+        return float(np.trace(self.counts)) / total if total else float('nan')
+
+    def _check(self, name: str, labels: NDArray[np.integer]) -> None:
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise DataError(f'the {name} has dtype {labels.dtype}: expected integer class ids')
+        wrong = labels[(labels != UNLABELED) & ((labels < 0) | (labels >= self.class_count))]
+        if wrong.size:
+            raise DataError(
+                f'the {name} holds label {int(wrong.flat[0])}: expected 0 to '
+                f'{self.class_count - 1}, or {UNLABELED} for unlabeled; is it of another model?'
+            )
