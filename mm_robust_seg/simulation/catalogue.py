@@ -163,7 +163,7 @@ def _steel(centre_m: tuple[float, float, float], radius_m: float, half_m: float)
 def street_lamp(height_m: float, reach_m: float) -> list[Part]:
     """Return a lamp whose head reaches ``reach_m`` to the left of its pole."""
     return [
-        _steel((0.0, 0.0, height_m / 2), 0.08, height_m / 2),
+        _steel((0.0, 0.0, height_m / 2), 0.095, height_m / 2),
         Part(
             Shape.BOX,
             (0.0, reach_m / 2, height_m),
@@ -189,11 +189,11 @@ def sign(generator: np.random.Generator) -> list[Part]:
     colours: tuple[RgbColour, ...] = ((0.55, 0.04, 0.04), (0.04, 0.12, 0.50), (0.60, 0.45, 0.03))
     height_m = float(generator.uniform(2.3, 2.8))
     return [
-        _steel((0.0, 0.0, height_m / 2), 0.045, height_m / 2),
+        _steel((0.0, 0.0, height_m / 2), 0.055, height_m / 2),
         Part(
             Shape.BOX,
             (-0.06, 0.0, height_m),
-            (0.02, 0.32, 0.32),
+            (0.02, 0.36, 0.36),
             Material.STEEL,
             SceneClass.POLE,
             _choose(generator, colours),
@@ -322,14 +322,21 @@ def person(generator: np.random.Generator) -> list[Part]:
     ) -> Part:
         return Part(Shape.ELLIPSOID, centre_m, half_m, material, SceneClass.PERSON, colour)
 
+    def leg(y_m: float) -> Part:
+        half_m = (0.07, 0.075, hip_m / 2)
+        centre_m = (0.0, y_m, hip_m / 2)
+        return Part(
+            Shape.CYLINDER, centre_m, half_m, Material.CLOTH, SceneClass.PERSON, trousers
+        )
+
     cloth, flesh = Material.CLOTH, Material.SKIN
     return [
         ellipsoid((0.03, 0.0, height_m - 0.14), (0.095, 0.08, 0.125), flesh, skin),
         ellipsoid((-0.02, 0.0, height_m - 0.10), (0.10, 0.09, 0.10), cloth, hair),
         ellipsoid((0.0, 0.0, height_m * 0.69), (0.14, 0.22, height_m * 0.165), cloth, coat),
         ellipsoid((0.0, 0.0, hip_m), (0.135, 0.18, 0.17), cloth, trousers),
-        ellipsoid((0.0, -0.10, hip_m / 2), (0.085, 0.085, hip_m / 2), cloth, trousers),
-        ellipsoid((0.0, 0.10, hip_m / 2), (0.085, 0.085, hip_m / 2), cloth, trousers),
+        leg(-0.1),
+        leg(0.1),
         ellipsoid((0.0, -0.25, hip_m * 1.26), (0.06, 0.06, 0.32), cloth, coat),
         ellipsoid((0.0, 0.25, hip_m * 1.26), (0.06, 0.06, 0.32), cloth, coat),
     ]

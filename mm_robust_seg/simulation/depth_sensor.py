@@ -18,6 +18,7 @@ _NOISE_PER_M = 0.0014
 """Standard deviation is this times the square of the depth in metres."""
 _FOG_LOSS = 1.6
 _EDGE_PER_M = 0.022
+_OCCLUSION_PX = 5
 _DARK_ALBEDO = 0.045
 _DARK_LOSS = 0.3
 _SPECKLE_LOSS = 0.006
@@ -60,11 +61,8 @@ def _returns(
 
 
 def _edges(true_m: Floats) -> Bools:
-    """Find the rims of near things, wider on their left, where the views do not overlap."""
+    """Find what lies right beside nearer things, where the two views do not overlap."""
     inverse = 1.0 / true_m
-    kernel = np.ones((3, 3), dtype=np.uint8)
-    jump = (cv2.dilate(inverse, kernel) - cv2.erode(inverse, kernel)) > _EDGE_PER_M
-    widened = cv2.dilate(
-        jump.astype(np.uint8), np.ones((1, 3), dtype=np.uint8), anchor=(0, 0)
-    )
-    return widened.astype(np.bool_)
+    kernel = np.ones((3, _OCCLUSION_PX), dtype=np.uint8)
+    hidden: Bools = cv2.dilate(inverse, kernel) - inverse > _EDGE_PER_M
+    return hidden

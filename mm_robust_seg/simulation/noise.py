@@ -10,7 +10,7 @@ from mm_robust_seg.simulation.arrays import Floats, Ints
 
 TILE_PX = 256
 _LEVELS = 5
-_GAUSSIAN_PX = 1024
+_GAUSSIAN_PX = 2048
 _SEED_OFFSET = 1 << 31
 
 
@@ -77,8 +77,12 @@ def gaussian(generator: np.random.Generator, height_px: int, width_px: int) -> F
 
     Much faster than fresh samples; the window's place and mirroring come from the generator.
     """
-    rows = (int(generator.integers(_GAUSSIAN_PX)) + np.arange(height_px)) % _GAUSSIAN_PX
-    columns = (int(generator.integers(_GAUSSIAN_PX)) + np.arange(width_px)) % _GAUSSIAN_PX
-    if generator.random() < 0.5:
-        columns = columns[::-1]
-    return _gaussian_tile()[rows[:, None], columns[None, :]]
+    tile = _gaussian_tile()
+    reach_px = max(height_px, width_px)
+    if reach_px >= _GAUSSIAN_PX:
+        repeats = reach_px // _GAUSSIAN_PX + 1
+        tile = np.tile(tile, (repeats, repeats))
+    top = int(generator.integers(len(tile) - height_px))
+    left = int(generator.integers(len(tile) - width_px))
+    window = tile[top : top + height_px, left : left + width_px]
+    return window[:, ::-1] if generator.random() < 0.5 else window

@@ -24,7 +24,7 @@ _FLOOR_M = 3.0
 _BAY_M = 2.4
 _LIT_WINDOWS = 0.3
 _BONNET_M = 1.3
-_GLASS_ALBEDO: Floats = np.array([0.045, 0.055, 0.065], dtype=np.float32)
+_GLASS_ALBEDO: Floats = np.array([0.020, 0.025, 0.030], dtype=np.float32)
 _WINDOW_LIGHT: Floats = np.array([0.34, 0.24, 0.12], dtype=np.float32)
 _LAMP_LIGHT: Floats = np.array([1.0, 0.82, 0.55], dtype=np.float32)
 _HEAD_LIGHT: Floats = np.array([1.6, 1.5, 1.3], dtype=np.float32)

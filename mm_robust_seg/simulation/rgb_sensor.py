@@ -75,7 +75,7 @@ def _reflected(surfaces: Surfaces, light: Light, shadows: tuple[Bytes, Bytes]) -
     radiance += light.ambient[:, None] * ambient
     radiance *= surfaces.albedo
     glass = np.flatnonzero(surfaces.material == Material.GLASS)
-    mirrored = 0.05 + 0.5 * np.maximum(surfaces.normal[2, glass], 0.0)
+    mirrored = 0.035 + 0.22 * np.maximum(surfaces.normal[2, glass], 0.0)
     radiance[:, glass] += light.horizon[:, None] * mirrored
     return radiance
 
@@ -117,7 +117,7 @@ def _paint_sky(radiance: Floats, surfaces: Surfaces, light: Light) -> None:
     cover = np.clip(0.5 * cloud + 0.1, 0.0, 1.0) * np.minimum(height * 6.0, 1.0)
     sky += (light.horizon[:, None] * 1.15 - sky) * (0.75 * cover)
     facing = np.maximum(light.sun_direction @ ray, 0.0)
-    sky += light.sun[:, None] * (0.25 * facing**64 + 14.0 * (facing > 0.9992))
+    sky += light.sun[:, None] * (0.25 * facing**64 + 14.0 * (facing > 0.9997))
     radiance[:, index] = sky
 
 
@@ -175,7 +175,7 @@ def _develop(picture: Floats, generator: np.random.Generator) -> Bytes:
     signal = cv2.GaussianBlur(picture, (3, 3), _PSF_SIGMA_PX) * vignette[..., None]
     signal = cv2.transform(signal, _SATURATION)
     np.clip(signal, 0.0, 1.0, out=signal)
-    noise = np.stack([gaussian(generator, height, width) for _ in range(3)], axis=2)
+    noise = gaussian(generator, height, 3 * width).reshape(height, width, 3)
     variance = signal * np.float32(_SHOT_NOISE * max(gain, 1.0)) + np.float32(
         (_READ_NOISE * gain) ** 2
     )

@@ -17,7 +17,7 @@ LANE_M = 3.0
 ROAD_LEFT_M = 5.2
 ROAD_RIGHT_M = -3.3
 KERB_M = 0.2
-SIDEWALK_M = 2.6
+SIDEWALK_M = 2.3
 LAMP_SPACING_M = 25.0
 LAMP_REACH_M = 1.0
 LAMP_HEIGHT_M = 5.6
@@ -86,9 +86,9 @@ def build_chunk(seed: int, centreline: Centreline, index: int) -> Primitives:
     plot = Plot(centreline, index, generator)
     for side in (-1.0, 1.0):
         character = generator.random()
-        if character < 0.42:
+        if character < 0.38:
             _add_block(plot, side)
-        elif character < 0.72:
+        elif character < 0.66:
             _add_houses(plot, side)
         else:
             _add_park(plot, side)
@@ -112,7 +112,7 @@ def _add_block(plot: Plot, side: float) -> None:
     along_m = 0.0
     while along_m < CHUNK_M - 6.0:
         width_m = min(float(generator.uniform(9.0, 17.0)), CHUNK_M - along_m)
-        setback_m = float(generator.uniform(3.4, 7.0))
+        setback_m = float(generator.uniform(4.2, 8.5))
         if generator.random() < 0.88:
             parts = catalogue.building(generator, width_m)
             plot.add(along_m + width_m / 2, beside(side, setback_m + 6.0), parts)
@@ -129,8 +129,8 @@ def _add_houses(plot: Plot, side: float) -> None:
     generator = plot.generator
     for place_m in _steps(plot, 15.0, 20.0):
         turn_rad = 0.5 * math.pi * float(generator.integers(2))
-        plot.add(place_m + 5.0, beside(side, 11.5), catalogue.house(generator), turn_rad)
-        plot.add(place_m + 12.0, beside(side, 7.0), catalogue.tree(generator))
+        plot.add(place_m + 5.0, beside(side, 13.0), catalogue.house(generator), turn_rad)
+        plot.add(place_m + 12.0, beside(side, 8.0), catalogue.tree(generator))
     for place_m in _steps(plot, 2.2, 4.5):
         if generator.random() < 0.75:
             plot.add(place_m, beside(side, 3.6), catalogue.bush(generator))
@@ -167,7 +167,7 @@ def _add_lamps(plot: Plot, index: int) -> None:
 
 def _add_signs(plot: Plot) -> None:
     generator = plot.generator
-    for place_m in _steps(plot, 14.0, 30.0):
+    for place_m in _steps(plot, 8.0, 18.0):
         side = -1.0 if generator.random() < 0.6 else 1.0
         plot.add(place_m, beside(side, POLE_SETBACK_M), catalogue.sign(generator))
     if generator.random() < 0.5:

@@ -80,7 +80,7 @@ def survey(
     albedo = scene.albedo.T.take(number, axis=1) * np.maximum(shade, 0.1)
     pixels = patterns.Pixels(
         number=number,
-        face=key % FACES,
+        face=key - number * FACES,
         depth_m=depth_m,
         u_m=u_m,
         v_m=v_m,
