@@ -58,6 +58,12 @@ class ModalitySet(Set[Modality]):
     def __iter__(self) -> Iterator[Modality]:
         return iter(self._members)
 
+    def __and__(self, other: Set[object]) -> ModalitySet:
+        return ModalitySet(m for m in self if m in other)
+
+    def __sub__(self, other: Set[object]) -> ModalitySet:
+        return ModalitySet(m for m in self if m not in other)
+
     def __len__(self) -> int:
         return len(self._members)
 
