@@ -112,10 +112,11 @@ def find_bundle(name: str) -> Path:
         BundleError: if there is no such folder; the message lists the known names.
     """
     given = Path(name).expanduser()
+    here = Path(__file__).resolve()
+    prefixes = [*here.parents[4:5], Path(sys.prefix)]
     places = [
-        Path(__file__).resolve().parent.parent / 'models',
-        Path(__file__).resolve().parents[4] / 'share' / 'mm_robust_seg' / 'models',
-        Path(sys.prefix) / 'share' / 'mm_robust_seg' / 'models',
+        here.parent.parent / 'models',
+        *(prefix / 'share' / 'mm_robust_seg' / 'models' for prefix in prefixes),
     ]
     for candidate in [given, *(place / name for place in places)]:
         if (candidate / MANIFEST).is_file():
