@@ -28,7 +28,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
 
 
-def write_tiny_bundle(folder: Path, combinations=all_combinations()) -> Path:
+def write_tiny_bundle(folder: Path, combinations=None) -> Path:
     (folder / 'adapters').mkdir(parents=True)
     rng = np.random.default_rng(0)
     weights = {
@@ -37,7 +37,7 @@ def write_tiny_bundle(folder: Path, combinations=all_combinations()) -> Path:
     }
     offsets = write_safetensors(folder / 'base.safetensors', weights)
     entries = {}
-    for number, combination in enumerate(combinations):
+    for number, combination in enumerate(combinations or all_combinations()):
         graph, adapter = f'{combination}.onnx', f'adapters/{combination}.safetensors'
         bias = np.roll(np.linspace(-0.3, 0.3, len(TINY_CLASSES)), number).astype(np.float32)
         write_graph(folder / graph, combination, weights, offsets, bias)

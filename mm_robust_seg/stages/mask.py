@@ -41,7 +41,7 @@ def unlabeled(height_px: int, width_px: int) -> tuple[Gray, Gray]:
 
 def colorize(labels: Gray, classes: Sequence[SegmentationClass]) -> Rgb:
     """Return (H, W, 3) uint8 in the colours of ``classes``; every other label is black."""
-    return _palette(tuple(classes))[labels]
+    return _palette(tuple(classes)).take(labels, axis=0)
 
 
 def frame_view(frame: Frame) -> Rgb:

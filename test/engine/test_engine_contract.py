@@ -3,7 +3,8 @@
 from pathlib import Path
 import shutil
 
-from hypothesis import given, HealthCheck, settings, strategies as st
+from hypothesis import given, HealthCheck, settings
+from hypothesis import strategies as st
 import numpy as np
 import onnx
 import pytest
