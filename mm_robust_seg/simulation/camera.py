@@ -60,7 +60,11 @@ def look(
     down = np.cross(forward, right)
     centre_u, centre_v = (width_px - 1) / 2, (height_px - 1) / 2
     rays = np.stack(
-        [right / focal_px, down / focal_px, forward - (centre_u * right + centre_v * down) / focal_px],
+        [
+            right / focal_px,
+            down / focal_px,
+            forward - (centre_u * right + centre_v * down) / focal_px,
+        ],
         axis=1,
     )
     return Camera(

@@ -58,7 +58,9 @@ class Canvas:
         """Evaluate a linear form (a, b, c), a * u + b * v + c, over a rectangle."""
         top, bottom, left, right = rect
         across = form[0] * self.columns[left:right]
-        return across[None, :] + (form[1] * self.rows[top:bottom] + form[2])[:, None]
+        along = form[1] * self.rows[top:bottom] + form[2]
+        values: Floats = across[None, :] + along[:, None]
+        return values
 
     def draw(self, rect: Rect, inverse_m: Floats, hit: Bools, key: Ints | int) -> None:
         """Write the pixels of a rectangle that are hit and nearer than what is there."""

@@ -36,7 +36,9 @@ def measure(
     true_m = surfaces.depth_m.reshape(shape)
     noise = gaussian(generator, *shape)
     smooth = cv2.blur(gaussian(generator, *shape), (5, 5))
-    measured_m = true_m + (np.float32(_NOISE_PER_M) * true_m * true_m) * (0.5 * noise + 3.0 * smooth)
+    measured_m = true_m + (np.float32(_NOISE_PER_M) * true_m * true_m) * (
+        0.5 * noise + 3.0 * smooth
+    )
     valid = _returns(surfaces, conditions, generator).reshape(shape)
     valid &= (measured_m > _NEAREST_M) & (measured_m < RANGE_M) & (true_m < RANGE_M)
     valid &= ~_edges(true_m)
@@ -44,9 +46,7 @@ def measure(
     return depth_mm.astype(np.uint16)
 
 
-def _returns(
-    surfaces: Surfaces, conditions: Conditions, generator: np.random.Generator
-) -> Bools:
+def _returns(surfaces: Surfaces, conditions: Conditions, generator: np.random.Generator) -> Bools:
     """Draw which pixels send enough light back (N,)."""
     lost = np.float32(_SPECKLE_LOSS) + np.float32(_DARK_LOSS) * (
         surfaces.albedo.max(axis=0) < _DARK_ALBEDO

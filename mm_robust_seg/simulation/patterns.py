@@ -56,7 +56,8 @@ class Pixels:
 def _phase(value: Floats, period: float) -> Floats:
     """Return the position within a period, 0 to 1."""
     turns = value * np.float32(1.0 / period)
-    return turns - np.floor(turns)
+    phase: Floats = turns - np.floor(turns)
+    return phase
 
 
 def ground_cover(x_m: Floats, lateral_m: Floats) -> Ints:

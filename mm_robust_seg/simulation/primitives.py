@@ -112,7 +112,10 @@ def join(groups: Iterable[Primitives]) -> Primitives:
     """Concatenate groups of primitives in order."""
     members = list(groups)
     return Primitives(
-        *(np.concatenate([getattr(g, field.name) for g in members]) for field in fields(Primitives))
+        *(
+            np.concatenate([getattr(g, field.name) for g in members])
+            for field in fields(Primitives)
+        )
     )
 
 

@@ -87,26 +87,30 @@ def _cast_tiles(
     discriminant += (2.0 * form[:, 0, 1, None] * v)[:, :, None] * u
     member, row, column = np.nonzero(discriminant > 0.0)
     rect = quadrics.rect[members]
-    inside = (row < (rect[:, 1] - rect[:, 0])[member]) & (column < (rect[:, 3] - rect[:, 2])[member])
+    inside = (row < (rect[:, 1] - rect[:, 0])[member]) & (
+        column < (rect[:, 3] - rect[:, 2])[member]
+    )
     member, row, column = member[inside], row[inside], column[inside]
     which = members[member]
-    found = discriminant[member, row, column]
+    found: Floats = discriminant[member, row, column]
 
     def ray(forms: _Doubles) -> Floats:
         chosen = forms[members].astype(np.float32)
-        return chosen[member, 0] * u[column] + chosen[member, 1] * v[row] + chosen[member, 2]
+        across = chosen[member, 0] * u[column]
+        values: Floats = across + chosen[member, 1] * v[row] + chosen[member, 2]
+        return values
 
-    near = (np.sqrt(found) - ray(quadrics.linear)) / quadrics.outside[which].astype(
-        np.float32
-    )
+    outside = quadrics.outside[which].astype(np.float32)
+    near: Floats = (np.sqrt(found) - ray(quadrics.linear)) / outside
     hit = near > 0.0
     shape = int(quadrics.shape[members[0]])
     if shape == Shape.CYLINDER:
         start = quadrics.origin[which, 2].astype(np.float32)
         hit &= np.abs(start * near + ray(quadrics.rays[:, 2])) <= near
     elif shape == Shape.FOLIAGE:
-        facing = found / quadrics.peak[which].astype(np.float32)
-        hit &= _leafy(quadrics, which, 1.0 / np.maximum(near, 1e-4), facing, ray)
+        facing = np.divide(found, quadrics.peak[which].astype(np.float32))
+        depth_m = np.reciprocal(np.maximum(near, np.float32(1e-4)))
+        hit &= _leafy(quadrics, which, depth_m, facing, ray)
     pixel = (rect[member, 0] + row) * len(canvas.columns) + rect[member, 2] + column
     canvas.scatter(pixel[hit], near[hit], quadrics.number[which[hit]] * FACES)
 
@@ -121,7 +125,7 @@ def _leafy(
     """Fray the rim of crowns with noise that is fixed to each crown."""
     scale = np.float32(_LEAF_TILES_PER_RADIUS * TILE_PX)
     origin = quadrics.origin[which].astype(np.float32)
-    u = (origin[:, 0] + origin[:, 1] + ray(quadrics.rays[:, 0] + quadrics.rays[:, 1]) * depth_m)
+    u = origin[:, 0] + origin[:, 1] + ray(quadrics.rays[:, 0] + quadrics.rays[:, 1]) * depth_m
     v = origin[:, 2] + ray(quadrics.rays[:, 2]) * depth_m
     shift = 37.0 * quadrics.number[which].astype(np.float32)
     kept: Bools = facing > 0.22 + 0.28 * texture(u * scale + shift, v * scale)

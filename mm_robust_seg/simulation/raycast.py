@@ -56,7 +56,8 @@ def _bounding_rects(camera: Camera, scene: Primitives) -> Ints:
     high[behind.all(axis=1)] = 0
     rects = np.stack([low[:, 1], high[:, 1], low[:, 0], high[:, 0]], axis=1)
     height, width = camera.height_px, camera.width_px
-    return np.clip(rects, 0, np.array([height, height, width, width]))
+    clipped: Ints = np.clip(rects, 0, np.array([height, height, width, width]))
+    return clipped
 
 
 def _cast_convex(
@@ -75,7 +76,7 @@ def _cast_convex(
     forms = (normals @ camera.rays) / room[..., None]
     facing = (room < 0.0).tolist()
     for row, (number, (top, bottom, left, right)) in enumerate(
-        zip(index.tolist(), rects[index].tolist())
+        zip(index.tolist(), rects[index].tolist(), strict=True)
     ):
         front = [face for face in range(FACES) if facing[row][face]]
         if not front:

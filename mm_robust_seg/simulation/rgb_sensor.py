@@ -10,12 +10,19 @@ from mm_robust_seg.simulation.camera import Camera
 from mm_robust_seg.simulation.conditions import Conditions, Light
 from mm_robust_seg.simulation.materials import Material
 from mm_robust_seg.simulation.noise import gaussian, texture
-from mm_robust_seg.simulation.street import beside, LAMP_HEIGHT_M, LAMP_REACH_M, LAMP_SPACING_M, POLE_SETBACK_M
+from mm_robust_seg.simulation.street import (
+    beside,
+    LAMP_HEIGHT_M,
+    LAMP_REACH_M,
+    LAMP_SPACING_M,
+    POLE_SETBACK_M,
+)
 from mm_robust_seg.simulation.surfaces import Surfaces
 
 _CLEAR_EXTINCTION_PER_M = 0.0009
 _CLOUD_PATH_M = 120.0
 _CLOUD_BLUR_PX = 8.0
+_BLOOM = 0.35
 _TARGET_LEVEL = 0.20
 _GAIN_LIMITS = (0.15, 7.0)
 _SHOT_NOISE = 0.0006
@@ -71,7 +78,7 @@ def _reflected(surfaces: Surfaces, light: Light, shadows: tuple[Bytes, Bytes]) -
     sun_shadow, contact = (mask.ravel().astype(np.float32) / 255.0 for mask in shadows)
     facing *= 1.0 - sun_shadow * surfaces.ground
     ambient *= 1.0 - (0.25 * sun_shadow + 0.6 * contact) * surfaces.ground
-    radiance = light.sun[:, None] * facing
+    radiance: Floats = light.sun[:, None] * facing
     radiance += light.ambient[:, None] * ambient
     radiance *= surfaces.albedo
     glass = np.flatnonzero(surfaces.material == Material.GLASS)
@@ -80,9 +87,7 @@ def _reflected(surfaces: Surfaces, light: Light, shadows: tuple[Bytes, Bytes]) -
     return radiance
 
 
-def _lamp_light(
-    surfaces: Surfaces, light: Light, conditions: Conditions
-) -> Floats:
+def _lamp_light(surfaces: Surfaces, light: Light, conditions: Conditions) -> Floats:
     """Return the light of the street lamps and of the rig's own headlight (3, N)."""
     x, z = surfaces.point[0], surfaces.point[2]
     cell = np.floor(x / LAMP_SPACING_M)
@@ -121,9 +126,7 @@ def _paint_sky(radiance: Floats, surfaces: Surfaces, light: Light) -> None:
     radiance[:, index] = sky
 
 
-def _add_haze(
-    radiance: Floats, surfaces: Surfaces, light: Light, conditions: Conditions
-) -> None:
+def _add_haze(radiance: Floats, surfaces: Surfaces, light: Light, conditions: Conditions) -> None:
     """Let the air between dim the picture and add its own light (Koschmieder's law)."""
     extinction = _CLEAR_EXTINCTION_PER_M + conditions.extinction_per_m
     path_m = np.where(
@@ -147,7 +150,8 @@ def _bloom(emission: Floats, shape: tuple[int, int]) -> Floats:
     halo = cv2.GaussianBlur(small, (0, 0), width / 90.0) + cv2.GaussianBlur(
         small, (0, 0), width / 25.0
     )
-    return cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(0.35)
+    bloom: Floats = cv2.resize(halo, (width, height)) * np.float32(_BLOOM)
+    return bloom
 
 
 def _veil(camera: Camera, light: Light, glare: float) -> Floats:

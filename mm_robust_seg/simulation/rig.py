@@ -15,7 +15,7 @@ from mm_robust_seg.simulation.camera import Camera, Motion
 from mm_robust_seg.simulation.conditions import Conditions, Light
 from mm_robust_seg.simulation.noise import stream
 from mm_robust_seg.simulation.raycast import cast
-from mm_robust_seg.simulation.surfaces import survey, Surfaces
+from mm_robust_seg.simulation.surfaces import Surfaces, survey
 from mm_robust_seg.simulation.world import BACKDROP, checked_seed, World
 
 SMALLEST_PX = 16

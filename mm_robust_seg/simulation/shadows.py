@@ -63,7 +63,9 @@ def _flatten(camera: Camera, scene: Primitives, index: Ints, slant: Floats) -> B
     mask = np.zeros((camera.height_px, camera.width_px), dtype=np.uint8)
     curved = np.isin(scene.shape[index], (int(Shape.ELLIPSOID), int(Shape.FOLIAGE)))
     for members, points in ((index[~curved], _CUBE), (index[curved], _BALL)):
-        ground = scene.centre[members][:, None, :] + points @ scene.axes[members].transpose(0, 2, 1)
+        ground = scene.centre[members][:, None, :] + points @ scene.axes[members].transpose(
+            0, 2, 1
+        )
         ground[..., :2] += ground[..., 2:] * slant
         ground[..., 2] = 0.0
         pixels = (ground - camera.position) @ camera.project.T
@@ -72,7 +74,7 @@ def _flatten(camera: Camera, scene: Primitives, index: Ints, slant: Floats) -> B
         place = pixels[whole, :, :2] / pixels[whole, :, 2:]
         for polygon in place[_worth_drawing(place, camera)]:
             _fill(mask, polygon)
-        for polygon, ahead in zip(pixels[~whole], front[~whole]):
+        for polygon, ahead in zip(pixels[~whole], front[~whole], strict=True):
             if ahead.any():
                 points_px = _clipped(polygon, ahead)
                 _fill(mask, points_px[:, :2] / points_px[:, 2:])
@@ -83,7 +85,9 @@ def _flatten(camera: Camera, scene: Primitives, index: Ints, slant: Floats) -> B
 def _worth_drawing(place: Floats, camera: Camera) -> Bools:
     """Tell which polygons (M, P, 2) lie in the picture and are larger than a speck."""
     low, high = place.min(axis=1), place.max(axis=1)
-    seen = (high > 0.0).all(axis=1) & (low[:, 0] < camera.width_px) & (low[:, 1] < camera.height_px)
+    seen = (
+        (high > 0.0).all(axis=1) & (low[:, 0] < camera.width_px) & (low[:, 1] < camera.height_px)
+    )
     worth: Bools = seen & ((high - low).prod(axis=1) > _SPECK_PX)
     return worth
 

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mm_robust_seg.simulation import catalogue
+from mm_robust_seg.simulation import catalogue, movers
 from mm_robust_seg.simulation.arrays import Floats
 from mm_robust_seg.simulation.noise import stream
 from mm_robust_seg.simulation.primitives import assemble, join, Part, place, Primitives
@@ -48,7 +48,9 @@ class Centreline:
     def offset_m(self, x_m: Floats) -> Floats:
         """Return y of the centre at each x, any shape, float32."""
         total = np.zeros_like(x_m)
-        for amplitude, length, phase in zip(self._amplitude_m, self._length_m, self._phase):
+        for amplitude, length, phase in zip(
+            self._amplitude_m, self._length_m, self._phase, strict=True
+        ):
             total += np.float32(amplitude) * np.sin(x_m / np.float32(length) + np.float32(phase))
         return total
 
@@ -152,7 +154,7 @@ def _add_parked_vehicles(plot: Plot) -> None:
         if generator.random() < 0.5:
             place_m = (slot + 0.5) * _PARKING_SLOT_M + generator.uniform(-0.6, 0.6)
             heat_k = 9.0 if generator.random() < 0.25 else 0.0
-            parts = catalogue.vehicle(generator, heat_k, lights=False)
+            parts = movers.vehicle(generator, heat_k, lights=False)
             plot.add(place_m, 4.15, parts, math.pi + generator.uniform(-0.03, 0.03))
 
 

@@ -28,7 +28,8 @@ def fixed_pattern(generator: np.random.Generator, height_px: int, width_px: int)
     """Draw the fixed pattern of one sensor in kelvin (H, W)."""
     pixels = generator.standard_normal((height_px, width_px), dtype=np.float32)
     columns = generator.standard_normal((1, width_px), dtype=np.float32)
-    return np.float32(_PIXEL_PATTERN_K) * pixels + np.float32(_COLUMN_PATTERN_K) * columns
+    pattern: Floats = _PIXEL_PATTERN_K * pixels + _COLUMN_PATTERN_K * columns
+    return pattern
 
 
 def measure(
@@ -43,7 +44,7 @@ def measure(
     """Take a thermal picture, (H, W) uint16 in 0.01 K."""
     apparent_k = _apparent_k(surfaces, light, conditions, sun_shadow)
     picture = apparent_k.reshape(camera.height_px, camera.width_px)
-    picture = cv2.GaussianBlur(picture, (5, 5), _PSF_SIGMA_PX)
+    picture = cv2.GaussianBlur(picture, (5, 5), _PSF_SIGMA_PX).astype(np.float32, copy=False)
     noise = gaussian(generator, camera.height_px, camera.width_px)
     picture += pattern_k + np.float32(_NETD_K) * noise
     counts: Words = (picture * np.float32(COUNTS_PER_K) + 0.5).astype(np.uint16)
@@ -64,14 +65,14 @@ def _apparent_k(
     radiated_k = mirrored_k + (surface_k - mirrored_k) * emissivity
     absorption = _AIR_ABSORPTION_PER_M + _FOG_SHARE * conditions.extinction_per_m
     passed = np.exp(surfaces.depth_m * np.float32(-absorption))
-    apparent_k = air_k + (radiated_k - air_k) * passed
+    apparent_k: Floats = air_k + (radiated_k - air_k) * passed
     index = np.flatnonzero(surfaces.sky)
     ray = surfaces.ray[:, index]
     height = np.maximum(upward[index], 0.0)
     flat = 60.0 / (height + 0.12)
     cloud = texture(ray[0] * flat, ray[1] * flat, np.full_like(flat, _CLOUD_BLUR_PX))
     apparent_k[index] = air_k - 3.0 - overhead_k * np.sqrt(height) + 3.5 * clear * cloud
-    return apparent_k.astype(np.float32)
+    return apparent_k
 
 
 def _surface_k(
@@ -89,6 +90,6 @@ def _surface_k(
     weather_k = column('solar_gain_k').take(material) * (heat * warmed * darker)
     weather_k += column('night_excess_k').take(material) * (1.0 - heat)
     spread_k = column('texture_strength').take(material) * surfaces.grain * 2.5
-    surface_k = np.float32(conditions.air_k) + weather_k + surfaces.heat_k + spread_k
+    surface_k: Floats = np.float32(conditions.air_k) + weather_k + surfaces.heat_k + spread_k
     surface_k += column('body_share').take(material) * (_BODY_K - surface_k)
-    return surface_k.astype(np.float32)
+    return surface_k

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from mm_robust_seg.simulation import catalogue
+from mm_robust_seg.simulation import movers
 from mm_robust_seg.simulation.noise import stream
 from mm_robust_seg.simulation.primitives import assemble, place, Primitives
 from mm_robust_seg.simulation.street import Centreline
@@ -98,13 +98,13 @@ class Traffic:
 
     def _build_vehicle(self, tag: int, slot: int) -> Primitives:
         generator = stream(self._seed, tag, slot, 1)
-        return assemble(catalogue.vehicle(generator, _ENGINE_HEAT_K, lights=True))
+        return assemble(movers.vehicle(generator, _ENGINE_HEAT_K, lights=True))
 
     def _build_person(self, tag: int, slot: int) -> tuple[Primitives, float, float]:
         generator = stream(self._seed, tag, slot, 1)
         phase = float(generator.uniform(0.0, 2.0 * math.pi))
         sway_m = float(generator.uniform(-0.35, 0.35))
-        return assemble(catalogue.person(generator)), phase, sway_m
+        return assemble(movers.person(generator)), phase, sway_m
 
 
 @lru_cache(maxsize=8192)
@@ -115,8 +115,8 @@ def _draw(seed: int, tag: int, slot: int) -> tuple[float, float]:
 
 def _stride(person: Primitives, phase_rad: float) -> Primitives:
     """Swing legs and arms: each limb leans about its upper end."""
-    limbs = len(catalogue.LIMB_PHASES)
-    swing = np.sin(phase_rad + np.array(catalogue.LIMB_PHASES, dtype=np.float32))
+    limbs = len(movers.LIMB_PHASES)
+    swing = np.sin(phase_rad + np.array(movers.LIMB_PHASES, dtype=np.float32))
     lean_m = np.array([0.22, 0.22, 0.13, 0.13], dtype=np.float32) * swing
     centre, axes, inverse = person.centre.copy(), person.axes.copy(), person.inverse.copy()
     centre[-limbs:, 0] -= lean_m

@@ -6,9 +6,9 @@ from functools import lru_cache
 import math
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.simulation.classes import SceneClass
 from mm_robust_seg.simulation.materials import Material
 from mm_robust_seg.simulation.primitives import assemble, join, Part, Primitives, Shape
-from mm_robust_seg.simulation.classes import SceneClass
 from mm_robust_seg.simulation.street import build_chunk, Centreline, CHUNK_M
 from mm_robust_seg.simulation.traffic import Traffic
 
