@@ -1,0 +1,122 @@
+"""Watch all sensors: feed the checks, keep one state per sensor, notice jumps of the clock."""
+
+from __future__ import annotations
+
+from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import (
+    Frame,
+    HealthLevel,
+    HealthReport,
+    Reason,
+    Rejection,
+    SensorHealth,
+)
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.stages.health.absence import absence, timeout_s
+from mm_robust_seg.stages.health.checks import CHECKS, Observation
+from mm_robust_seg.stages.health.finding import Finding
+from mm_robust_seg.stages.health.frame_statistics import measure
+from mm_robust_seg.stages.health.state import SensorState
+from mm_robust_seg.stages.health.track import Track
+
+_JUMP_FORWARD_NS = 1_000_000_000
+_JUMP_BACK_NS = 100_000_000
+_LOOP_NS = 500_000_000
+_LOOPED_SENSORS = 2
+
+
+class HealthMonitor:
+    """Say which sensors may be used.
+
+    Every call is told the time. Silence and rate count only the time in which somebody listened:
+    between two calls at most half a sensor's timeout passes for it, so a driver that was busy
+    does not blame the sensors. Call ``assess`` more often than that.
+
+    Args:
+        config: the inputs, the monitor's limits and the hysteresis.
+        now_ns: the present; the startup grace begins.
+    """
+
+    def __init__(self, config: Config, now_ns: int) -> None:
+        self._config = config
+        self._publishers: dict[Modality, int] = {}
+        self.reset(now_ns)
+
+    def reset(self, now_ns: int) -> None:
+        """Forget all sensors and begin a new startup grace, as after a jump of the clock."""
+        enabled, hysteresis = self._config.inputs.enabled, self._config.hysteresis
+        self._tracks = {m: Track(now_ns) for m in enabled}
+        self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
+        self._called_ns = now_ns
+        self._has_jumped = False
+
+    def reconfigure(self, config: Config) -> None:
+        """Use other limits from now on; verdicts stand. The enabled inputs must be the same."""
+        self._config = config
+        for state in self._states.values():
+            state.hysteresis = config.hysteresis
+
+    def observe(self, item: Frame | Rejection, now_ns: int) -> None:
+        """Take in one message of an enabled sensor."""
+        self._listen(now_ns)
+        state, track = self._states[item.modality], self._tracks[item.modality]
+        window_ns = self._window_ns(item.modality)
+        track.arrived(item.arrival_ns, window_ns)
+        if isinstance(item, Rejection):
+            state.judge([Finding(item.reason, item.detail)], now_ns)
+            return
+        digest, statistics = measure(item)
+        track.saw(item, digest, _LOOP_NS)
+        seen = Observation(item, statistics, track, track.rate_hz(window_ns))
+        found = [check(seen, self._config) for check in CHECKS]
+        state.judge([finding for finding in found if finding], now_ns)
+
+    def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
+        """Note how many publish a sensor's topic."""
+        self._listen(now_ns)
+        self._publishers[modality] = count
+
+    def jumped(self, now_ns: int) -> bool:
+        """Tell whether the clock jumped or a bag began anew; true until ``reset``.
+
+        That is: time went back, or forward by more than a second since the last call, or the
+        stamps of two sensors went back.
+        """
+        self._listen(now_ns)
+        backs_ns = [track.went_back_ns for track in self._tracks.values()]
+        looped = [back_ns for back_ns in backs_ns if back_ns is not None]
+        recent = [back_ns for back_ns in looped if now_ns - back_ns <= _JUMP_FORWARD_NS]
+        return self._has_jumped or len(recent) >= _LOOPED_SENSORS
+
+    def assess(self, now_ns: int) -> HealthReport:
+        """Return the verdicts on all sensors."""
+        self._listen(now_ns)
+        for modality, state in self._states.items():
+            publishers = self._publishers.get(modality)
+            finding = absence(modality, self._tracks[modality], publishers, self._config, now_ns)
+            if finding:
+                self._tracks[modality].restart_rate()
+                state.fail(finding, now_ns)
+        return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality})
+
+    def _verdict(self, modality: Modality, now_ns: int) -> SensorHealth:
+        if modality in self._states:
+            return self._states[modality].health
+        return SensorHealth(
+            modality, HealthLevel.OK, Reason.DISABLED, False, 'not enabled', now_ns
+        )
+
+    def _window_ns(self, modality: Modality) -> int:
+        """Return the time over which the rate is taken: a second, or four periods."""
+        return round(max(1.0, 4 / self._config.inputs[modality].expected_rate_hz) * 1e9)
+
+    def _listen(self, now_ns: int) -> None:
+        """Notice how long nobody listened, and whether the clock jumped."""
+        gap_ns = now_ns - self._called_ns
+        if gap_ns < -_JUMP_BACK_NS or gap_ns > _JUMP_FORWARD_NS:
+            self._has_jumped = True
+        for modality, track in self._tracks.items():
+            heard_ns = round(timeout_s(modality, self._config) * 0.5e9)
+            if gap_ns > heard_ns:
+                track.excuse(gap_ns - heard_ns)
+        self._called_ns = now_ns if self._has_jumped else max(now_ns, self._called_ns)
