@@ -49,6 +49,7 @@ class InputSpec:
         thermal_detail_k: scale of the channel relative to the image's median.
         depth_mean_m, depth_std_m: scale of the distance channel.
         depth_near_m: distance at which the inverse-distance channel is 1.
+        depth_max_m: farther returns count as none.
     """
 
     height_px: int
@@ -61,10 +62,12 @@ class InputSpec:
     depth_mean_m: float
     depth_std_m: float
     depth_near_m: float
+    depth_max_m: float
 
     def __post_init__(self) -> None:
         scales = (self.rgb_std, self.thermal_std_k, self.thermal_detail_k, self.depth_std_m)
-        if min(self.height_px, self.width_px) < 32 or min(*scales, self.depth_near_m) <= 0:
+        distances = (self.depth_near_m, self.depth_max_m)
+        if min(self.height_px, self.width_px) < 32 or min(*scales, *distances) <= 0:
             raise BundleError(
                 f'inputs of the manifest make no sense: {self}; expected a size of at least 32 px '
                 'and positive scales'

@@ -74,7 +74,7 @@ def _thermal(kelvin: Float, spec: InputSpec) -> Float:
 
 
 def _depth(metres: Float, spec: InputSpec) -> Float:
-    valid = metres > 0
+    valid = (metres > 0) & (metres <= np.float32(spec.depth_max_m))
     out = np.empty((3, *metres.shape), np.float32)
     np.subtract(metres, np.float32(spec.depth_mean_m), out=out[0])
     out[0] *= np.float32(1.0 / spec.depth_std_m)

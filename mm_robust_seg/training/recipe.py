@@ -37,6 +37,7 @@ class InputRecipe:
     depth_mean_m: float = parameter(8.0, 'Distance that becomes 0.')
     depth_std_m: float = parameter(6.0, 'Metres that become 1.', 1e-6)
     depth_near_m: float = parameter(3.0, 'Distance whose inverse becomes 1.', 1e-6)
+    depth_max_m: float = parameter(20.0, 'Farther returns count as none.', 1e-6)
 
 
 @dataclass(frozen=True)
