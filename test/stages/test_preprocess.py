@@ -19,6 +19,7 @@ SPEC = InputSpec(
     depth_mean_m=8.0,
     depth_std_m=6.0,
     depth_near_m=2.0,
+    depth_max_m=20.0,
 )
 SHAPES = [(48, 64), (96, 128), (24, 32), (33, 71), (1, 1), (480, 640)]
 
