@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 
-Image: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Image: TypeAlias = npt.NDArray[Any]
 
 _DARK_SIGMA = 1.5
 _FLAT_LEVEL = {Modality.RGB: 128, Modality.THERMAL: 29315}
@@ -61,15 +61,16 @@ class FaultInjector:
         return self._last
 
     def _degrade(self, image: Image, fault: Fault | None) -> Image:
+        degraded: Image = image
         if fault is Fault.DARK:
-            return np.abs(self._noise(image.shape) * _DARK_SIGMA).astype(image.dtype)
-        if fault is Fault.FLAT:
+            degraded = np.abs(self._noise(image.shape) * _DARK_SIGMA).astype(image.dtype)
+        elif fault is Fault.FLAT:
             level = _FLAT_LEVEL[self._modality]
-            return np.rint(level + 0.5 * self._noise(image.shape)).astype(image.dtype)
-        if fault is Fault.NO_RETURN:
+            degraded = np.rint(level + 0.5 * self._noise(image.shape)).astype(image.dtype)
+        elif fault is Fault.NO_RETURN:
             stray = self._generator.random(image.shape) < _SPECKLE_SHARE
-            return (stray * _SPECKLE_MM).astype(image.dtype)
-        return image
+            degraded = (stray * _SPECKLE_MM).astype(image.dtype)
+        return degraded
 
-    def _noise(self, shape: tuple[int, ...]) -> npt.NDArray[np.floating[Any]]:
+    def _noise(self, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         return self._generator.standard_normal(shape, dtype=np.float32)

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.simulation.faults import Fault
+from mm_robust_seg.simulation.scenario import load_scenario, parse_scenario
+
+CONFIG = Path(__file__).parents[2] / 'config'
+
+
+def content(**changes):
+    phases = [
+        {'name': 'all', 'duration_s': 2},
+        {'name': 'no thermal', 'duration_s': 1.5, 'faults': {'thermal': 'silent'}},
+    ]
+    return {'seed': 3, 'conditions': {'time_of_day_h': 20}, 'phases': phases} | changes
+
+
+def one_phase(**changes):
+    return content(phases=[{'name': 'x', 'duration_s': 1} | changes])
+
+
+def test_phases_follow_each_other():
+    scenario = parse_scenario(content())
+    assert scenario.duration_s == 3.5
+    assert [phase.start_s for phase in scenario.phases] == [0.0, 2.0]
+    assert scenario.phases[1].faults == {Modality.THERMAL: Fault.SILENT}
+    assert scenario.phases[1].live == ModalitySet([Modality.RGB, Modality.DEPTH])
+    assert (scenario.seed, scenario.conditions.time_of_day_h) == (3, 20.0)
+
+
+def test_phase_at_a_boundary_is_the_next_one_in_spite_of_rounding():
+    scenario = parse_scenario(content())
+    period_s = 1 / 15
+    indices = [scenario.phase_index(k * period_s) for k in (0, 29, 30, 31, 1000)]
+    assert indices == [0, 0, 1, 1, 1]
+    assert scenario.phase_index(30 * 0.0666666666) == 1
+
+
+def test_the_demo_scenario_lasts_40_s_and_covers_every_number_of_sensors():
+    scenario = load_scenario(CONFIG / 'demo_scenario.yaml')
+    assert scenario.duration_s == 40.0
+    assert scenario.phases[0].live == scenario.phases[-1].live == COMPLETE
+    assert {len(phase.live) for phase in scenario.phases} == {0, 1, 2, 3}
+    pairs = {phase.live for phase in scenario.phases if len(phase.live) == 2}
+    assert len(pairs) == 3
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'named'),
+    [
+        (None, 'the scenario is None'),
+        (['all'], 'expected entries out of seed'),
+        (content(sed=1), "unknown entry 'sed'"),
+        (content(seed=-1), 'seed is -1'),
+        (content(seed=True), 'seed is True'),
+        (content(phases=[]), 'at least one phase'),
+        (content(phases='all'), 'at least one phase'),
+        (content(conditions={'time': 3}), "conditions has the unknown entry 'time'"),
+        (content(conditions={'time_of_day_h': 'noon'}), "time_of_day_h is 'noon'"),
+        (content(conditions={'time_of_day_h': 25}), '25'),
+        (one_phase(name=''), 'phase 1 has the name'),
+        (one_phase(duration_s=0), 'duration_s of phase 1'),
+        (one_phase(duration_s=float('nan')), 'duration_s of phase 1'),
+        (one_phase(duration_s=None), 'duration_s of phase 1'),
+        (one_phase(faults={'lidar': 'silent'}), "unknown entry 'lidar'"),
+        (one_phase(faults={'depth': 'dark'}), 'expected one of silent, frozen, no_return'),
+        (one_phase(faults={'rgb': None}), 'expected one of silent, frozen, dark, flat'),
+    ],
+)
+def test_a_wrong_scenario_is_refused_by_the_name_of_the_entry(wrong, named):
+    with pytest.raises(ConfigError) as caught:
+        parse_scenario(wrong)
+    assert named in str(caught.value)
+
+
+def test_a_file_that_is_missing_or_not_yaml_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r'none\.yaml'):
+        load_scenario(tmp_path / 'none.yaml')
+    broken = tmp_path / 'broken.yaml'
+    broken.write_text('phases: [')
+    with pytest.raises(ConfigError, match=r'broken\.yaml'):
+        load_scenario(broken)
+    wrong = tmp_path / 'wrong.yaml'
+    wrong.write_text('phases: []')
+    with pytest.raises(ConfigError, match=r'wrong\.yaml: phases'):
+        load_scenario(wrong)
