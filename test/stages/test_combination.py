@@ -1,0 +1,136 @@
+"""The policy: supported subsets of usable sensors, dropped at once, re-admitted slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from mm_robust_seg.config import HysteresisConfig, PolicyConfig, SyncConfig
+from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.stages.combination import CombinationPolicy
+
+MS = 1_000_000
+ORDER = SyncConfig().reference_order
+DWELL_MS = 500
+
+NOTHING = ModalitySet()
+RGB, RGB_THERMAL, RGB_DEPTH = (ModalitySet.parse(t) for t in ('rgb', 'rgb+thermal', 'rgb+depth'))
+THERMAL, DEPTH, THERMAL_DEPTH = (
+    ModalitySet.parse(t) for t in ('thermal', 'depth', 'thermal+depth')
+)
+
+
+def report(usable: ModalitySet) -> HealthReport:
+    sensors = {m: SensorHealth(m, HealthLevel.OK, Reason.OK, m in usable, '', 0) for m in Modality}
+    return HealthReport(0, sensors)
+
+
+def make(
+    supported: Sequence[ModalitySet] = all_combinations(),
+    force_set: str = '',
+    order: Sequence[Modality] = ORDER,
+) -> CombinationPolicy:
+    hysteresis = HysteresisConfig(min_dwell_s=DWELL_MS / 1000)
+    return CombinationPolicy(PolicyConfig(force_set=force_set), hysteresis, order, supported)
+
+
+def choose(policy: CombinationPolicy, usable: ModalitySet, now_ms: int) -> ModalitySet:
+    return policy.choose(report(usable), now_ms * MS)
+
+
+def test_the_first_choice_takes_all_usable_sensors() -> None:
+    assert choose(make(), RGB_DEPTH, 0) == RGB_DEPTH
+
+
+def test_a_sick_sensor_leaves_at_once_and_returns_after_the_dwell() -> None:
+    policy = make()
+    assert choose(policy, RGB, 0) == RGB
+    assert choose(policy, COMPLETE, 499) == RGB
+    assert choose(policy, COMPLETE, 500) == COMPLETE
+    assert choose(policy, RGB_DEPTH, 501) == RGB_DEPTH
+    assert choose(policy, COMPLETE, 999) == RGB_DEPTH
+    assert choose(policy, COMPLETE, 1000) == COMPLETE
+
+
+def test_a_drop_does_not_smuggle_in_another_sensor() -> None:
+    policy = make()
+    assert choose(policy, RGB_DEPTH, 0) == RGB_DEPTH
+    assert choose(policy, RGB_THERMAL, 100) == RGB
+    assert choose(policy, RGB_THERMAL, 500) == RGB_THERMAL
+
+
+def test_when_nothing_is_left_any_sensor_is_welcome_at_once() -> None:
+    policy = make()
+    assert choose(policy, RGB, 0) == RGB
+    assert choose(policy, THERMAL_DEPTH, 1) == THERMAL_DEPTH
+    assert choose(policy, NOTHING, 2) == NOTHING
+    assert choose(policy, DEPTH, 3) == DEPTH
+
+
+def test_ties_go_to_the_reference() -> None:
+    pairs = [THERMAL_DEPTH, RGB_DEPTH, RGB_THERMAL]
+    assert choose(make(pairs), COMPLETE, 0) == RGB_THERMAL
+    reverse = (Modality.DEPTH, Modality.THERMAL, Modality.RGB)
+    assert choose(make(pairs, order=reverse), COMPLETE, 0) == THERMAL_DEPTH
+
+
+def test_a_forced_set_is_used_whatever_the_health() -> None:
+    policy = make(force_set='thermal+depth')
+    assert choose(policy, NOTHING, 0) == THERMAL_DEPTH
+    assert choose(policy, COMPLETE, 1) == THERMAL_DEPTH
+
+
+def test_a_set_that_lacks_a_frame_is_served_by_what_is_there() -> None:
+    policy = make([COMPLETE, RGB_DEPTH, RGB, THERMAL])
+    assert policy.serve(COMPLETE, RGB_DEPTH) == RGB_DEPTH
+    assert policy.serve(COMPLETE, THERMAL_DEPTH) == THERMAL
+    assert policy.serve(RGB_DEPTH, THERMAL_DEPTH) == NOTHING
+    assert policy.serve(COMPLETE, COMPLETE) == COMPLETE
+
+
+def test_reset_forgets_the_choice_and_the_dwell() -> None:
+    policy = make()
+    choose(policy, RGB, 10_000)
+    policy.reset()
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+
+
+def test_impossible_demands_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r'force_set is thermal.*choose one of rgb\+depth, rgb'):
+        make([RGB_DEPTH, RGB], force_set='thermal')
+    with pytest.raises(ConfigError, match='no combination'):
+        make([])
+
+
+SETS = st.sets(st.sampled_from(list(Modality))).map(ModalitySet)
+
+
+@given(
+    supported=st.lists(SETS.filter(bool), min_size=1, max_size=7),
+    steps=st.lists(st.tuples(st.integers(0, 300), SETS), max_size=40),
+)
+def test_laws_of_the_choice(
+    supported: list[ModalitySet], steps: list[tuple[int, ModalitySet]]
+) -> None:
+    policy, now_ms, before, grown_ms = make(supported), 0, NOTHING, None
+    for wait_ms, usable in steps:
+        now_ms += wait_ms
+        choice = choose(policy, usable, now_ms)
+        assert choice in supported or not choice
+        assert choice <= usable
+        assert choice or not any(c <= usable for c in supported), 'a served set was left out'
+        if before and before < choice:
+            assert grown_ms is None or now_ms - grown_ms >= DWELL_MS
+            grown_ms = now_ms
+        before = choice
+
+
+@given(active=SETS, members=SETS)
+def test_what_is_served_is_part_of_both(active: ModalitySet, members: ModalitySet) -> None:
+    served = make().serve(active, members)
+    assert served == active & members
