@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 import shutil
 
-from conftest import write_tiny_bundle
 import pytest
+from tiny_bundle import write_tiny_bundle
 
 from mm_robust_seg.bundle import find_bundle, inside, load_bundle, sha256
 from mm_robust_seg.errors import BundleError

@@ -1,44 +1,14 @@
 import numpy as np
 import pytest
+from scripted_engine import ScriptedEngine
 
-from mm_robust_seg.dataflow import Prediction
 from mm_robust_seg.errors import EngineError
-from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages.adapter_switch import AdapterSwitch
 
 RGB_DEPTH = ModalitySet.parse('rgb+depth')
 RGB = ModalitySet.parse('rgb')
 INPUTS = {m: np.zeros((1, 3, 4, 4), np.float32) for m in Modality}
-
-
-class ScriptedEngine:
-    """Fails where told, and keeps a diary."""
-
-    description = 'scripted'
-
-    def __init__(self, failures=(), combinations=all_combinations()):  # noqa: B008
-        self.combinations = combinations
-        self.active = combinations[0]
-        self.failures = list(failures)
-        self.activated, self.ran = [], []
-
-    def activate(self, combination):
-        if combination not in self.combinations:
-            raise EngineError(f'no graph for {combination}')
-        self.activated.append(combination)
-        self.active = combination
-
-    def infer(self, inputs):
-        assert ModalitySet(inputs) == self.active
-        self.ran.append(self.active)
-        if self.active in self.failures:
-            self.failures.remove(self.active)
-            raise EngineError(f'{self.active} broke')
-        blank = np.zeros((4, 4), np.uint8)
-        return Prediction(blank, blank, 0.01)
-
-    def close(self):
-        pass
 
 
 def inputs(combination):
