@@ -1,0 +1,164 @@
+"""What the node says about itself, as diagnostic_msgs; pure functions of reports and numbers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+import numpy as np
+
+from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, Segmentation, SensorHealth
+from mm_robust_seg.modality import ModalitySet
+
+
+@dataclass(frozen=True)
+class State:
+    """What is running, why, and what was running before.
+
+    Attributes:
+        active: the combination the policy chose.
+        previous: the combination before it; empty at the start.
+    """
+
+    report: HealthReport
+    active: ModalitySet
+    previous: ModalitySet
+
+    @classmethod
+    def after(cls, before: State | None, report: HealthReport, active: ModalitySet) -> State:
+        """Return the state that follows ``before``."""
+        if before is None:
+            return cls(report, active, ModalitySet())
+        same = active == before.active
+        return cls(report, active, before.previous if same else before.active)
+
+    def differs(self, other: State) -> bool:
+        """Tell whether a sensor's state or the combination is another."""
+        return self.active != other.active or self._verdicts() != other._verdicts()
+
+    def _verdicts(self) -> list[tuple[Reason, HealthLevel, bool]]:
+        return [(h.reason, h.level, h.usable) for h in self.report.sensors.values()]
+
+    @property
+    def level(self) -> HealthLevel:
+        """OK with all sensors that are subscribed to, ERROR with none."""
+        sensors = self.report.sensors.items()
+        wanted = ModalitySet(m for m, health in sensors if health.reason is not Reason.DISABLED)
+        if not self.active:
+            return HealthLevel.ERROR
+        return HealthLevel.OK if wanted <= self.active else HealthLevel.WARN
+
+
+def status(
+    level: HealthLevel, name: str, message: str, values: Mapping[str, object]
+) -> DiagnosticStatus:
+    """Return a DiagnosticStatus; its level is one byte, its values are texts."""
+    pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+    return DiagnosticStatus(level=bytes([level]), name=name, message=message, values=pairs)
+
+
+def _text(value: object) -> str:
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
+
+
+def sensor_status(node: str, health: SensorHealth) -> DiagnosticStatus:
+    """Describe one sensor with the evidence for its state."""
+    values = {'reason': health.reason, 'usable': health.usable, **health.evidence}
+    name = f'{node}: {health.modality}'
+    return status(health.level, name, f'{health.reason}: {health.detail}', values)
+
+
+def modality_state(name: str, state: State) -> DiagnosticStatus:
+    """Describe the active combination, the one before it, and each sensor's reason."""
+    values: dict[str, object] = {'active': state.active, 'previous': state.previous}
+    for modality, health in state.report.sensors.items():
+        values[str(modality)] = health.reason
+        values[f'{modality}.detail'] = health.detail
+    message = ', '.join(filter(None, [str(state.active), state.report.caption()]))
+    return status(state.level, name, message, values)
+
+
+def engine_status(node: str, description: str, failures: int) -> DiagnosticStatus:
+    """Describe the engine; an inference that failed is a warning for a person to look at."""
+    level = HealthLevel.WARN if failures else HealthLevel.OK
+    return status(level, f'{node}: engine', description, {'failures': failures})
+
+
+def output_status(node: str, is_enabled: bool, summary: Mapping[str, object]) -> DiagnosticStatus:
+    """Describe the stream of masks, from ``Deliveries.summary``."""
+    if not is_enabled:
+        level, message = HealthLevel.WARN, 'switched off by ~/enable'
+    elif not summary['mask_hz']:
+        level, message = HealthLevel.WARN, 'no mask in the last second'
+    else:
+        level, message = HealthLevel.OK, f'{summary["mask_hz"]} masks in the last second'
+    return status(level, f'{node}: output', message, summary)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One published mask, and when; times on the node's clock.
+
+    Attributes:
+        opened_ns: arrival of the first image of the set.
+        published_ns: when the mask had been handed to the middleware.
+        adapter: the adapter that was folded into the network, or ``none``.
+    """
+
+    segmentation: Segmentation
+    opened_ns: int
+    published_ns: int
+    adapter: str
+
+    @property
+    def end_to_end_ms(self) -> float:
+        """From the arrival of the set's first image to the published mask."""
+        return (self.published_ns - self.opened_ns) * 1e-6
+
+    @property
+    def age_ms(self) -> float:
+        """From the stamp of the reference image to the published mask."""
+        return (self.published_ns - self.segmentation.stamp_ns) * 1e-6
+
+
+def frame_info(name: str, delivery: Delivery) -> DiagnosticStatus:
+    """Describe how one mask came to be."""
+    result = delivery.segmentation
+    level = HealthLevel.OK if result.combination else HealthLevel.WARN
+    values = {
+        'sensors': result.combination,
+        'adapter': delivery.adapter,
+        'reference': result.reference.modality,
+        'switched': result.switched,
+        'skew_ms': result.skew_s * 1e3,
+        'wait_ms': result.wait_s * 1e3,
+        'inference_ms': result.inference_s * 1e3,
+        'end_to_end_ms': delivery.end_to_end_ms,
+        'age_ms': delivery.age_ms,
+    }
+    return status(level, name, str(result.combination), values)
+
+
+class Deliveries:
+    """Rate and latency of the last masks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=120)
+
+    def add(self, delivery: Delivery) -> None:
+        """Count one mask."""
+        self.count += 1
+        self._recent.append((delivery.published_ns, delivery.end_to_end_ms))
+
+    def summary(self, now_ns: int) -> dict[str, object]:
+        """Return the masks of the last second, and the latency of the last 120, as values."""
+        recent = tuple(self._recent)
+        per_second = sum(now_ns - published_ns < 1_000_000_000 for published_ns, _ in recent)
+        values: dict[str, object] = {'masks': self.count, 'mask_hz': per_second}
+        if recent:
+            p50, p99 = np.percentile([latency for _, latency in recent], [50, 99])
+            values |= {'end_to_end_ms_p50': float(p50), 'end_to_end_ms_p99': float(p99)}
+        return values

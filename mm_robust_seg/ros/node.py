@@ -1,0 +1,177 @@
+"""The lifecycle node ``segmentation``.
+
+configure reads the parameters, verifies the bundle and loads the engine; activate subscribes and
+publishes; deactivate stops and keeps the engine; cleanup frees it. A client or the launch file
+asks for these transitions; the node never makes one itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import functools
+import signal
+import sys
+import traceback
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool, Trigger
+
+from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.ros.parameters import Parameters
+from mm_robust_seg.ros.session import Session
+
+Transition = Callable[['SegmentationNode', LifecycleState], None]
+TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]
+
+
+def _guarded(transition: Transition) -> TransitionCallback:
+    """Make a transition fail with a log entry where it raises; rclpy would say nothing."""
+
+    @functools.wraps(transition)
+    def callback(self: SegmentationNode, state: LifecycleState) -> TransitionCallbackReturn:
+        name = transition.__name__.removeprefix('on_')
+        try:
+            transition(self, state)
+        except RobustSegError as error:
+            self.get_logger().error(f'cannot {name}: {error}')
+        except Exception:
+            self.get_logger().error(f'cannot {name}: {traceback.format_exc()}')
+        else:
+            return TransitionCallbackReturn.SUCCESS
+        return TransitionCallbackReturn.FAILURE
+
+    return callback
+
+
+class SegmentationNode(LifecycleNode):
+    """Masks from three sensors, or from those of them that work."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            'segmentation', automatically_declare_parameters_from_overrides=True, **options
+        )
+        self._session: Session | None = None
+        self._settings = Parameters(self)
+        for warning in self._settings.warnings:
+            self.get_logger().warning(warning)
+        for problem in self._settings.problems:
+            self.get_logger().error(f'{problem}; the node cannot be configured until it is set')
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self.create_service(SetBool, '~/enable', self._on_enable)
+        self.create_service(Trigger, '~/reset_monitor', self._on_reset_monitor)
+
+    @_guarded
+    def on_configure(self, state: LifecycleState) -> None:
+        """Check the parameters, verify the bundle, load and warm every graph."""
+        config = self._settings.config()
+        bundle = load_bundle(find_bundle(config.engine.bundle))
+        self._session = Session(self, config, bundle)
+        try:
+            self._session.start()
+        except Exception:
+            self.close()
+            raise
+
+    @_guarded
+    def on_activate(self, state: LifecycleState) -> None:
+        """Subscribe and publish."""
+        self._loaded().activate()
+
+    @_guarded
+    def on_deactivate(self, state: LifecycleState) -> None:
+        """Stop; the engine stays warm."""
+        self._loaded().deactivate()
+
+    @_guarded
+    def on_cleanup(self, state: LifecycleState) -> None:
+        """Free the engine."""
+        self.close()
+
+    @_guarded
+    def on_shutdown(self, state: LifecycleState) -> None:
+        """Free the engine, from whatever state."""
+        self.close()
+
+    @_guarded
+    def on_error(self, state: LifecycleState) -> None:
+        """Free the engine; the node is unconfigured again."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop the threads and free the engine; harmless when repeated."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _loaded(self) -> Session:
+        if self._session is None:
+            raise ConfigError('the node is not configured: configure it first')
+        return self._session
+
+    def _on_set_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        try:
+            config = self._settings.changed(changes, configured=self._session is not None)
+            if config is not None and self._session is not None:
+                self._session.reconfigure(config)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        return self._answer(response, lambda: self._loaded().enable(request.data))
+
+    def _on_reset_monitor(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        return self._answer(response, lambda: self._loaded().reset())
+
+    def _answer(self, response: Any, action: Callable[[], None]) -> Any:
+        try:
+            action()
+            response.success, response.message = True, 'done'
+        except RobustSegError as error:
+            response.success, response.message = False, str(error)
+        return response
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Spin the node until SIGINT or SIGTERM; return the exit code."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # rclpy ends the spin; no KeyboardInterrupt
+    try:
+        rclpy.init(args=list(sys.argv if args is None else args))
+        node = SegmentationNode()
+    except Exception as error:
+        print(f'segmentation: {error}', file=sys.stderr)  # noqa: T201
+        rclpy.try_shutdown()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        _spin(executor, node)
+    finally:
+        executor.shutdown()
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin(executor: SingleThreadedExecutor, node: SegmentationNode) -> None:
+    """Serve callbacks until shutdown; one that raises, even inside rclpy, does not end it."""
+    while node.context.ok():
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+        except Exception:
+            node.get_logger().error(traceback.format_exc())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""What exists from configure to cleanup: engine, outputs, and while active the inputs."""
+
+from __future__ import annotations
+
+import traceback
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
+
+from mm_robust_seg.build import build_pipeline
+from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.engine.base import Engine
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.pipeline import Job, Pipeline
+from mm_robust_seg.ros import diagnostics
+from mm_robust_seg.ros.diagnostics import Deliveries, Delivery
+from mm_robust_seg.ros.inputs import Inputs
+from mm_robust_seg.ros.publishers import Outputs
+from mm_robust_seg.ros.watch import StateWatch
+from mm_robust_seg.ros.worker import Watchdog, Worker
+
+_QUIET_S = 5.0
+
+
+class Session:
+    """The engine with its inputs and outputs, for one configuration.
+
+    Args:
+        node: owns publishers, subscriptions and the clock.
+        config: what to build.
+        bundle: the model, verified.
+    """
+
+    def __init__(self, node: Node, config: Config, bundle: Bundle) -> None:
+        self._node, self._config, self._bundle = node, config, bundle
+        self._name = node.get_fully_qualified_name().lstrip('/')
+        self._log = node.get_logger()
+        self._outputs = Outputs(node, bundle)
+        self._worker = Worker(self._build, self._deliver, self.report, self.now_ns)
+        self._deliveries = Deliveries()
+        self._engine = ''
+        self._is_enabled = True
+        self._inputs: Inputs | None = None
+        self._watchdog: Watchdog | None = None
+
+    def now_ns(self) -> int:
+        """Return the present on the node's clock."""
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def start(self) -> None:
+        """Load and warm the engine on its thread; raises what went wrong there."""
+        self._worker.start(is_cancelled=lambda: not self._node.context.ok())
+        self._log.info(f'bundle {self._bundle.name}: {self._engine}')
+
+    def close(self) -> None:
+        """Stop, and free the engine."""
+        self.deactivate()
+        self._worker.close()
+        self._outputs.close()
+
+    def activate(self) -> None:
+        """Subscribe to the sensors and start to publish."""
+        self.reset()
+        self._outputs.publish_labels()
+        self._inputs = Inputs(self._node, self._config.inputs, self._receive, self.report)
+        self._worker.enable(self._is_enabled)
+        watch = StateWatch(
+            self._node, self._worker, self._inputs, self._outputs, self._own_statuses
+        )
+        self._watchdog = Watchdog(watch.tick, self.report)
+
+    def deactivate(self) -> None:
+        """Stop to publish and drop the subscriptions; the engine stays warm."""
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog = None
+        self._worker.enable(False)
+        if self._inputs is not None:
+            self._inputs.close()
+            self._inputs = None
+
+    def enable(self, is_enabled: bool) -> None:
+        """Publish masks or not; the sensors are watched either way."""
+        self._is_enabled = is_enabled
+        self._worker.enable(is_enabled and self._inputs is not None)
+
+    def reset(self) -> None:
+        """Forget all frames and verdicts; every sensor has its startup grace again."""
+        self._worker.ask(lambda pipeline: pipeline.reset(self.now_ns()))
+
+    def reconfigure(self, config: Config) -> None:
+        """Apply live parameters; raises ConfigError where the model cannot follow."""
+        self._worker.ask(lambda pipeline: pipeline.reconfigure(config))
+        self._config = config
+
+    def report(self, error: Exception) -> None:
+        """Log an exception with its traceback; silent while the process shuts down."""
+        if self._node.context.ok():
+            text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+            self._log.error(text, throttle_duration_sec=_QUIET_S)
+
+    def _build(self) -> tuple[Pipeline, Engine]:
+        pipeline, engine = build_pipeline(self._config, self._bundle, self.now_ns())
+        self._engine = engine.description
+        return pipeline, engine
+
+    def _receive(self, raw: RawImage) -> None:
+        now_ns = self.now_ns()
+        if now_ns == 0:
+            self._log.warning(
+                'use_sim_time is set, but nothing publishes /clock: images are ignored; '
+                'play the bag with --clock 200',
+                throttle_duration_sec=_QUIET_S,
+            )
+            return
+        self._worker.offer(raw, now_ns)
+
+    def _deliver(self, pipeline: Pipeline, job: Job) -> None:
+        """Run one job and publish everything about it, the mask first."""
+        result = pipeline.run(job)
+        inputs = self._inputs
+        info = inputs.camera_info(result.reference.modality) if inputs is not None else None
+        self._outputs.publish_mask(result, info)
+        adapter = self._bundle.adapters.get(result.combination)
+        delivery = Delivery(
+            result,
+            opened_ns=job.frames.opened_ns,
+            published_ns=self.now_ns(),
+            adapter=adapter.stem if adapter is not None else 'none',
+        )
+        self._deliveries.add(delivery)
+        self._outputs.publish_frame_info(
+            result, diagnostics.frame_info(f'{self._name}: frame', delivery)
+        )
+        self._outputs.publish_pictures(result, job.frames.frames.get(Modality.THERMAL))
+
+    def _own_statuses(self, now_ns: int) -> list[DiagnosticStatus]:
+        counters = self._worker.ask(lambda pipeline: pipeline.counters)
+        summary = self._deliveries.summary(now_ns)
+        return [
+            diagnostics.engine_status(self._name, self._engine, counters['engine_failures']),
+            diagnostics.output_status(self._name, self._is_enabled, {**summary, **counters}),
+        ]
