@@ -45,11 +45,9 @@ def test_names_are_those_of_the_interface() -> None:
     assert {name: PARAMETERS[name][0] for name in expected} == expected
 
 
-def test_groups_that_may_change_while_active() -> None:
-    live = {name.split('.')[0] for name, (_, spec) in PARAMETERS.items() if spec.live}
-    fixed = {name.split('.')[0] for name, (_, spec) in PARAMETERS.items() if not spec.live}
-    assert {'sync', 'monitor', 'hysteresis', 'policy'} <= live
-    assert fixed - live >= {'engine'}
+def test_only_engine_and_inputs_are_fixed_while_active() -> None:
+    for name, (_, spec) in PARAMETERS.items():
+        assert spec.live == (name.split('.')[0] not in ('engine', 'inputs')), name
 
 
 NUMBERS = [n for n, (v, _) in PARAMETERS.items() if type(v) is float]
