@@ -56,30 +56,18 @@ class InputConfig:
 class ThermalInputConfig(InputConfig):
     """Thermal input: kelvin = scale_k x raw value + offset_k."""
 
-    scale_k: float = parameter(
-        0.01, 'Kelvin per raw step (integer encodings).', 1e-6, live=False, live=False
-    )
-    offset_k: float = parameter(
-        0.0, 'Kelvin of raw value 0.', -1000.0, 1000.0, live=False, live=False
-    )
-    valid_min_k: float = parameter(
-        233.15, 'Coldest plausible median.', 0.0, 5000.0, live=False, live=False
-    )
-    valid_max_k: float = parameter(
-        473.15, 'Hottest plausible median.', 0.0, 5000.0, live=False, live=False
-    )
+    scale_k: float = parameter(0.01, 'Kelvin per raw step (integer encodings).', 1e-6, live=False)
+    offset_k: float = parameter(0.0, 'Kelvin of raw value 0.', -1000.0, 1000.0, live=False)
+    valid_min_k: float = parameter(233.15, 'Coldest plausible median.', 0.0, 5000.0, live=False)
+    valid_max_k: float = parameter(473.15, 'Hottest plausible median.', 0.0, 5000.0, live=False)
 
 
 @dataclass(frozen=True)
 class DepthInputConfig(InputConfig):
     """Depth input."""
 
-    min_m: float = parameter(
-        0.2, 'Nearer returns are invalid.', 0.0, 1000.0, live=False, live=False
-    )
-    max_m: float = parameter(
-        20.0, 'Farther returns are invalid.', 0.01, 10000.0, live=False, live=False
-    )
+    min_m: float = parameter(0.2, 'Nearer returns are invalid.', 0.0, 1000.0, live=False)
+    max_m: float = parameter(20.0, 'Farther returns are invalid.', 0.01, 10000.0, live=False)
 
 
 @dataclass(frozen=True)
