@@ -14,8 +14,9 @@ class CombinationPolicy:
     """Choose the largest supported set of usable sensors.
 
     Of equally large sets the one with the sensors first in ``reference_order`` is chosen. A
-    sensor that is no longer usable leaves the choice at once. Sensors enter it at most once per
-    ``min_dwell_s``, unless nothing would be left without them.
+    sensor that is no longer usable leaves the choice at once. Sensors return to it at most once
+    per ``min_dwell_s``, unless nothing would be left without them; the first time, each enters
+    as soon as it is usable.
 
     Args:
         policy: may force one combination.
@@ -49,13 +50,12 @@ class CombinationPolicy:
                 f'policy.force_set is {self._forced}, which the bundle cannot serve: choose one '
                 f'of {known}'
             )
-        self._active = ModalitySet()
-        self._admitted_ns: int | None = None
+        self.reset()
 
     def reset(self) -> None:
         """Forget the choice and the dwell, as after a jump of the clock."""
-        self._active = ModalitySet()
-        self._admitted_ns = None
+        self._active = self._known = ModalitySet()
+        self._admitted_ns: int | None = None
 
     def choose(self, report: HealthReport, now_ns: int) -> ModalitySet:
         """Return the combination to run now; empty if no sensor is usable.
@@ -66,10 +66,12 @@ class CombinationPolicy:
             return self._forced
         kept = self._best(self._active & report.usable)
         best = self._best(report.usable)
-        if best != kept and (not kept or self._has_dwelt(now_ns)):
+        returning = (best - kept) & self._known
+        if best != kept and (not kept or not returning or self._has_dwelt(now_ns)):
             self._admitted_ns = now_ns
             kept = best
         self._active = kept
+        self._known = ModalitySet(self._known | kept)
         return kept
 
     def serve(self, active: ModalitySet, members: ModalitySet) -> ModalitySet:

@@ -49,7 +49,8 @@ def test_the_first_choice_takes_all_usable_sensors() -> None:
 
 def test_a_sick_sensor_leaves_at_once_and_returns_after_the_dwell() -> None:
     policy = make()
-    assert choose(policy, RGB, 0) == RGB
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+    assert choose(policy, RGB, 1) == RGB
     assert choose(policy, COMPLETE, 499) == RGB
     assert choose(policy, COMPLETE, 500) == COMPLETE
     assert choose(policy, RGB_DEPTH, 501) == RGB_DEPTH
@@ -57,8 +58,16 @@ def test_a_sick_sensor_leaves_at_once_and_returns_after_the_dwell() -> None:
     assert choose(policy, COMPLETE, 1000) == COMPLETE
 
 
+def test_at_the_start_every_sensor_enters_with_its_first_frame() -> None:
+    policy = make()
+    assert choose(policy, RGB, 0) == RGB
+    assert choose(policy, RGB_DEPTH, 1) == RGB_DEPTH
+    assert choose(policy, COMPLETE, 2) == COMPLETE
+
+
 def test_a_drop_does_not_smuggle_in_another_sensor() -> None:
     policy = make()
+    assert choose(policy, COMPLETE, 0) == COMPLETE
     assert choose(policy, RGB_DEPTH, 0) == RGB_DEPTH
     assert choose(policy, RGB_THERMAL, 100) == RGB
     assert choose(policy, RGB_THERMAL, 500) == RGB_THERMAL
@@ -117,17 +126,17 @@ SETS = st.sets(st.sampled_from(list(Modality))).map(ModalitySet)
 def test_laws_of_the_choice(
     supported: list[ModalitySet], steps: list[tuple[int, ModalitySet]]
 ) -> None:
-    policy, now_ms, before, grown_ms = make(supported), 0, NOTHING, None
+    policy, now_ms, before, grown_ms, known = make(supported), 0, NOTHING, None, NOTHING
     for wait_ms, usable in steps:
         now_ms += wait_ms
         choice = choose(policy, usable, now_ms)
         assert choice in supported or not choice
         assert choice <= usable
         assert choice or not any(c <= usable for c in supported), 'a served set was left out'
-        if before and before < choice:
+        if before and (choice - before) & known:
             assert grown_ms is None or now_ms - grown_ms >= DWELL_MS
             grown_ms = now_ms
-        before = choice
+        before, known = choice, known | choice
 
 
 @given(active=SETS, members=SETS)
