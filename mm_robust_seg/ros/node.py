@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import functools
 import signal
 import sys
+import threading
 import traceback
 from typing import Any
 
@@ -142,18 +143,22 @@ class SegmentationNode(LifecycleNode):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Spin the node until SIGINT or SIGTERM; return the exit code."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # rclpy ends the spin; no KeyboardInterrupt
+    interrupted = threading.Event()  # instead of a KeyboardInterrupt; rclpy ends the spin
+    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
         rclpy.init(args=list(sys.argv if args is None else args))
         node = SegmentationNode()
     except Exception as error:
-        print(f'segmentation: {error}', file=sys.stderr)  # noqa: T201
         rclpy.try_shutdown()
+        if interrupted.is_set():
+            return 0
+        print(f'segmentation: {error}', file=sys.stderr)  # noqa: T201
         return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        _spin(executor, node)
+        if not interrupted.is_set():
+            _spin(executor, node)
     finally:
         executor.shutdown()
         node.close()

@@ -1,0 +1,159 @@
+"""The rest of a robot: three cameras, and a client of the segmentation node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+import os
+from pathlib import Path
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.srv import ChangeState, GetState
+import numpy as np
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
+
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros import qos
+from mm_robust_seg.ros.conversions import header, image_message
+
+ROOT = Path(__file__).parents[2]
+PERIOD_S = 1 / 30
+ENCODINGS = {Modality.RGB: 'rgb8', Modality.THERMAL: 'mono16', Modality.DEPTH: '16UC1'}
+
+
+class NodeProcess:
+    """The segmentation node in a process of its own."""
+
+    def __init__(self, log: Path, parameters: Mapping[str, object]) -> None:
+        self.log = log
+        pairs = [text for name, value in parameters.items() for text in ('-p', f'{name}:={value}')]
+        command = [sys.executable, '-m', 'mm_robust_seg.ros.node', '--ros-args', *pairs]
+        with log.open('w') as stream:
+            self._process = subprocess.Popen(
+                command, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(os.environ)
+            )
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send a signal; return exit code and log."""
+        if self.is_alive():
+            self._process.send_signal(number)
+        try:
+            code = self._process.wait(20)
+        finally:
+            self._process.kill()
+        return code, self.log.read_text()
+
+
+class Robot:
+    """Publishes three cameras at 30 Hz from what ``pictures`` gives, and hears the node."""
+
+    def __init__(self, height_px: int = 48, width_px: int = 64) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node('robot', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.size = (height_px, width_px)
+        self.live = set(Modality)
+        self.alter: dict[Modality, Callable[[Image], None]] = {}
+        self.masks: list[Image] = []
+        self.overlays: list[Image] = []
+        self.states: list[DiagnosticStatus] = []
+        self.infos: list[DiagnosticArray] = []
+        self.diagnostics: list[DiagnosticArray] = []
+        self.labels: list[String] = []
+        self.camera_infos: list[CameraInfo] = []
+        self._rng = np.random.default_rng(0)
+        self._next_s = time.monotonic()
+        node = self.node
+        self._cameras = {
+            m: node.create_publisher(Image, f'{m}/image', qos.SENSOR) for m in Modality
+        }
+        self._info = node.create_publisher(CameraInfo, 'rgb/camera_info', qos.SENSOR)
+        for kind, topic, profile, heard in (
+            (Image, 'mask', qos.MASK, self.masks),
+            (Image, 'overlay', qos.MASK, self.overlays),
+            (CameraInfo, 'camera_info', qos.MASK, self.camera_infos),
+            (DiagnosticStatus, 'modality_state', qos.LATCHED, self.states),
+            (DiagnosticArray, 'frame_info', qos.EVENTS, self.infos),
+            (String, 'labels', qos.LATCHED, self.labels),
+        ):
+            node.create_subscription(kind, f'segmentation/{topic}', heard.append, profile)
+        node.create_subscription(
+            DiagnosticArray, '/diagnostics', self.diagnostics.append, qos.EVENTS
+        )
+
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+    def call(self, kind: type, service: str, request: object, timeout_s: float = 30.0):
+        """Call a service of the node, with the cameras running."""
+        client = self.node.create_client(kind, f'segmentation/{service}')
+        self.until(client.service_is_ready, timeout_s)
+        future = client.call_async(request)
+        self.until(future.done, timeout_s)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def transition(self, number: int) -> bool:
+        request = ChangeState.Request()
+        request.transition.id = number
+        return self.call(ChangeState, 'change_state', request).success
+
+    def state(self) -> str:
+        return self.call(GetState, 'get_state', GetState.Request()).current_state.label
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        """Run the cameras until ``condition`` holds."""
+        end_s = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end_s, 'the condition did not come true in time'
+            self._spin()
+
+    def run(self, duration_s: float) -> None:
+        """Run the cameras for a while."""
+        end_s = time.monotonic() + duration_s
+        while time.monotonic() < end_s:
+            self._spin()
+
+    def _spin(self) -> None:
+        self.executor.spin_once(timeout_sec=max(self._next_s - time.monotonic(), 0.0))
+        if time.monotonic() >= self._next_s:
+            self._next_s = max(self._next_s + PERIOD_S, time.monotonic())
+            self._publish()
+
+    def _publish(self) -> None:
+        stamp = header(self.node.get_clock().now().nanoseconds, 'camera')
+        height_px, width_px = self.size
+        self._info.publish(CameraInfo(header=stamp, height=height_px, width=width_px))
+        for modality in self.live:
+            message = image_message(self._picture(modality), ENCODINGS[modality], stamp)
+            self.alter.get(modality, lambda _: None)(message)
+            self._cameras[modality].publish(message)
+
+    def _picture(self, modality: Modality) -> np.ndarray:
+        if modality is Modality.RGB:
+            return self._rng.integers(40, 200, (*self.size, 3), np.uint8)
+        low, high = (29000, 30500) if modality is Modality.THERMAL else (1000, 15000)
+        return self._rng.integers(low, high, self.size, np.uint16)
+
+
+def values(status: DiagnosticStatus) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
+
+
+def warnings_of(log: str) -> list[str]:
+    return re.findall(r'^\[(?:WARN|ERROR|FATAL)\].*', log, re.MULTILINE)

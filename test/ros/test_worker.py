@@ -1,0 +1,167 @@
+"""The inference thread: the newest job wins, exceptions do not end it, stopping waits."""
+
+from __future__ import annotations
+
+from collections import deque
+import threading
+
+import pytest
+
+from mm_robust_seg.errors import BundleError, EngineError
+from mm_robust_seg.ros.worker import Watchdog, Worker
+
+WAIT_S = 10
+
+
+class FakeEngine:
+    is_closed = False
+
+    def close(self):
+        self.is_closed = True
+
+
+class FakePipeline:
+    """Gives the newest of the offered numbers as job."""
+
+    next_deadline_ns = None
+
+    def __init__(self):
+        self.offered = deque(maxlen=1)
+
+    def offer(self, raw, now_ns):
+        self.offered.append(raw)
+
+    def take(self, now_ns):
+        return self.offered.pop() if self.offered else None
+
+
+class Harness:
+    """A worker whose deliveries wait for ``go``."""
+
+    def __init__(self):
+        self.engine, self.pipeline = FakeEngine(), FakePipeline()
+        self.done, self.errors = [], []
+        self.threads = set()
+        self.busy, self.go, self.heard = (threading.Event() for _ in range(3))
+        self.worker = Worker(self.build, self.deliver, self.report, lambda: 1)
+
+    def build(self):
+        self.threads.add(threading.current_thread().name)
+        return self.pipeline, self.engine
+
+    def deliver(self, pipeline, job):
+        self.threads.add(threading.current_thread().name)
+        self.busy.set()
+        assert self.go.wait(WAIT_S)
+        if job == 'bad':
+            raise RuntimeError('bad job')
+        self.done.append(job)
+
+    def report(self, error):
+        self.errors.append(error)
+        self.heard.set()
+
+
+@pytest.fixture
+def harness():
+    made = Harness()
+    yield made
+    made.go.set()
+    made.worker.close()
+
+
+def _started(harness):
+    harness.worker.start(is_cancelled=lambda: False)
+    harness.worker.enable(True)
+    return harness.worker
+
+
+def test_the_latest_job_wins_while_one_is_running(harness):
+    worker = _started(harness)
+    worker.offer(1, 0)
+    assert harness.busy.wait(WAIT_S)
+    for number in (2, 3, 4):
+        worker.offer(number, 0)
+    harness.go.set()
+    while len(harness.done) < 2:
+        harness.busy.wait(0.01)
+    assert harness.done == [1, 4]
+    assert harness.threads == {'inference'}
+
+
+def test_an_exception_is_reported_and_the_next_job_runs(harness):
+    worker = _started(harness)
+    harness.go.set()
+    worker.offer('bad', 0)
+    assert harness.heard.wait(WAIT_S)
+    worker.offer('good', 0)
+    worker.enable(True)
+    while not harness.done:
+        harness.heard.wait(0.01)
+    assert (harness.done, [str(e) for e in harness.errors]) == (['good'], ['bad job'])
+
+
+def test_stopping_waits_for_the_job_in_progress_and_takes_no_other(harness):
+    worker = _started(harness)
+    worker.offer(1, 0)
+    assert harness.busy.wait(WAIT_S)
+    stopped = threading.Thread(target=worker.enable, args=(False,))
+    stopped.start()
+    stopped.join(0.05)
+    assert stopped.is_alive()
+    harness.go.set()
+    stopped.join(WAIT_S)
+    assert harness.done == [1]
+    worker.offer(2, 0)
+    worker.close()
+    assert harness.done == [1]
+
+
+def test_closing_frees_the_engine(harness):
+    _started(harness).close()
+    assert harness.engine.is_closed
+
+
+def test_what_building_raised_is_raised_where_it_was_asked_for(harness):
+    def fail():
+        raise BundleError('no such bundle')
+
+    worker = Worker(fail, harness.deliver, harness.report, lambda: 1)
+    with pytest.raises(BundleError, match='no such bundle'):
+        worker.start(is_cancelled=lambda: False)
+    worker.close()
+
+
+def test_loading_can_be_cancelled_and_still_frees_the_engine(harness):
+    loading = threading.Event()
+
+    def slow():
+        assert loading.wait(WAIT_S)
+        return harness.build()
+
+    worker = Worker(slow, harness.deliver, harness.report, lambda: 1)
+    with pytest.raises(EngineError, match='cancelled'):
+        worker.start(is_cancelled=lambda: True)
+    loading.set()
+    worker.close()
+    assert harness.engine.is_closed
+
+
+def test_asking_before_the_engine_is_loaded_is_an_error(harness):
+    with pytest.raises(EngineError, match='not loaded'):
+        harness.worker.ask(lambda pipeline: pipeline)
+
+
+def test_the_watchdog_goes_on_after_an_exception():
+    ticks, errors, enough = [], [], threading.Event()
+
+    def tick():
+        ticks.append(None)
+        if len(ticks) == 3:
+            enough.set()
+        raise RuntimeError('tick')
+
+    watchdog = Watchdog(tick, errors.append)
+    assert enough.wait(WAIT_S)
+    watchdog.close()
+    assert len(errors) == len(ticks)
