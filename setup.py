@@ -44,7 +44,7 @@ setup(
         'opencv-python-headless>=4.5,<5',
         'openvino>=2024.0,<2027',
         'onnxruntime>=1.17,<2',
-        'rosbags>=0.10,<0.12',
+        'rosbags>=0.11.9,<0.12',
         'rich>=12,<16',
         'PyYAML>=5.4,<7',
         'matplotlib>=3.5,<4',
