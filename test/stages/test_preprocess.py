@@ -19,6 +19,7 @@ SPEC = InputSpec(
     depth_mean_m=8.0,
     depth_std_m=6.0,
     depth_near_m=2.0,
+    depth_max_m=25.0,
     depth_max_m=20.0,
 )
 SHAPES = [(48, 64), (96, 128), (24, 32), (33, 71), (1, 1), (480, 640)]
@@ -99,6 +100,14 @@ def test_invalid_pixels_are_zero_in_every_channel_and_do_not_bleed(modality):
     out = network_input(modality, values, SPEC)
     assert not out.any(), 'the sampled pixels are exactly the invalid ones'
     assert not network_input(modality, np.zeros((48, 64), np.float32), SPEC).any()
+
+
+def test_returns_beyond_the_reach_of_training_count_as_none():
+    metres = np.full((48, 64), 24.9, np.float32)
+    metres[:24] = 25.1
+    out = network_input(Modality.DEPTH, metres, SPEC)
+    assert not out[:, :24].any()
+    assert (out[2, 24:] == 1).all()
 
 
 @pytest.mark.parametrize('modality', [Modality.THERMAL, Modality.DEPTH], ids=str)
