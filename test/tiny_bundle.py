@@ -63,7 +63,6 @@ def write_manifest(folder: Path, entries: dict) -> None:
             'depth_mean_m': 8.0,
             'depth_std_m': 6.0,
             'depth_near_m': 2.0,
-            'depth_max_m': 25.0,
             'depth_max_m': 20.0,
         },
         'base': 'base.safetensors',

@@ -19,7 +19,6 @@ SPEC = InputSpec(
     depth_mean_m=8.0,
     depth_std_m=6.0,
     depth_near_m=2.0,
-    depth_max_m=25.0,
     depth_max_m=20.0,
 )
 SHAPES = [(48, 64), (96, 128), (24, 32), (33, 71), (1, 1), (480, 640)]
@@ -103,8 +102,8 @@ def test_invalid_pixels_are_zero_in_every_channel_and_do_not_bleed(modality):
 
 
 def test_returns_beyond_the_reach_of_training_count_as_none():
-    metres = np.full((48, 64), 24.9, np.float32)
-    metres[:24] = 25.1
+    metres = np.full((48, 64), 19.9, np.float32)
+    metres[:24] = 20.1
     out = network_input(Modality.DEPTH, metres, SPEC)
     assert not out[:, :24].any()
     assert (out[2, 24:] == 1).all()
