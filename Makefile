@@ -1,0 +1,62 @@
+# make help lists the targets. Needs Python 3.10 to 3.13 with venv and pip, and nothing else;
+# ROS 2 is used where it is sourced, and otherwise installed as wheels.
+
+PYTHON ?= python3
+ARGS ?=
+
+# One environment for what runs on a robot, one with all that tests need; apart for sourced ROS.
+ROS := $(if $(ROS_DISTRO),-$(ROS_DISTRO))
+DEMO_ENV := .venv-demo$(ROS)
+TEST_ENV := .venv-test$(ROS)
+DEMO_PYTHON := $(DEMO_ENV)/bin/python
+TEST_PYTHON := $(TEST_ENV)/bin/python
+
+DEMO_LISTS := runtime ros
+TEST_LISTS := torch runtime ros train test
+files = $(1:%=requirements/%.txt)
+
+export PYTHON
+run_tests = $(TEST_PYTHON) -m pytest -m "not gpu" $(ARGS)
+
+.PHONY: help demo test check format bench clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s: \
+	  || grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST)
+
+demo: $(DEMO_ENV)/.ready ## play the 40-second demo; results in out/demo (ARGS="--help" for more)
+	@$(DEMO_PYTHON) -m mm_robust_seg.cli demo $(ARGS)
+
+test: $(TEST_ENV)/.ready ## run all tests that need no GPU (ARGS="test/ros -k name" for some)
+	@$(run_tests)
+
+check: $(TEST_ENV)/.ready-dev ## format, lint, types, import contracts, tests
+	$(TEST_PYTHON) -m ruff format --check
+	$(TEST_PYTHON) -m ruff check
+	$(TEST_PYTHON) -m mypy
+	$(TEST_ENV)/bin/lint-imports
+	$(run_tests)
+
+format: $(TEST_ENV)/.ready-dev ## format the code and sort its imports
+	$(TEST_PYTHON) -m ruff check --select I --fix
+	$(TEST_PYTHON) -m ruff format
+
+bench: $(TEST_ENV)/.ready ## run all benchmarks; results in out/bench
+	@for file in benchmarks/bench_*.py; do \
+	  echo "== $$file"; PYTHONPATH=. $(TEST_PYTHON) "$$file" || exit 1; \
+	done
+
+clean: ## remove environments, results and caches
+	rm -rf .venv-demo* .venv-test* out build install log .pytest_cache .mypy_cache .ruff_cache \
+	  .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DEMO_ENV)/.ready: requirements/install.sh $(call files,$(DEMO_LISTS))
+	@requirements/install.sh $(DEMO_ENV) $(DEMO_LISTS) && touch $@
+
+$(TEST_ENV)/.ready: requirements/install.sh $(call files,$(TEST_LISTS))
+	@requirements/install.sh $(TEST_ENV) $(TEST_LISTS) && touch $@
+
+$(TEST_ENV)/.ready-dev: $(TEST_ENV)/.ready requirements/dev.txt
+	@requirements/install.sh $(TEST_ENV) dev && touch $@
