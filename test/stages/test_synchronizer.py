@@ -212,6 +212,54 @@ def test_a_frame_waits_for_the_leader_it_is_nearest_to() -> None:
     assert found.frames[THERMAL].stamp_ns == 95 * MS
 
 
+def offered(*frames: Frame, **changes: float) -> Synchronizer:
+    synchronizer = Synchronizer(replace(CONFIG, **changes), RATES_HZ)
+    for item in sorted(frames, key=lambda f: f.arrival_ns):
+        synchronizer.offer(item, item.arrival_ns)
+    return synchronizer
+
+
+def test_a_sensor_never_goes_back_in_time() -> None:
+    frames = [frame(THERMAL, 80), frame(THERMAL, 100), frame(RGB, 101), frame(RGB, 134)]
+    synchronizer = Synchronizer(replace(CONFIG, max_skew_s=0.1), RATES_HZ)
+    first, second = drive(synchronizer, frames)
+    assert first.stamps_ms() == {RGB: 101, THERMAL: 100}
+    assert second.stamps_ms() == {RGB: 134}
+    assert synchronizer.counters['unmatched'] == 1
+
+
+def test_members_are_within_the_skew_of_each_other() -> None:
+    synchronizer = offered(frame(RGB, 100), frame(THERMAL, 80), frame(DEPTH, 120))
+    found = synchronizer.take(126 * MS, COMPLETE)
+    assert found is not None
+    assert found.members == COMPLETE - {DEPTH}
+
+
+def test_a_sensor_in_use_goes_before_one_that_only_comes_along() -> None:
+    synchronizer = offered(frame(RGB, 80), frame(THERMAL, 100), frame(DEPTH, 120))
+    found = synchronizer.take(200 * MS, COMPLETE - {RGB})
+    assert found is not None
+    assert found.members == COMPLETE - {RGB}
+
+
+def test_stamps_half_a_period_apart_need_no_wait_for_the_next_frame() -> None:
+    frames = stream(RGB, phase_ms=10) + stream(DEPTH, phase_ms=10) + stream(THERMAL)
+    *sets, after_the_end = drive(Synchronizer(CONFIG, RATES_HZ), frames)
+    assert after_the_end.frames.members == ModalitySet([THERMAL])
+    assert [s.frames.members for s in sets] == [COMPLETE] * 29
+    assert all(s.frames.wait_s == pytest.approx(0.010) for s in sets)
+
+
+def test_a_member_that_a_nearer_one_will_replace_does_not_start_the_wait() -> None:
+    synchronizer = offered(frame(THERMAL, 80, 10), frame(RGB, 100), frame(DEPTH, 100))
+    assert synchronizer.next_deadline_ns == 125 * MS
+    nearer = frame(THERMAL, 100, 18)
+    synchronizer.offer(nearer, nearer.arrival_ns)
+    found = synchronizer.take(nearer.arrival_ns, COMPLETE)
+    assert found is not None
+    assert found.frames[THERMAL] is nearer
+
+
 def test_an_overloaded_caller_gets_the_newest_set_and_a_count() -> None:
     synchronizer = Synchronizer(CONFIG, RATES_HZ)
     for item in sorted(all_streams(duration_ms=135), key=lambda f: f.arrival_ns):

@@ -367,6 +367,13 @@ def test_a_new_failure_never_makes_recovery_cheaper() -> None:
     assert episode.delay_ms(RGB, Reason.OK, back_ms) >= 1000
 
 
+def test_good_frames_count_in_a_row_only() -> None:
+    episode = running().run(300, rgb=constant(RGB, 0)).run(8 * PERIOD_MS)
+    back_ms = episode.run(PERIOD_MS + TICK_MS, rgb=constant(RGB, 0)).now_ms
+    assert episode.health(RGB).reason is Reason.RECOVERING
+    assert episode.run(1000).delay_ms(RGB, Reason.OK, back_ms) >= 9 * PERIOD_MS
+
+
 def test_a_flapping_sensor_is_readmitted_twice_as_slowly() -> None:
     episode = running()
     delays_ms = []
