@@ -21,18 +21,18 @@ TINY_CLASSES = {
 }
 
 
-def write_tiny_bundle(folder: Path, combinations=None) -> Path:
+def write_tiny_bundle(folder: Path, combinations=None, classes=TINY_CLASSES) -> Path:
     (folder / 'adapters').mkdir(parents=True)
     rng = np.random.default_rng(0)
     weights = {
-        str(m): rng.standard_normal((len(TINY_CLASSES), CHANNELS[m], 1, 1)).astype(np.float32)
+        str(m): rng.standard_normal((len(classes), CHANNELS[m], 1, 1)).astype(np.float32)
         for m in Modality
     }
     offsets = write_safetensors(folder / 'base.safetensors', weights)
     entries = {}
     for number, combination in enumerate(combinations or all_combinations()):
         graph, adapter = f'{combination}.onnx', f'adapters/{combination}.safetensors'
-        bias = np.roll(np.linspace(-0.3, 0.3, len(TINY_CLASSES)), number).astype(np.float32)
+        bias = np.roll(np.linspace(-0.3, 0.3, len(classes)), number).astype(np.float32)
         write_graph(folder / graph, combination, weights, offsets, bias)
         if combination != COMPLETE:
             write_safetensors(folder / adapter, {'bias': bias})
@@ -40,18 +40,18 @@ def write_tiny_bundle(folder: Path, combinations=None) -> Path:
             'graph': graph,
             'adapter': None if combination == COMPLETE else adapter,
         }
-    write_manifest(folder, entries)
+    write_manifest(folder, entries, classes)
     return folder
 
 
-def write_manifest(folder: Path, entries: dict) -> None:
+def write_manifest(folder: Path, entries: dict, classes=TINY_CLASSES) -> None:
     files = [p for p in folder.rglob('*') if p.is_file() and p.name != 'manifest.json']
     manifest = {
         'schema': 1,
         'name': 'tiny',
         'description': 'One random 1x1 convolution per sensor.',
         'licence': 'Apache-2.0',
-        'classes': [{'name': n, 'color': c} for n, c in TINY_CLASSES.items()],
+        'classes': [{'name': n, 'color': c} for n, c in classes.items()],
         'inputs': {
             'height_px': TINY_HEIGHT_PX,
             'width_px': TINY_WIDTH_PX,
