@@ -157,7 +157,7 @@ def test_offer_says_what_became_of_a_message(make_cameras):
 def test_whatever_is_lost_masks_are_new_and_made_of_what_came(make_cameras, arrivals):
     rig = make_cameras()
     masks = [mask for sensors in arrivals for mask in rig.play(1, ModalitySet(sensors))]
-    masks += rig.play(2, NONE)
+    masks += rig.play(10, NONE)
     for mask in masks:
         turn = round((mask.stamp_ns - START_NS) / PERIOD_NS)
         assert mask.combination <= ModalitySet(arrivals[turn])
