@@ -73,7 +73,7 @@ class Synchronizer:
         self._due_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
         self._used_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
         self._led_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
-        self._given_ns = _LONG_AGO_NS
+        self._given_ns: int | None = None
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -113,6 +113,7 @@ class Synchronizer:
         """
         known = ModalitySet(self._rank)
         self._expected = expected & known or known
+        self._dismiss(now_ns)
         due = [candidate for candidate in self._candidates() if candidate.is_due(now_ns)]
         if not due:
             return None
@@ -127,14 +128,24 @@ class Synchronizer:
         self._given_ns = now_ns
         return newest.closed()
 
+    def _dismiss(self, now_ns: int) -> None:
+        """Drop what waited in vain to come along; it must not lead a set when its day is over."""
+        for modality, unused in self._unused.items():
+            if modality not in self._expected:
+                oldest_ns = now_ns - self._wait_ns
+                self._drop([f for f in unused.values() if f.arrival_ns < oldest_ns])
+
     def _expire(self, oldest_ns: int) -> None:
-        """Drop the frames that no later set can use, and count why."""
+        """Drop the frames that no later set can use."""
         for modality, unused in self._unused.items():
             bound_ns = max(oldest_ns, self._used_ns[modality])
-            for stamp_ns in [stamp_ns for stamp_ns in unused if stamp_ns < bound_ns]:
-                frame = unused.pop(stamp_ns)
-                came_late = frame.arrival_ns > self._given_ns
-                self._counters['late' if came_late else 'unmatched'] += 1
+            self._drop([f for f in unused.values() if f.stamp_ns < bound_ns])
+
+    def _drop(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            del self._unused[frame.modality][frame.stamp_ns]
+            came_late = self._given_ns is not None and frame.arrival_ns > self._given_ns
+            self._counters['late' if came_late else 'unmatched'] += 1
 
     def _candidates(self) -> Iterator[_Candidate]:
         """Partition the unused frames into sets; yield those that will be given."""

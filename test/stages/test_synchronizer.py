@@ -284,6 +284,13 @@ def test_a_sensor_out_of_use_comes_along_but_leads_nothing() -> None:
     assert alone == []
 
 
+def test_a_frame_that_waited_in_vain_leads_nothing_when_its_sensor_is_back_in_use() -> None:
+    synchronizer = offered(frame(RGB, 100))
+    assert synchronizer.take(130 * MS, ModalitySet([THERMAL])) is None
+    assert synchronizer.take(200 * MS, COMPLETE) is None
+    assert synchronizer.counters['unmatched'] == 1
+
+
 def test_with_no_sensor_in_use_sets_are_still_given() -> None:
     assert len(drive(Synchronizer(CONFIG, RATES_HZ), all_streams(), ModalitySet())) == 30
 
