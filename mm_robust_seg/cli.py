@@ -1,0 +1,115 @@
+"""``mm-robust-seg``: one command for everything that is not a ROS node.
+
+A command's module is imported when the command is used, so that each needs only its own
+dependencies. It has ``EXAMPLE``, ``add_arguments(parser)`` and ``run(args) -> exit code``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+import sys
+from typing import Any
+
+from mm_robust_seg import __version__
+from mm_robust_seg.errors import ConfigError, RobustSegError
+
+PROGRAM = 'mm-robust-seg'
+WRONG_INPUT, INTERRUPTED = 2, 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command lives and what it takes to have it.
+
+    Attributes:
+        summary: what it does, in one line.
+        module: where its options and its body are.
+        remedy: what to install if an import fails.
+    """
+
+    summary: str
+    module: str
+    remedy: str = 'pip install mm_robust_seg'
+
+
+COMMANDS: Mapping[str, Command] = {
+    'demo': Command(
+        'play failing cameras through the ROS 2 node and report',
+        'mm_robust_seg.ros.demo_command',
+        'source /opt/ros/<distribution>/setup.bash, or start the demo with "make demo"',
+    ),
+    'replay': Command('make masks from a recorded bag', 'mm_robust_seg.evaluation.replay_command'),
+    'make-bag': Command('turn a folder of images into a bag', 'mm_robust_seg.evaluation.convert'),
+    'bundle-info': Command(
+        'verify a model bundle and show it', 'mm_robust_seg.evaluation.bundle_info'
+    ),
+    'train': Command(
+        'train a network and its adapters, write a bundle',
+        'mm_robust_seg.training.command',
+        'pip install torch==2.13.0, then pip install "mm_robust_seg[train]"',
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, 2 on wrong input or 130 on Ctrl-C."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        args = _parser(given[0] if given else '').parse_args(given)
+        return int(args.run(args))
+    except RobustSegError as error:
+        return _fail(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _fail(f'{error.filename}: {error.strerror}')
+    except KeyboardInterrupt:
+        sys.stderr.write('interrupted\n')
+        return INTERRUPTED
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f'{PROGRAM}: {message}\n')
+    return WRONG_INPUT
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """Declare all commands, and the options of the chosen one."""
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        description='Segmentation from RGB, thermal and depth that survives sensor failures.',
+        epilog=f'"{PROGRAM} COMMAND --help" explains a command. Example: {PROGRAM} demo',
+    )
+    parser.add_argument('--version', action='version', version=__version__)
+    commands = parser.add_subparsers(metavar='COMMAND', required=True)
+    for name, command in COMMANDS.items():
+        options = commands.add_parser(
+            name,
+            help=command.summary,
+            description=command.summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            module = _load(name, command)
+            module.add_arguments(options)
+            options.epilog = f'example:\n  {module.EXAMPLE}'
+            options.set_defaults(run=module.run)
+    return parser
+
+
+def _load(name: str, command: Command) -> Any:
+    try:
+        return import_module(command.module)
+    except ModuleNotFoundError as error:
+        if (error.name or '').split('.')[0] in ('', 'mm_robust_seg'):
+            raise
+        raise ConfigError(
+            f'{name} needs {error.name}, which is not installed: {command.remedy}'
+        ) from error
+
+
+if __name__ == '__main__':
+    sys.exit(main())
