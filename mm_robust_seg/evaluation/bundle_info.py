@@ -7,6 +7,7 @@ from dataclasses import asdict
 import json
 from typing import Any
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -89,19 +90,20 @@ def _page(bundle: Bundle) -> RenderableType:
     )
 
 
-def _classes(bundle: Bundle) -> Text:
-    line = Text('classes: ')
+def _classes(bundle: Bundle) -> Columns:
+    lines = []
     for number, item in enumerate(bundle.classes):
         red, green, blue = item.color
-        line.append('  ', style=f'on rgb({red},{green},{blue})')
-        line.append(f' {number} {item.name}  ')
-    return line
+        swatch = Text('  ', style=f'on rgb({red},{green},{blue})')
+        lines.append(swatch.append(f' {number} {item.name}', style='default on default'))
+    return Columns(lines, column_first=True, title='classes')
 
 
 def _combinations(bundle: Bundle) -> Table:
     kinds = list(dict.fromkeys(kind for row in bundle.scores.values() for kind in row))
-    table = Table('combination')
-    for name in ('graph kB', 'adapter kB', 'of parameters', *kinds):
+    table = Table()
+    table.add_column('combination', no_wrap=True)
+    for name in ('graph kB', 'adapter kB', 'share', *kinds):
         table.add_column(escape(name), justify='right')
     for combination in bundle.combinations:
         entry, scores = _combination(bundle, combination), bundle.scores.get(str(combination), {})
@@ -114,8 +116,10 @@ def _combinations(bundle: Bundle) -> Table:
             *(f'{scores[kind]:.1f}' if kind in scores else '-' for kind in kinds),
         )
     base_kb = bundle.base.stat().st_size / 1000
-    table.caption = f'base weights {base_kb:.0f} kB; scores: ' + escape(
-        str(bundle.provenance.get('scores', 'not described'))
+    meaning = bundle.provenance.get('scores', 'see the provenance')
+    table.caption = (
+        f"base weights: {base_kb:.0f} kB; share: the adapter's of the network's parameters; "
+        f'scores: {escape(str(meaning))}'
     )
     return table
 

@@ -148,7 +148,7 @@ def replay(
             'bundle': bundle.name,
             'engine': engine.description,
             'complete': failure is None,
-            'notes': [*bag.notes, *filter(None, [log.problem, str(failure or '')])],
+            'notes': [*bag.notes, *log.notes(), *([str(failure)] if failure else [])],
             'rates_hz': {m.value: config.inputs[m].expected_rate_hz for m in bag.sensors},
             **log.summary(),
             'counters': dict(pipeline.counters),

@@ -33,16 +33,12 @@ _KEPT = 64
 
 
 class ReplayLog:
-    """Collects what a replay tells it.
-
-    Attributes:
-        problem: why masks could not be scored; empty if they could.
-    """
+    """Collects what a replay tells it."""
 
     def __init__(
         self, config: Config, classes: Sequence[SegmentationClass], start_ns: int
     ) -> None:
-        self.problem = ''
+        self._problem = ''
         self._config, self._classes, self._start_ns = config, tuple(classes), start_ns
         self._end_ns = start_ns
         self._stamps_ns: dict[Modality, list[int]] = {m: [] for m in Modality}
@@ -50,6 +46,8 @@ class ReplayLog:
         self._silenced: Counter[str] = Counter()
         self._states: list[dict[str, object]] = []
         self._last_state: dict[Modality, tuple[Reason, bool]] = {}
+        self._verdicts: dict[Modality, str] = {}
+        self._once_usable: set[Modality] = set()
         self._switches: list[dict[str, object]] = []
         self._previous: ModalitySet | None = None
         self._masks: list[tuple[int, ModalitySet]] = []
@@ -77,6 +75,9 @@ class ReplayLog:
             if health.reason is Reason.DISABLED or self._last_state.get(modality) == state:
                 continue
             self._last_state[modality] = state
+            self._verdicts[modality] = f'{health.reason}, {health.detail}'
+            if health.usable:
+                self._once_usable.add(modality)
             self._states.append(
                 {
                     'time_s': self._time_s(report.now_ns),
@@ -117,6 +118,15 @@ class ReplayLog:
     def truth_of(self, mask: Segmentation) -> NDArray[np.uint8] | None:
         """Return the true labels of the reference frame, if they are known by now."""
         return self._truths.get(self._recorded_ns(mask))
+
+    def notes(self) -> list[str]:
+        """Say what a person should know: no scores, sensors that were never usable."""
+        never = [
+            f'{modality} was never usable: {verdict}'
+            for modality, verdict in self._verdicts.items()
+            if modality not in self._once_usable
+        ]
+        return [self._problem, *never] if self._problem else never
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that the module's documentation defines, and the events."""
@@ -167,14 +177,16 @@ class ReplayLog:
     def _score(
         self, labels: NDArray[np.uint8], combination: ModalitySet, truth: NDArray[np.uint8]
     ) -> None:
-        matrix = self._scores.get(combination) or ConfusionMatrix(len(self._classes))
+        if self._problem:
+            return
+        matrix = self._scores.setdefault(combination, ConfusionMatrix(len(self._classes)))
         try:
             matrix.add(labels, truth)
-        except DataError as error:
-            self.problem = str(error)
-        else:
-            self._scores[combination] = matrix
             self._scored += 1
+        except DataError as error:  # the truth is of other classes or size: no score means much
+            self._problem = f'no mIoU: {error}'
+            self._scores.clear()
+            self._scored = 0
 
     def _reference_moments_ns(self) -> NDArray[np.int64]:
         moments_ns = np.zeros(0, np.int64)
