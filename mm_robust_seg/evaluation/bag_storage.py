@@ -88,7 +88,9 @@ def open_storage(path: Path) -> Storage:
 
 def natural_key(text: str) -> list[tuple[int, str]]:
     """Sort key that puts ``9`` before ``10``."""
-    return [(int(part), '') if part.isdigit() else (-1, part) for part in re.split(r'(\d+)', text)]
+    return [
+        (int(part), '') if part.isdecimal() else (-1, part) for part in re.split(r'(\d+)', text)
+    ]
 
 
 def _open_folder(path: Path, storage: Storage) -> None:

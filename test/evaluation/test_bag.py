@@ -274,6 +274,7 @@ def test_an_interrupted_writer_leaves_nothing_behind(tmp_path):
 
 
 def test_numbers_sort_by_value():
+    assert sorted(['a²', 'a1'], key=natural_key) == ['a1', 'a²']
     assert sorted(['img10', 'img9', '2', 'a', '10'], key=natural_key) == [
         '2', '10', 'a', 'img9', 'img10',
     ]  # fmt: skip
