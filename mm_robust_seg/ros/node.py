@@ -17,9 +17,10 @@ from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.bundle import find_bundle, load_bundle
@@ -27,6 +28,7 @@ from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.ros.parameters import Parameters
 from mm_robust_seg.ros.session import Session
 
+_SIGNAL_PERIOD_S = 0.1
 Transition = Callable[['SegmentationNode', LifecycleState], None]
 TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]
 
@@ -51,12 +53,18 @@ def _guarded(transition: Transition) -> TransitionCallback:
 
 
 class SegmentationNode(LifecycleNode):
-    """Masks from three sensors, or from those of them that work."""
+    """Masks from three sensors, or from those of them that work.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        stopping: set when the process is to end; a configure in progress then fails.
+        options: passed to rclpy.
+    """
+
+    def __init__(self, stopping: threading.Event, **options: Any) -> None:
         super().__init__(
             'segmentation', automatically_declare_parameters_from_overrides=True, **options
         )
+        self._stopping = stopping
         self._session: Session | None = None
         self._settings = Parameters(self)
         for warning in self._settings.warnings:
@@ -74,7 +82,7 @@ class SegmentationNode(LifecycleNode):
         bundle = load_bundle(find_bundle(config.engine.bundle))
         self._session = Session(self, config, bundle)
         try:
-            self._session.start()
+            self._session.start(self._stopping.is_set)
         except Exception:
             self.close()
             raise
@@ -142,23 +150,29 @@ class SegmentationNode(LifecycleNode):
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Spin the node until SIGINT or SIGTERM; return the exit code."""
-    interrupted = threading.Event()  # instead of a KeyboardInterrupt; rclpy ends the spin
-    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    """Spin the node until SIGINT or SIGTERM; return the exit code.
+
+    rclpy's own handlers are not used: they take the context away while the threads still publish,
+    and a signal that comes just before a wait without timeout is lost.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     try:
-        rclpy.init(args=list(sys.argv if args is None else args))
-        node = SegmentationNode()
+        rclpy.init(
+            args=list(sys.argv if args is None else args),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        node = SegmentationNode(stopping)
     except Exception as error:
-        rclpy.try_shutdown()
-        if interrupted.is_set():
-            return 0
         print(f'segmentation: {error}', file=sys.stderr)  # noqa: T201
+        rclpy.try_shutdown()
         return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        if not interrupted.is_set():
-            _spin(executor, node)
+        while not stopping.is_set():
+            _spin_once(executor, node)
     finally:
         executor.shutdown()
         node.close()
@@ -167,15 +181,12 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _spin(executor: SingleThreadedExecutor, node: SegmentationNode) -> None:
-    """Serve callbacks until shutdown; one that raises, even inside rclpy, does not end it."""
-    while node.context.ok():
-        try:
-            executor.spin()
-        except ExternalShutdownException:
-            return
-        except Exception:
-            node.get_logger().error(traceback.format_exc())
+def _spin_once(executor: SingleThreadedExecutor, node: SegmentationNode) -> None:
+    """Serve one callback; if it raises, even inside rclpy, the node goes on."""
+    try:
+        executor.spin_once(timeout_sec=_SIGNAL_PERIOD_S)
+    except Exception:
+        node.get_logger().error(traceback.format_exc())
 
 
 if __name__ == '__main__':

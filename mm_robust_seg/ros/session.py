@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import traceback
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -49,9 +50,9 @@ class Session:
         """Return the present on the node's clock."""
         return int(self._node.get_clock().now().nanoseconds)
 
-    def start(self) -> None:
+    def start(self, is_cancelled: Callable[[], bool]) -> None:
         """Load and warm the engine on its thread; raises what went wrong there."""
-        self._worker.start(is_cancelled=lambda: not self._node.context.ok())
+        self._worker.start(is_cancelled)
         self._log.info(f'bundle {self._bundle.name}: {self._engine}')
 
     def close(self) -> None:
@@ -96,10 +97,9 @@ class Session:
         self._config = config
 
     def report(self, error: Exception) -> None:
-        """Log an exception with its traceback; silent while the process shuts down."""
-        if self._node.context.ok():
-            text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-            self._log.error(text, throttle_duration_sec=_QUIET_S)
+        """Log an exception with its traceback, at most every five seconds."""
+        text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+        self._log.error(text, throttle_duration_sec=_QUIET_S)
 
     def _build(self) -> tuple[Pipeline, Engine]:
         pipeline, engine = build_pipeline(self._config, self._bundle, self.now_ns())

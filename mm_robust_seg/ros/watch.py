@@ -80,8 +80,9 @@ class StateWatch:
             if before is None or before.report.sensors[modality].reason != health.reason:
                 self._log.info(f'{modality}: {health.reason}: {health.detail}')
         if before is not None and before.active != state.active:
-            change = f'{before.active} -> {state.active}'
+            why = state.report.caption()
+            change = f'{before.active} -> {state.active}' + (f' ({why})' if why else '')
             if state.level is HealthLevel.OK:
-                self._log.info(f'{change} (all sensors are well)')
+                self._log.info(change)
             else:
-                self._log.warning(f'{change} ({state.report.caption()})')
+                self._log.warning(change)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import contextlib
 import os
 from pathlib import Path
-import re
 import signal
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
+from std_srvs.srv import SetBool
 
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import qos
@@ -35,7 +36,8 @@ class NodeProcess:
     def __init__(self, log: Path, parameters: Mapping[str, object]) -> None:
         self.log = log
         pairs = [text for name, value in parameters.items() for text in ('-p', f'{name}:={value}')]
-        command = [sys.executable, '-m', 'mm_robust_seg.ros.node', '--ros-args', *pairs]
+        module = ['-X', 'faulthandler', '-m', 'mm_robust_seg.ros.node']
+        command = [sys.executable, *module, '--ros-args', *pairs]
         with log.open('w') as stream:
             self._process = subprocess.Popen(
                 command, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(os.environ)
@@ -45,13 +47,14 @@ class NodeProcess:
         return self._process.poll() is None
 
     def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Send a signal; return exit code and log."""
+        """Send a signal; return exit code and log. A node that does not end shows its threads."""
         if self.is_alive():
             self._process.send_signal(number)
         try:
             code = self._process.wait(20)
-        finally:
-            self._process.kill()
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            code = self._process.wait(20)
         return code, self.log.read_text()
 
 
@@ -90,6 +93,14 @@ class Robot:
             (String, 'labels', qos.LATCHED, self.labels),
         ):
             node.create_subscription(kind, f'segmentation/{topic}', heard.append, profile)
+        self._clients = {
+            name: node.create_client(kind, f'segmentation/{name}')
+            for name, kind in (
+                ('change_state', ChangeState),
+                ('get_state', GetState),
+                ('enable', SetBool),
+            )
+        }
         node.create_subscription(
             DiagnosticArray, '/diagnostics', self.diagnostics.append, qos.EVENTS
         )
@@ -99,22 +110,26 @@ class Robot:
         self.node.destroy_node()
         self.context.try_shutdown()
 
-    def call(self, kind: type, service: str, request: object, timeout_s: float = 30.0):
+    def call(self, service: str, request: object, timeout_s: float = 30.0):
         """Call a service of the node, with the cameras running."""
-        client = self.node.create_client(kind, f'segmentation/{service}')
+        client = self._clients[service]
         self.until(client.service_is_ready, timeout_s)
         future = client.call_async(request)
         self.until(future.done, timeout_s)
-        self.node.destroy_client(client)
         return future.result()
 
     def transition(self, number: int) -> bool:
+        self.state()
         request = ChangeState.Request()
         request.transition.id = number
-        return self.call(ChangeState, 'change_state', request).success
+        return self.call('change_state', request).success
 
     def state(self) -> str:
-        return self.call(GetState, 'get_state', GetState.Request()).current_state.label
+        """Ask for the state until an answer comes: the first may be lost during discovery."""
+        for _ in range(10):
+            with contextlib.suppress(AssertionError):
+                return self.call('get_state', GetState.Request(), 3.0).current_state.label
+        raise AssertionError('the node does not answer')
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
         """Run the cameras until ``condition`` holds."""
@@ -136,10 +151,12 @@ class Robot:
             self._publish()
 
     def _publish(self) -> None:
-        stamp = header(self.node.get_clock().now().nanoseconds, 'camera')
+        now_ns = self.node.get_clock().now().nanoseconds
         height_px, width_px = self.size
-        self._info.publish(CameraInfo(header=stamp, height=height_px, width=width_px))
+        info = CameraInfo(header=header(now_ns, 'camera'), height=height_px, width=width_px)
+        self._info.publish(info)
         for modality in self.live:
+            stamp = header(now_ns, f'{modality}_camera')
             message = image_message(self._picture(modality), ENCODINGS[modality], stamp)
             self.alter.get(modality, lambda _: None)(message)
             self._cameras[modality].publish(message)
@@ -153,7 +170,3 @@ class Robot:
 
 def values(status: DiagnosticStatus) -> dict[str, str]:
     return {pair.key: pair.value for pair in status.values}
-
-
-def warnings_of(log: str) -> list[str]:
-    return re.findall(r'^\[(?:WARN|ERROR|FATAL)\].*', log, re.MULTILINE)

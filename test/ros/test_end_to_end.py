@@ -1,0 +1,172 @@
+"""The node in a process of its own, with three cameras and a client in this one."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+from lifecycle_msgs.msg import Transition
+from robot import NodeProcess, Robot, values
+from std_srvs.srv import SetBool
+
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.conversions import stamp_ns
+
+pytestmark = pytest.mark.ros
+
+COMPLETE = 'rgb+thermal+depth'
+
+
+@pytest.fixture
+def robot(ros_domain):
+    made = Robot()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def process(ros_domain, tiny_bundle, tmp_path):
+    """The node, unconfigured; it must end without a traceback when it is told to."""
+    made = NodeProcess(tmp_path / 'node.log', {'engine.bundle': tiny_bundle, 'engine.threads': 1})
+    yield made
+    code, log = made.stop()
+    assert (code, 'Traceback' in log) == (0, False), log
+
+
+@pytest.fixture
+def running(process, robot):
+    """A robot whose node is active and sees all three sensors."""
+    assert robot.transition(Transition.TRANSITION_CONFIGURE)
+    assert robot.transition(Transition.TRANSITION_ACTIVATE)
+    robot.until(lambda: robot.states and _active(robot) == COMPLETE)
+    return robot
+
+
+def _active(robot):
+    return values(robot.states[-1])['active']
+
+
+def _reason(robot, modality):
+    return values(robot.states[-1])[str(modality)]
+
+
+def test_masks_go_on_when_sensors_fall_silent_and_return(running):
+    robot = running
+    for lost in (Modality.THERMAL, Modality.RGB):
+        robot.live.discard(lost)
+        robot.until(lambda lost=lost: _reason(robot, lost) == 'SILENT')
+    robot.until(lambda: _active(robot) == 'depth')
+    assert values(robot.states[-1])['previous'] == 'rgb+depth'
+    count = len(robot.masks)
+    robot.until(lambda: len(robot.masks) >= count + 15)
+    robot.live = set(Modality)
+    robot.until(lambda: _active(robot) == COMPLETE)
+
+
+def test_every_output_of_one_frame_belongs_together(running):
+    robot = running
+    robot.until(lambda: len(robot.infos) >= 5 and robot.camera_infos and robot.overlays)
+    mask, picture, info = robot.masks[-1], robot.overlays[-1], robot.infos[-1]
+    assert (mask.encoding, mask.height, mask.width) == ('mono8', *robot.size)
+    assert set(np.frombuffer(mask.data, np.uint8)) <= {0, 1, 2, 3, 4}
+    assert (picture.encoding, picture.height, picture.width) == ('rgb8', *robot.size)
+    assert stamp_ns(info.header.stamp) in {stamp_ns(m.header.stamp) for m in robot.masks}
+    stamps = {stamp_ns(m.header.stamp) for m in robot.masks}
+    assert {stamp_ns(m.header.stamp) for m in robot.camera_infos} <= stamps
+    [frame] = info.status
+    told = values(frame)
+    assert (told['sensors'], told['adapter'], told['reference']) == (COMPLETE, 'none', 'rgb')
+    assert float(told['end_to_end_ms']) >= float(told['inference_ms']) > 0
+    labels = json.loads(robot.labels[-1].data)
+    assert labels['2'] == {'name': 'person', 'color': [220, 20, 60]}
+
+
+def test_diagnostics_cover_sensors_engine_and_output(running):
+    robot = running
+    robot.diagnostics.clear()
+    robot.until(lambda: len(robot.diagnostics) >= 2)
+    names = [status.name for status in robot.diagnostics[-1].status]
+    parts = ('rgb', 'thermal', 'depth', 'modality', 'engine', 'output')
+    assert names == [f'segmentation: {part}' for part in parts]
+
+
+def _size(message):
+    message.height, message.width = 2**32 - 1, 2**32 - 1
+
+
+def _step(message):
+    message.step = 3
+
+
+def _empty(message):
+    del message.data[:]
+
+
+def _cut(message):
+    del message.data[len(message.data) // 2 :]
+
+
+def _encoding(message):
+    message.encoding = '\N{SNOWMAN}' * 100
+
+
+def _stamp(message):
+    message.header.stamp.sec, message.header.stamp.nanosec = -(2**31), 2**32 - 1
+
+
+@pytest.mark.parametrize('spoil', [_size, _step, _empty, _cut, _encoding, _stamp])
+def test_malformed_images_of_one_sensor_cost_only_that_sensor(running, spoil):
+    robot = running
+    robot.alter[Modality.THERMAL] = spoil
+    robot.until(lambda: _active(robot) == 'rgb+depth')
+    count = len(robot.masks)
+    robot.until(lambda: len(robot.masks) >= count + 10)
+    robot.alter.clear()
+    robot.until(lambda: _active(robot) == COMPLETE)
+
+
+def test_without_any_sensor_nothing_breaks(running):
+    robot = running
+    robot.live.clear()
+    robot.until(lambda: _active(robot) == 'none')
+    assert robot.states[-1].level == b'\x02'
+    robot.live = set(Modality)
+    robot.until(lambda: _active(robot) == COMPLETE)
+
+
+def test_masks_stop_and_start_by_service(running):
+    robot = running
+    assert robot.call('enable', SetBool.Request(data=False)).success
+    robot.run(0.2)
+    robot.masks.clear()
+    robot.run(0.5)
+    assert robot.masks == []
+    assert robot.call('enable', SetBool.Request(data=True)).success
+    robot.until(lambda: len(robot.masks) >= 3)
+
+
+def test_a_failed_configure_leaves_a_node_that_answers(ros_domain, robot, tmp_path):
+    process = NodeProcess(tmp_path / 'node.log', {'engine.bundle': '/nowhere'})
+    assert not robot.transition(Transition.TRANSITION_CONFIGURE)
+    assert robot.state() == 'unconfigured'
+    code, log = process.stop()
+    assert code == 0
+    assert "there is no model bundle '/nowhere'" in log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_running_node_in_order(process, running, number):
+    code, log = process.stop(number)
+    assert (code, 'Traceback' in log) == (0, False), log
+
+
+def test_a_broken_command_line_is_one_clear_line(ros_domain, tmp_path):
+    process = NodeProcess(tmp_path / 'node.log', {'sync..wait_s': '[1, two'})
+    code, log = process.stop(0)
+    assert code == 2
+    assert 'segmentation: failed to' in log and 'Traceback' not in log
