@@ -1,6 +1,7 @@
 """Install mm_robust_seg with pip, or with colcon as an ament_python package."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -13,11 +14,10 @@ def data_files() -> Iterator[tuple[str, list[str]]]:
     """Yield (target folder, files): the ament marker, launch files, configuration, models."""
     yield 'share/ament_index/resource_index/packages', [f'resource/{NAME}']
     yield str(SHARE), ['package.xml']
-    for root in (Path('launch'), Path('config'), Path('models')):
-        for folder in [root, *sorted(p for p in root.rglob('*') if p.is_dir())]:
-            files = sorted(str(p) for p in folder.iterdir() if is_shipped(p))
-            if files:
-                yield str(SHARE / folder), files
+    for root in ('launch', 'config', 'models'):
+        shipped = sorted(filter(is_shipped, Path(root).rglob('*')), key=lambda path: path.parts)
+        for folder, files in groupby(shipped, lambda path: path.parent):
+            yield str(SHARE / folder), [str(path) for path in files]
 
 
 def is_shipped(path: Path) -> bool:
