@@ -31,7 +31,7 @@ from mm_robust_seg.ros.conversions import header, image_message
 from mm_robust_seg.ros.timetable import Timetable
 from mm_robust_seg.simulation import Capture, Conditions, Rig, World
 from mm_robust_seg.simulation.camera import HORIZONTAL_VIEW_RAD
-from mm_robust_seg.simulation.faults import FaultInjector
+from mm_robust_seg.simulation.faults import Fault, FaultInjector
 from mm_robust_seg.simulation.scenario import load_scenario, Phase, Scenario
 
 FRAME_ID = 'rgb_camera'
@@ -57,6 +57,58 @@ _QUIET_S = 5.0
 _ENDLESS_S = 1e6
 
 
+class Camera:
+    """One camera: a DDS participant of its own, as a driver's process would be.
+
+    Fast DDS loses the first image of a burst now and then when one participant sends several
+    large best-effort messages within a few milliseconds.
+    """
+
+    def __init__(self, modality: Modality, seed: int, size_px: tuple[int, int]) -> None:
+        self.modality = modality
+        self._injector = FaultInjector(modality, seed)
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node(f'{modality}_camera', context=self._context)
+        create = self._node.create_publisher
+        self._images = create(Image, f'{modality}/image', qos.SENSOR)
+        self._infos = create(CameraInfo, f'{modality}/camera_info', qos.SENSOR)
+        self._info = camera_info(*size_px)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody has subscribed to the images."""
+        return bool(self._images.get_subscription_count())
+
+    def publish(self, capture: Capture, fault: Fault | None, stamp: Header) -> None:
+        """Publish this camera's image of a capture, as far as the fault lets it."""
+        image = self._injector.apply(getattr(capture, self.modality.value), fault)
+        if image is not None:
+            self._info.header = stamp
+            self._infos.publish(self._info)
+            self._images.publish(image_message(image, ENCODINGS[self.modality], stamp))
+
+    def close(self) -> None:
+        """Leave the network."""
+        self._node.destroy_node()
+        self._context.try_shutdown()
+
+
+def camera_info(width_px: int, height_px: int) -> CameraInfo:
+    """Return the parameters of the rig's pinhole, common to the three cameras."""
+    focal_px = 0.5 * width_px / math.tan(HORIZONTAL_VIEW_RAD / 2)
+    u, v = (width_px - 1) / 2, (height_px - 1) / 2
+    return CameraInfo(
+        height=height_px,
+        width=width_px,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=[focal_px, 0.0, u, 0.0, focal_px, v, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[focal_px, 0.0, u, 0.0, 0.0, focal_px, v, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
 class RigNode(Node):
     """Three cameras that fail on a timetable.
 
@@ -74,16 +126,10 @@ class RigNode(Node):
         size_px = (given['width_px'], given['height_px'])
         seed = self._scenario.seed
         self._rig = Rig(World(seed), self._scenario.conditions, *size_px, seed)
-        self._injectors = {m: FaultInjector(m, seed) for m in Modality}
         self._captures: list[Capture] = []
         self._timetable: Timetable | None = None
         self._phase: int | None = None
-        self._cameras = {
-            m: self.create_publisher(Image, f'{m}/image', qos.SENSOR) for m in Modality
-        }
-        self._infos = {
-            m: self.create_publisher(CameraInfo, f'{m}/camera_info', qos.SENSOR) for m in Modality
-        }
+        self._cameras = [Camera(m, seed, size_px) for m in Modality]
         self._truth = self.create_publisher(Image, 'rig/truth', qos.EVENTS)
         self._events = self.create_publisher(String, 'rig/phase', PHASES)
 
@@ -111,15 +157,21 @@ class RigNode(Node):
             return 0.0
         return max((self._timetable.next_ns - self._now_ns()) * 1e-9, 0.0)
 
+    def close(self) -> None:
+        """Leave the network."""
+        for camera in self._cameras:
+            camera.close()
+        self.destroy_node()
+
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
     def _on_start(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        lonely = [p.topic_name for p in self._cameras.values() if not p.get_subscription_count()]
+        lonely = [str(c.modality) for c in self._cameras if not c.is_heard]
         if self._timetable is not None:
             response.message = 'the scenario is running already'
         elif lonely:
-            response.message = f'nobody has subscribed to {", ".join(lonely)}'
+            response.message = f'nobody has subscribed to {", ".join(lonely)}/image'
         else:
             self._start()
             response.success, response.message = True, 'started'
@@ -141,12 +193,8 @@ class RigNode(Node):
             self._phase = number
             self._tell_phase(timetable, number, phase)
         capture, stamp = self._captures[index % len(self._captures)], header(stamp_ns, FRAME_ID)
-        for modality, image in _images(capture).items():
-            sent = self._injectors[modality].apply(image, phase.faults.get(modality))
-            if sent is not None:
-                message = image_message(sent, ENCODINGS[modality], stamp)
-                self._cameras[modality].publish(message)
-                self._infos[modality].publish(_camera_info(stamp, *capture.labels.shape))
+        for camera in self._cameras:
+            camera.publish(capture, phase.faults.get(camera.modality), stamp)
         self._truth.publish(image_message(capture.labels, 'mono8', stamp))
         if timetable.skipped or timetable.late:
             self.get_logger().warning(
@@ -190,34 +238,12 @@ def _in_range(name: str, value: float, low: float, high: float) -> float:
     return value
 
 
-def _images(capture: Capture) -> dict[Modality, Any]:
-    return {
-        Modality.RGB: capture.rgb,
-        Modality.THERMAL: capture.thermal,
-        Modality.DEPTH: capture.depth,
-    }
-
-
-def _camera_info(stamp: Header, height_px: int, width_px: int) -> CameraInfo:
-    focal_px = 0.5 * width_px / math.tan(HORIZONTAL_VIEW_RAD / 2)
-    u, v = (width_px - 1) / 2, (height_px - 1) / 2
-    return CameraInfo(
-        header=stamp,
-        height=height_px,
-        width=width_px,
-        distortion_model='plumb_bob',
-        d=[0.0] * 5,
-        k=[focal_px, 0.0, u, 0.0, focal_px, v, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[focal_px, 0.0, u, 0.0, 0.0, focal_px, v, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
-
-
 def main(args: Sequence[str] | None = None) -> int:
     """Run the rig until SIGINT or SIGTERM; return the exit code."""
     signal.signal(signal.SIGINT, lambda *_: None)  # rclpy ends the loop; no KeyboardInterrupt
     rclpy.init(args=list(sys.argv if args is None else args))
     executor = SingleThreadedExecutor()
+    node: RigNode | None = None
     try:
         node = RigNode()
         executor.add_node(node)
@@ -231,6 +257,8 @@ def main(args: Sequence[str] | None = None) -> int:
         pass
     finally:
         executor.shutdown()
+        if node is not None:
+            node.close()
         rclpy.try_shutdown()
     return 0
 

@@ -1,0 +1,255 @@
+"""The demo: starts rig and segmentation node as processes, plays a scenario, and reports.
+
+Nothing here needs the ``ros2`` command: only rclpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import sys
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+
+from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
+from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.evaluation.demo_log import DemoRecorder
+from mm_robust_seg.evaluation.demo_report import print_summary, write_report
+from mm_robust_seg.evaluation.demo_view import DemoView
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.processes import Child, Children, ros_environment, termination_interrupts
+from mm_robust_seg.simulation.classes import CLASS_NAMES
+from mm_robust_seg.simulation.scenario import load_scenario, Scenario
+
+if TYPE_CHECKING:
+    from mm_robust_seg.ros.listener import Listener
+
+T = TypeVar('T')
+
+INTERRUPTED = 130
+_DISCOVERY_S = 40.0
+_CONFIGURE_S = 180.0
+_RENDER_S = 180.0
+_OVERTIME_S = 20.0
+_DRAIN_S = 1.0
+_REDRAW_S = 0.15
+_TICK_S = 0.05
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to play, with which model, and where the results go.
+
+    Attributes:
+        scenario: a file; None for the one that comes with the package.
+        domain_id: ROS domain of the demo's processes; None chooses one.
+    """
+
+    scenario: Path | None = None
+    bundle: str = 'sim'
+    backend: str = 'auto'
+    out: Path = Path('out/demo')
+    rate_hz: float = 15.0
+    width_px: int = 320
+    height_px: int = 240
+    domain_id: int | None = None
+
+
+def run(options: DemoOptions, console: Console) -> int:
+    """Play the scenario and write the report; return the exit code.
+
+    Raises:
+        RobustSegError: if it cannot be played; the message says what to do.
+    """
+    scenario = load_scenario(options.scenario or shipped('config/demo_scenario.yaml'))
+    bundle = load_bundle(find_bundle(options.bundle))
+    _check_classes(bundle)
+    recorder = DemoRecorder(bundle.classes)
+    try:
+        with termination_interrupts():
+            end = _Play(options, scenario, bundle, recorder, console).run()
+            if recorder.problem is not None:
+                console.print(f'masks could not be scored: {recorder.problem}', markup=False)
+            console.print('drawing the report ...')
+            log = recorder.log(end['late'], end['skipped'])
+            summary = write_report(log, options.out)
+    except KeyboardInterrupt:
+        console.print('interrupted: all processes were ended, no report was written')
+        return INTERRUPTED
+    print_summary(summary, console)
+    console.print(f'Results: {options.out}/contact_sheet.png, timeline.png, summary.json')
+    return 0
+
+
+def shipped(relative: str) -> Path:
+    """Find a file that comes with the package, in its repository or where it is installed.
+
+    Raises:
+        ConfigError: if it is not there.
+    """
+    here = Path(__file__).resolve()
+    share = Path('share', 'mm_robust_seg')
+    places = [here.parents[2], Path(sys.prefix) / share, *(p / share for p in here.parents)]
+    for place in places:
+        if (place / relative).is_file():
+            return place / relative
+    raise ConfigError(f'{relative} was not found beside the package: install it again')
+
+
+def _check_classes(bundle: Bundle) -> None:
+    names = tuple(item.name for item in bundle.classes)
+    if names != CLASS_NAMES:
+        raise ConfigError(
+            f'bundle {bundle.name} knows the classes {", ".join(names)}; the simulated street has '
+            f'{", ".join(CLASS_NAMES)}: choose a bundle trained on it, such as sim'
+        )
+
+
+class _Play:
+    """One performance: processes, transitions, scenario."""
+
+    def __init__(
+        self,
+        options: DemoOptions,
+        scenario: Scenario,
+        bundle: Bundle,
+        recorder: DemoRecorder,
+        console: Console,
+    ) -> None:
+        self._options, self._scenario, self._bundle = options, scenario, bundle
+        self._recorder, self._console = recorder, console
+
+    def run(self) -> dict[str, int]:
+        """Play; return what the rig said at the end."""
+        options = self._options
+        domain_id = options.domain_id
+        if domain_id is None:
+            domain_id = 40 + os.getpid() % 60
+        variables = ros_environment(domain_id, shipped('config/fastdds_profile.xml'))
+        os.environ.update(variables)
+        self._console.print(
+            f'starting rig and segmentation node (ROS_DOMAIN_ID={domain_id}, bundle '
+            f'{self._bundle.name}, logs in {options.out / "log"}) ...',
+            highlight=False,
+            soft_wrap=True,
+        )
+        listener_type = _listener_type()
+        with Children(variables, options.out / 'log') as children:
+            node = children.start('segmentation', 'mm_robust_seg.ros.node', self._of_node())
+            rig = children.start('rig', 'mm_robust_seg.ros.rig', self._of_rig())
+            listener = listener_type(self._recorder)
+            try:
+                self._bring_up(listener, children, node, rig)
+                return self._watch(listener, children)
+            finally:
+                listener.close()
+
+    def _of_node(self) -> list[str]:
+        options = self._options
+        rates = {f'inputs.{m}.expected_rate_hz': float(options.rate_hz) for m in Modality}
+        return _parameters(
+            {'engine.bundle': self._bundle.path, 'engine.backend': options.backend, **rates}
+        )
+
+    def _of_rig(self) -> list[str]:
+        options = self._options
+        return _parameters(
+            {
+                'scenario': (options.scenario or shipped('config/demo_scenario.yaml')).resolve(),
+                'rate_hz': float(options.rate_hz),
+                'width_px': options.width_px,
+                'height_px': options.height_px,
+            }
+        )
+
+    def _bring_up(self, listener: Listener, children: Children, node: Child, rig: Child) -> None:
+        """Configure and activate the node, and start the rig."""
+        from mm_robust_seg.ros.listener import ACTIVATE, CONFIGURE  # noqa: PLC0415  needs rclpy
+
+        def wait(condition: Callable[[], T | None], limit_s: float, problem: str) -> T:
+            return _wait(listener, children, condition, limit_s, problem)
+
+        wait(lambda: listener.sees_node() or None, _DISCOVERY_S, _no_discovery(node))
+        for number, name in ((CONFIGURE, 'configured'), (ACTIVATE, 'activated')):
+            slow = f'the segmentation node was not {name} within {_CONFIGURE_S:.0f} s: see its log'
+            if not wait(listener.transition(number), _CONFIGURE_S, slow):
+                raise RobustSegError(
+                    f'the segmentation node could not be {name}. Its last lines:\n'
+                    f'{node.last_lines()}\nMend what they name and start again'
+                )
+        slow = f'the rig was not heard within {_RENDER_S:.0f} s: did it render? See its log'
+        wait(lambda: listener.sees_rig() or None, _RENDER_S, slow)
+        end_s = time.monotonic() + _DISCOVERY_S
+        while refusal := wait(listener.start_rig(), _DISCOVERY_S, _no_discovery(rig)):
+            if time.monotonic() > end_s:
+                raise RobustSegError(f'the rig did not start: {refusal}. {_no_discovery(node)}')
+            listener.spin(_TICK_S)
+
+    def _watch(self, listener: Listener, children: Children) -> dict[str, int]:
+        """Hear and show the scenario until the rig says that it is over."""
+        scenario = self._scenario
+        end_s, redraw_s = time.monotonic() + scenario.duration_s + _OVERTIME_S, 0.0
+        with DemoView(
+            self._recorder, self._console, scenario.duration_s, len(scenario.phases)
+        ) as view:
+            while listener.end is None:
+                children.check()
+                listener.spin(_TICK_S)
+                now_s = time.monotonic()
+                if now_s >= redraw_s:
+                    redraw_s = now_s + _REDRAW_S
+                    view.update(time.time_ns())
+                if now_s > end_s:
+                    raise RobustSegError(
+                        f'the rig did not end its scenario of {scenario.duration_s:.0f} s: is the '
+                        'machine suspended or overloaded? See the logs'
+                    )
+        drained_s = time.monotonic() + _DRAIN_S
+        while time.monotonic() < drained_s:
+            listener.spin(_TICK_S)
+        return dict(listener.end)
+
+
+def _listener_type() -> type[Listener]:
+    try:
+        from mm_robust_seg.ros.listener import Listener  # noqa: PLC0415  needs rclpy
+    except ImportError as error:
+        raise ConfigError(
+            f'ROS 2 cannot be imported ({error}): run `make demo`, which installs it, or source '
+            "your ROS 2 installation ('source /opt/ros/<distribution>/setup.bash')"
+        ) from error
+    return Listener
+
+
+def _wait(
+    listener: Listener,
+    children: Children,
+    condition: Callable[[], T | None],
+    limit_s: float,
+    problem: str,
+) -> T:
+    """Return the first answer of ``condition`` that is not None."""
+    end_s = time.monotonic() + limit_s
+    while (answer := condition()) is None:
+        children.check()
+        if time.monotonic() > end_s:
+            raise RobustSegError(problem)
+        listener.spin(_TICK_S)
+    return answer
+
+
+def _no_discovery(child: Child) -> str:
+    return (
+        f'{child.name} runs, but was not heard over DDS within {_DISCOVERY_S:.0f} s. Fast DDS '
+        'needs shared memory (is /dev/shm writable, with 64 MB free?) and UDP on the loopback '
+        'interface (is a firewall or VPN in the way?). Files of killed processes: '
+        'rm /dev/shm/fastrtps_* /dev/shm/sem.fastrtps_*'
+    )
+
+
+def _parameters(values: dict[str, object]) -> list[str]:
+    return [text for name, value in values.items() for text in ('-p', f'{name}:={value}')]
