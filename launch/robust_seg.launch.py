@@ -46,11 +46,14 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def fastdds_profile() -> list[LaunchDescriptionEntity]:
-    """Give Fast DDS room for images in shared memory, unless the user has a profile."""
-    name = 'FASTDDS_DEFAULT_PROFILES_FILE'
-    if name in os.environ:
+    """Give Fast DDS room for images in shared memory, unless the user has a profile.
+
+    Fast DDS 3 (Kilted) reads the first variable, Fast DDS 2 (Humble, Jazzy) the second.
+    """
+    names = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+    if any(name in os.environ for name in names):
         return []
-    return [SetEnvironmentVariable(name, str(CONFIG / 'fastdds_profile.xml'))]
+    return [SetEnvironmentVariable(name, str(CONFIG / 'fastdds_profile.xml')) for name in names]
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -60,6 +63,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     for key in ('bundle', 'backend'):
         if given[key]:
             overrides[f'engine.{key}'] = given[key]
+    logger = '.'.join([*filter(None, given['namespace'].split('/')), 'segmentation'])
     node = LifecycleNode(
         package='mm_robust_seg',
         executable='segmentation',
@@ -67,7 +71,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         namespace=given['namespace'],
         parameters=[given['params_file'], overrides],
         remappings=remappings(given),
-        arguments=['--ros-args', '--log-level', f'segmentation:={given["log_level"]}'],
+        arguments=['--ros-args', '--log-level', f'{logger}:={given["log_level"]}'],
         output='screen',
     )
     actions: list[LaunchDescriptionEntity] = [node]

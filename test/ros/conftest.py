@@ -11,10 +11,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def ros_environment() -> dict[str, str]:
+    profile = str(ROOT / 'config' / 'fastdds_profile.xml')
     return {
         'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'FASTDDS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'fastdds_profile.xml'),
+        'FASTDDS_DEFAULT_PROFILES_FILE': profile,
+        'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 import signal
 
 import numpy as np
@@ -170,3 +171,16 @@ def test_a_broken_command_line_is_one_clear_line(ros_domain, tmp_path):
     code, log = process.stop(0)
     assert code == 2
     assert 'segmentation: failed to' in log and 'Traceback' not in log
+
+
+@pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no shared memory to look into')
+def test_the_profile_gives_fast_dds_its_large_shared_memory(ros_domain):
+    """Without it most camera images are lost between processes."""
+    before = set(Path('/dev/shm').glob('fastrtps_*'))
+    robot = Robot()
+    made = set(Path('/dev/shm').glob('fastrtps_*')) - before
+    sizes = [path.stat().st_size for path in made]
+    robot.close()
+    if not made:
+        pytest.skip('the middleware is not Fast DDS')
+    assert max(sizes) >= 32 * 2**20
