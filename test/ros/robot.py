@@ -17,13 +17,14 @@ import numpy as np
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import qos
-from mm_robust_seg.ros.conversions import header, image_message
+from mm_robust_seg.ros.conversions import header, image_message, time_message
 
 ROOT = Path(__file__).parents[2]
 PERIOD_S = 1 / 30
@@ -77,6 +78,9 @@ class Robot:
         self.diagnostics: list[DiagnosticArray] = []
         self.labels: list[String] = []
         self.camera_infos: list[CameraInfo] = []
+        self.now_ns = lambda: self.node.get_clock().now().nanoseconds
+        self.clock = False
+        self._clock = self.node.create_publisher(Clock, '/clock', qos.EVENTS)
         self._rng = np.random.default_rng(0)
         self._next_s = time.monotonic()
         node = self.node
@@ -151,7 +155,9 @@ class Robot:
             self._publish()
 
     def _publish(self) -> None:
-        now_ns = self.node.get_clock().now().nanoseconds
+        now_ns = self.now_ns()
+        if self.clock:
+            self._clock.publish(Clock(clock=time_message(now_ns)))
         height_px, width_px = self.size
         info = CameraInfo(header=header(now_ns, 'camera'), height=height_px, width=width_px)
         self._info.publish(info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -149,6 +150,29 @@ def test_masks_stop_and_start_by_service(running):
     assert robot.masks == []
     assert robot.call('enable', SetBool.Request(data=True)).success
     robot.until(lambda: len(robot.masks) >= 3)
+
+
+def test_a_bag_with_its_own_time_may_wait_and_loop(ros_domain, robot, tiny_bundle, tmp_path):
+    """With use_sim_time nothing happens before /clock, and a jump back is no sensor's fault."""
+    parameters = {'engine.bundle': tiny_bundle, 'engine.threads': 1, 'use_sim_time': 'true'}
+    process = NodeProcess(tmp_path / 'node.log', parameters)
+    start_s, bag_ns = time.monotonic(), 1_000_000_000_000
+    robot.now_ns = lambda: bag_ns + round((time.monotonic() - start_s) * 1e9)
+    assert robot.transition(Transition.TRANSITION_CONFIGURE)
+    assert robot.transition(Transition.TRANSITION_ACTIVATE)
+    robot.until(lambda: 'nothing publishes /clock' in process.log.read_text())
+    assert robot.masks == []
+    robot.clock = True
+    for _ in range(2):
+        robot.masks.clear()
+        robot.until(lambda: len(robot.masks) >= 15)
+        assert all(m.header.stamp.sec < 1100 for m in robot.masks)
+        start_s = time.monotonic()
+    robot.until(lambda: _active(robot) == COMPLETE)
+    code, log = process.stop()
+    assert (code, 'Traceback' in log) == (0, False), log
+    for blame in ('CLOCK', 'STALE', 'STAMP_STUCK'):
+        assert blame not in log
 
 
 def test_a_failed_configure_leaves_a_node_that_answers(ros_domain, robot, tmp_path):
