@@ -75,7 +75,7 @@ class DemoView:
         elapsed_s = min(max(self._elapsed_s(now_ns), 0.0), self._duration_s)
         progress = Table.grid(padding=(0, 1))
         progress.add_row(
-            ProgressBar(total=self._duration_s, completed=elapsed_s, width=40),
+            ProgressBar(self._duration_s, elapsed_s, width=40, complete_style='green'),
             f'{elapsed_s:.0f} of {self._duration_s:.0f} s',
         )
         active = Text('mask from  ').append(str(state.active) if state else '-', 'bold')

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 import sys
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -21,12 +21,10 @@ from mm_robust_seg.evaluation.demo_log import DemoRecorder
 from mm_robust_seg.evaluation.demo_report import print_summary, write_report
 from mm_robust_seg.evaluation.demo_view import DemoView
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.listener import ACTIVATE, CONFIGURE, Listener
 from mm_robust_seg.ros.processes import Child, Children, ros_environment, termination_interrupts
 from mm_robust_seg.simulation.classes import CLASS_NAMES
 from mm_robust_seg.simulation.scenario import load_scenario, Scenario
-
-if TYPE_CHECKING:
-    from mm_robust_seg.ros.listener import Listener
 
 T = TypeVar('T')
 
@@ -137,11 +135,10 @@ class _Play:
             highlight=False,
             soft_wrap=True,
         )
-        listener_type = _listener_type()
         with Children(variables, options.out / 'log') as children:
             node = children.start('segmentation', 'mm_robust_seg.ros.node', self._of_node())
             rig = children.start('rig', 'mm_robust_seg.ros.rig', self._of_rig())
-            listener = listener_type(self._recorder)
+            listener = Listener(self._recorder)
             try:
                 self._bring_up(listener, children, node, rig)
                 return self._watch(listener, children)
@@ -168,7 +165,6 @@ class _Play:
 
     def _bring_up(self, listener: Listener, children: Children, node: Child, rig: Child) -> None:
         """Configure and activate the node, and start the rig."""
-        from mm_robust_seg.ros.listener import ACTIVATE, CONFIGURE  # noqa: PLC0415  needs rclpy
 
         def wait(condition: Callable[[], T | None], limit_s: float, problem: str) -> T:
             return _wait(listener, children, condition, limit_s, problem)
@@ -212,17 +208,6 @@ class _Play:
         while time.monotonic() < drained_s:
             listener.spin(_TICK_S)
         return dict(listener.end)
-
-
-def _listener_type() -> type[Listener]:
-    try:
-        from mm_robust_seg.ros.listener import Listener  # noqa: PLC0415  needs rclpy
-    except ImportError as error:
-        raise ConfigError(
-            f'ROS 2 cannot be imported ({error}): run `make demo`, which installs it, or source '
-            "your ROS 2 installation ('source /opt/ros/<distribution>/setup.bash')"
-        ) from error
-    return Listener
 
 
 def _wait(
