@@ -186,6 +186,13 @@ class HealthReport:
         """The sensors the policy may build on."""
         return ModalitySet(m for m, health in self.sensors.items() if health.usable)
 
+    @property
+    def recovering(self) -> ModalitySet:
+        """The sensors that deliver good frames again, but have not yet done so for long."""
+        return ModalitySet(
+            m for m, health in self.sensors.items() if health.reason is Reason.RECOVERING
+        )
+
     def caption(self) -> str:
         """Say in one line what is wrong, such as ``thermal: SILENT``; empty if nothing is."""
         return ', '.join(

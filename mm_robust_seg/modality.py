@@ -61,6 +61,9 @@ class ModalitySet(Set[Modality]):
     def __and__(self, other: Set[object]) -> ModalitySet:
         return ModalitySet(m for m in self if m in other)
 
+    def __or__(self, other: Set[Modality]) -> ModalitySet:  # type: ignore[override]
+        return ModalitySet([*self, *other])
+
     def __sub__(self, other: Set[object]) -> ModalitySet:
         return ModalitySet(m for m in self if m not in other)
 

@@ -16,7 +16,8 @@ class CombinationPolicy:
     Of equally large sets the one with the sensors first in ``reference_order`` is chosen. A
     sensor that is no longer usable leaves the choice at once. Sensors return to it at most once
     per ``min_dwell_s``, unless nothing would be left without them; the first time, each enters
-    as soon as it is usable.
+    as soon as it is usable. With no usable sensor at all, those that are recovering are trusted
+    early, and stay trusted while they recover: their frames are good again, and nothing is worse.
 
     Args:
         policy: may force one combination.
@@ -54,24 +55,26 @@ class CombinationPolicy:
 
     def reset(self) -> None:
         """Forget the choice and the dwell, as after a jump of the clock."""
-        self._active = self._known = ModalitySet()
+        self._active = self._known = self._trusted = ModalitySet()
         self._admitted_ns: int | None = None
 
     def choose(self, report: HealthReport, now_ns: int) -> ModalitySet:
-        """Return the combination to run now; empty if no sensor is usable.
+        """Return the combination to run now; empty if no sensor is usable or recovering.
 
         A forced combination is returned whatever the sensors' health.
         """
         if self._forced is not None:
             return self._forced
-        kept = self._best(self._active & report.usable)
-        best = self._best(report.usable)
+        usable = report.usable | (self._trusted & report.recovering) or report.recovering
+        kept = self._best(self._active & usable)
+        best = self._best(usable)
         returning = (best - kept) & self._known
         if best != kept and (not kept or not returning or self._has_dwelt(now_ns)):
             self._admitted_ns = now_ns
             kept = best
         self._active = kept
-        self._known = ModalitySet(self._known | kept)
+        self._known |= kept
+        self._trusted = kept & report.recovering
         return kept
 
     def serve(self, active: ModalitySet, members: ModalitySet) -> ModalitySet:

@@ -25,8 +25,13 @@ THERMAL, DEPTH, THERMAL_DEPTH = (
 )
 
 
-def report(usable: ModalitySet) -> HealthReport:
-    sensors = {m: SensorHealth(m, HealthLevel.OK, Reason.OK, m in usable, '', 0) for m in Modality}
+def report(usable: ModalitySet, recovering: ModalitySet = NOTHING) -> HealthReport:
+    reasons = {m: Reason.OK if m in usable else Reason.SILENT for m in Modality}
+    reasons |= dict.fromkeys(recovering, Reason.RECOVERING)
+    sensors = {
+        m: SensorHealth(m, HealthLevel.OK, reason, m in usable, '', 0)
+        for m, reason in reasons.items()
+    }
     return HealthReport(0, sensors)
 
 
@@ -79,6 +84,23 @@ def test_when_nothing_is_left_any_sensor_is_welcome_at_once() -> None:
     assert choose(policy, THERMAL_DEPTH, 1) == THERMAL_DEPTH
     assert choose(policy, NOTHING, 2) == NOTHING
     assert choose(policy, DEPTH, 3) == DEPTH
+
+
+def test_with_nothing_usable_recovering_sensors_are_trusted_until_they_have_recovered() -> None:
+    policy = make()
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+    assert choose(policy, NOTHING, 1) == NOTHING
+    assert policy.choose(report(NOTHING, RGB_DEPTH), 2 * MS) == RGB_DEPTH
+    assert policy.choose(report(RGB, DEPTH), 3 * MS) == RGB_DEPTH
+    assert policy.choose(report(RGB, THERMAL), 4 * MS) == RGB
+    assert policy.choose(report(NOTHING), 5 * MS) == NOTHING
+
+
+def test_beside_a_usable_sensor_a_recovering_one_has_to_wait() -> None:
+    policy = make()
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+    assert choose(policy, RGB, 1000) == RGB
+    assert policy.choose(report(RGB, THERMAL), 3000 * MS) == RGB
 
 
 def test_ties_go_to_the_reference() -> None:
