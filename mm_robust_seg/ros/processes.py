@@ -35,7 +35,8 @@ def ros_environment(domain_id: int, profile: Path) -> dict[str, str]:
     environment = {
         'ROS_DOMAIN_ID': str(domain_id),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'FASTDDS_DEFAULT_PROFILES_FILE': str(profile),
+        'FASTDDS_DEFAULT_PROFILES_FILE': str(profile),  # Fast DDS 3: Kilted
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(profile),  # Fast DDS 2: Humble, Jazzy
         'AMENT_PREFIX_PATH': os.environ.get('AMENT_PREFIX_PATH', sys.prefix),
         'PYTHONPATH': os.pathsep.join(paths),
         'PYTHONUNBUFFERED': '1',

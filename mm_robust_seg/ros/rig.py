@@ -58,21 +58,15 @@ _ENDLESS_S = 1e6
 
 
 class Camera:
-    """One camera: a DDS participant of its own, as a driver's process would be.
+    """One camera of the rig: its topics and its fault."""
 
-    Fast DDS loses the first image of a burst now and then when one participant sends several
-    large best-effort messages within a few milliseconds.
-    """
-
-    def __init__(self, modality: Modality, seed: int, size_px: tuple[int, int]) -> None:
+    def __init__(
+        self, node: Node, modality: Modality, seed: int, size_px: tuple[int, int]
+    ) -> None:
         self.modality = modality
         self._injector = FaultInjector(modality, seed)
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context)
-        self._node = rclpy.create_node(f'{modality}_camera', context=self._context)
-        create = self._node.create_publisher
-        self._images = create(Image, f'{modality}/image', qos.SENSOR)
-        self._infos = create(CameraInfo, f'{modality}/camera_info', qos.SENSOR)
+        self._images = node.create_publisher(Image, f'{modality}/image', qos.SENSOR)
+        self._infos = node.create_publisher(CameraInfo, f'{modality}/camera_info', qos.SENSOR)
         self._info = camera_info(*size_px)
 
     @property
@@ -87,11 +81,6 @@ class Camera:
             self._info.header = stamp
             self._infos.publish(self._info)
             self._images.publish(image_message(image, ENCODINGS[self.modality], stamp))
-
-    def close(self) -> None:
-        """Leave the network."""
-        self._node.destroy_node()
-        self._context.try_shutdown()
 
 
 def camera_info(width_px: int, height_px: int) -> CameraInfo:
@@ -129,7 +118,7 @@ class RigNode(Node):
         self._captures: list[Capture] = []
         self._timetable: Timetable | None = None
         self._phase: int | None = None
-        self._cameras = [Camera(m, seed, size_px) for m in Modality]
+        self._cameras = [Camera(self, m, seed, size_px) for m in Modality]
         self._truth = self.create_publisher(Image, 'rig/truth', qos.EVENTS)
         self._events = self.create_publisher(String, 'rig/phase', PHASES)
 
@@ -156,12 +145,6 @@ class RigNode(Node):
         if self._timetable is None:
             return 0.0
         return max((self._timetable.next_ns - self._now_ns()) * 1e-9, 0.0)
-
-    def close(self) -> None:
-        """Leave the network."""
-        for camera in self._cameras:
-            camera.close()
-        self.destroy_node()
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -258,7 +241,7 @@ def main(args: Sequence[str] | None = None) -> int:
     finally:
         executor.shutdown()
         if node is not None:
-            node.close()
+            node.destroy_node()
         rclpy.try_shutdown()
     return 0
 
