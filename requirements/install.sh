@@ -19,7 +19,8 @@ fail() {
 
 command -v "$python" > /dev/null ||
   fail "'$python' was not found: install Python 3.10 to 3.13, or name one: make PYTHON=python3.12 ..."
-version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') ||
+  fail "'$python' does not run: name another Python 3.10 to 3.13: make PYTHON=python3.12 ..."
 case $version in
   3.10 | 3.11 | 3.12 | 3.13) ;;
   *) fail "'$python' is Python $version, expected 3.10 to 3.13: name one: make PYTHON=python3.12 ..." ;;
