@@ -59,6 +59,8 @@ class HealthMonitor:
     def observe(self, item: Frame | Rejection, now_ns: int) -> None:
         """Take in one message of an enabled sensor."""
         self._listen(now_ns)
+        if self._publishers.get(item.modality) == 0:
+            del self._publishers[item.modality]  # the count is older than this publisher
         state, track = self._states[item.modality], self._tracks[item.modality]
         window_ns = self._window_ns(item.modality)
         track.arrived(item.arrival_ns, window_ns)

@@ -354,6 +354,13 @@ def test_no_publisher_is_gone() -> None:
     assert 1000 <= episode.delay_ms(RGB, Reason.OK, back_ms) <= 1100
 
 
+def test_a_frame_is_proof_of_a_publisher_that_was_not_counted_yet() -> None:
+    episode = Episode()
+    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    assert episode.run(100).health(RGB).reason is Reason.OK
+    assert episode.run(500, rgb=None).health(RGB).reason is Reason.SILENT
+
+
 # Recovery.
 
 
