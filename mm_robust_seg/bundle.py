@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
 import json
+import math
 from pathlib import Path, PurePosixPath
 import sys
 from typing import Any
@@ -65,6 +66,11 @@ class InputSpec:
     depth_max_m: float
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            kinds = (int,) if name.endswith('_px') else (int, float)
+            if type(value) not in kinds or not math.isfinite(value):
+                kind = 'a whole number' if len(kinds) == 1 else 'a finite number'
+                raise BundleError(f'inputs.{name} of the manifest is {value!r}: expected {kind}')
         scales = (self.rgb_std, self.thermal_std_k, self.thermal_detail_k, self.depth_std_m)
         distances = (self.depth_near_m, self.depth_max_m)
         if min(self.height_px, self.width_px) < 32 or min(*scales, *distances) <= 0:
@@ -227,7 +233,7 @@ def _verify(bundle: Bundle) -> None:
     for path in [bundle.base, *bundle.graphs.values(), *bundle.adapters.values()]:
         name = path.relative_to(bundle.path).as_posix()
         expected = bundle.checksums.get(name)
-        if expected is None:
+        if not isinstance(expected, str):
             raise BundleError(f'{bundle.path / MANIFEST} has no SHA-256 of {name}: export again')
         if not path.is_file():
             raise BundleError(f'{path} is missing: fetch or export the bundle again')

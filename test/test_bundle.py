@@ -79,6 +79,13 @@ def test_a_file_without_checksum_is_refused(folder, name):
         load_bundle(folder)
 
 
+@pytest.mark.parametrize('checksum', [None, 7, {}, True], ids=str)
+def test_a_checksum_that_is_no_text_is_refused(folder, checksum):
+    edit(folder, lambda m: m['sha256'].update({'base.safetensors': checksum}))
+    with pytest.raises(BundleError, match='no SHA-256 of base'):
+        load_bundle(folder)
+
+
 PATHS = ['../base.safetensors', '/etc/hostname', 'adapters/../../x', '..\\x', '', 'C:\\x.onnx']
 
 
@@ -198,7 +205,19 @@ def test_a_bundle_without_combination_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    'change', [{'height_px': 0}, {'rgb_std': 0.0}, {'depth_near_m': -1.0}, {'gamma': 2.2}]
+    'change',
+    [
+        {'height_px': 0},
+        {'height_px': 64.0},
+        {'rgb_std': 0.0},
+        {'rgb_mean': '127'},
+        {'rgb_std': float('nan')},
+        {'depth_max_m': float('inf')},
+        {'thermal_mean_k': None},
+        {'depth_near_m': -1.0},
+        {'gamma': 2.2},
+    ],
+    ids=str,
 )
 def test_senseless_input_specs_are_refused(folder, change):
     edit(folder, lambda m: m['inputs'].update(change))
