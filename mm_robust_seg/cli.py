@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+import signal
 import sys
 from typing import Any
 
@@ -55,20 +56,23 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 2 on wrong input or 130 on Ctrl-C."""
+    """Run one command; return 0, 2 on wrong input or 130 on Ctrl-C and SIGTERM."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         args = _parser(given[0] if given else '').parse_args(given)
         return int(args.run(args))
     except RobustSegError as error:
         return _fail(str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        return _fail(f'{error.filename}: {error.strerror}')
+        return _fail(': '.join(str(part) for part in (error.filename, error.strerror) if part))
     except KeyboardInterrupt:
         sys.stderr.write('interrupted\n')
         return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+import signal
 import subprocess
 import sys
 
@@ -94,6 +95,7 @@ class Script:
         (None, 0, ''),
         (DataError('the bag is wet: dry it'), 2, 'mm-robust-seg: the bag is wet: dry it\n'),
         (PermissionError(13, 'Permission denied', '/x'), 2, '/x: Permission denied\n'),
+        (OSError(28, 'No space left on device'), 2, 'mm-robust-seg: No space left on device\n'),
         (KeyboardInterrupt(), 130, 'interrupted\n'),
     ],
 )
@@ -103,6 +105,18 @@ def test_expected_ends_give_one_line_and_their_exit_code(error, code, text, monk
     shown = capsys.readouterr().err
     assert shown.endswith(text)
     assert shown.count('\n') == text.count('\n')
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch):
+    class Terminated(Script):
+        def run(self, args) -> int:
+            signal.raise_signal(signal.SIGTERM)
+            return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cli, 'import_module', lambda name: Terminated(None))
+    assert cli.main(['replay']) == 130
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize('bug', [KeyError('x'), OSError('no file')])
