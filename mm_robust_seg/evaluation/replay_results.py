@@ -18,11 +18,12 @@ from mm_robust_seg.files import replacing
 from mm_robust_seg.stages import mask
 
 _THUMBNAILS, _THUMBNAIL_PX, _COLUMNS = 48, 320, 6
+_SHEET, _NAMES = 'contact_sheet.png', '[0-9][0-9][0-9][0-9][0-9][0-9]_*.png'
 _FAST_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class ReplayResults:
-    """Writes what a replay yields into ``folder``, replacing an earlier replay's pictures.
+    """Writes what a replay yields into ``folder``, replacing an earlier replay's files.
 
     Args:
         folder: of the results.
@@ -36,8 +37,9 @@ class ReplayResults:
         self._folder, self._classes, self._bag = folder, tuple(classes), bag
         self._thumbnails = Thumbnails(_THUMBNAILS, _THUMBNAIL_PX)
         self._count = 0
-        for old in [*folder.glob('masks/*.png'), *folder.glob('overlays/*.png')]:
-            old.unlink()
+        for pattern in ('summary.json', _SHEET, f'masks/{_NAMES}', f'overlays/{_NAMES}'):
+            for old in folder.glob(pattern):
+                old.unlink()
 
     def add(self, result: Segmentation, now_ns: int, truth: NDArray[np.uint8] | None) -> None:
         """Write one mask; ``truth``, if known, is shown on the contact sheet."""
@@ -56,7 +58,7 @@ class ReplayResults:
         """Write the contact sheet: each overlay, with the truth below it where it is known."""
         if self._thumbnails.pictures:
             sheet = contact_sheet(self._thumbnails.pictures, _COLUMNS)
-            write_png(self._folder / 'contact_sheet.png', sheet)
+            write_png(self._folder / _SHEET, sheet)
 
     def _with_truth(
         self, overlay: NDArray[np.uint8], truth: NDArray[np.uint8] | None

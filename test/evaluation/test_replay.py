@@ -180,6 +180,27 @@ def test_an_earlier_replay_leaves_no_pictures_behind(replayed, tmp_path):
     assert len(images(out / 'masks')) == len(images(out / 'overlays')) == 3
 
 
+def test_pictures_that_are_not_of_a_replay_are_kept(replayed, tmp_path):
+    mine = tmp_path / 'out' / 'masks' / 'street_007.png'
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b'mine')
+    replayed(write_bag(tmp_path / 'bag', count=3))
+    assert mine.read_bytes() == b'mine'
+
+
+def test_ctrl_c_leaves_no_summary_of_an_earlier_replay(replayed, tmp_path, monkeypatch):
+    bag = write_bag(tmp_path / 'bag', count=3)
+    code, out = replayed(bag)
+    assert code == 0 and (out / 'summary.json').exists()
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cv2, 'imwrite', interrupted)
+    assert replayed(bag)[0] == 130
+    assert not [path for path in out.rglob('*') if path.is_file()]
+
+
 def test_ctrl_c_leaves_no_half_written_file(replayed, tmp_path, monkeypatch, capsys):
     calls = []
     original = cv2.imwrite
