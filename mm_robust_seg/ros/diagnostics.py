@@ -156,7 +156,7 @@ class Deliveries:
     def summary(self, now_ns: int) -> dict[str, object]:
         """Return the masks of the last second, and the latency of the last 120, as values."""
         recent = tuple(self._recent)
-        per_second = sum(now_ns - published_ns < 1_000_000_000 for published_ns, _ in recent)
+        per_second = sum(abs(now_ns - at_ns) < 1_000_000_000 for at_ns, _ in recent)
         values: dict[str, object] = {'masks': self.count, 'mask_hz': per_second}
         if recent:
             p50, p99 = np.percentile([latency for _, latency in recent], [50, 99])

@@ -105,6 +105,13 @@ def test_the_summary_counts_the_last_second():
     assert summary['end_to_end_ms_p50'] == pytest.approx(40)
 
 
+def test_masks_of_before_a_bag_began_anew_are_not_recent():
+    deliveries = Deliveries()
+    for number in range(20):
+        deliveries.add(_delivery(published_ns=10_000 * MS + number * 100 * MS))
+    assert deliveries.summary(50 * MS)['mask_hz'] == 0
+
+
 @pytest.mark.parametrize(
     ('is_enabled', 'mask_hz', 'level', 'text'),
     [
