@@ -115,6 +115,8 @@ class Session:
                 throttle_duration_sec=_QUIET_S,
             )
             return
+        if raw.modality is Modality.DEPTH and raw.encoding == 'mono16':
+            self._log.warning('depth comes as mono16: taken as 16UC1, millimetres', once=True)
         self._worker.offer(raw, now_ns)
 
     def _deliver(self, pipeline: Pipeline, job: Job) -> None:

@@ -14,6 +14,8 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import node as module
 from mm_robust_seg.ros.node import SegmentationNode
 
@@ -99,6 +101,14 @@ def test_the_whole_cycle_can_be_repeated(inactive):
     assert inactive.trigger_configure() is SUCCESS
     assert inactive.trigger_activate() is SUCCESS
     assert inactive.trigger_shutdown() is SUCCESS
+
+
+def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, capfd):
+    inactive.trigger_activate()
+    for number in range(3):
+        raw = RawImage(Modality.DEPTH, number, 1, 1, 'mono16', 2, b'\x10\x00')
+        inactive._session._receive(raw)
+    assert capfd.readouterr().err.count('depth comes as mono16') == 1
 
 
 @pytest.mark.parametrize('is_active', [False, True])
