@@ -44,13 +44,14 @@ Check = Callable[[Observation, Config], Finding | None]
 
 
 def size_changed(seen: Observation, config: Config) -> Finding | None:
-    """FORMAT: the image has another size than the first one."""
-    found, first = seen.frame.image.shape, seen.track.first_shape
+    """FORMAT: the image has another size than the first good one of its stream."""
+    found, first = seen.frame.image.shape, seen.track.good_shape
     if first is None or found == first:
         return None
     return Finding(
         Reason.FORMAT,
-        f'size is {found[1]} x {found[0]} px; the first frame had {first[1]} x {first[0]}',
+        f'size is {found[1]} x {found[0]} px; the first good frame had {first[1]} x {first[0]}: '
+        'if this is intended, reset the monitor',
         {'width_px': found[1], 'height_px': found[0]},
     )
 

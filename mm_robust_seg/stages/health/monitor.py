@@ -70,8 +70,10 @@ class HealthMonitor:
         digest, statistics = measure(item)
         track.saw(item, digest, _LOOP_NS)
         seen = Observation(item, statistics, track, track.rate_hz(window_ns))
-        found = [check(seen, self._config) for check in CHECKS]
-        state.judge([finding for finding in found if finding], now_ns)
+        found = [finding for check in CHECKS if (finding := check(seen, self._config))]
+        if not any(finding.fails for finding in found):
+            track.good_shape = track.good_shape or item.image.shape
+        state.judge(found, now_ns)
 
     def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
         """Note how many publish a sensor's topic."""
@@ -97,7 +99,7 @@ class HealthMonitor:
             publishers = self._publishers.get(modality)
             finding = absence(modality, self._tracks[modality], publishers, self._config, now_ns)
             if finding:
-                self._tracks[modality].restart_rate()
+                self._tracks[modality].ended()
                 state.fail(finding, now_ns)
         return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality})
 

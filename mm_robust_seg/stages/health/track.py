@@ -14,7 +14,7 @@ class Track:
         started_ns: when the monitor began to listen.
         arrival_ns: when the last message came, readable or not; None before the first.
         stamp_ns, previous_stamp_ns: of the last two frames.
-        first_shape: of the first frame's image.
+        good_shape: of the first good image since the stream began.
         equal_frames, equal_since_ns: the run of equal images that the last frame belongs to.
         went_back_ns: when a stamp last lay far before the previous one.
     """
@@ -24,7 +24,7 @@ class Track:
         self.arrival_ns: int | None = None
         self.stamp_ns: int | None = None
         self.previous_stamp_ns: int | None = None
-        self.first_shape: tuple[int, ...] | None = None
+        self.good_shape: tuple[int, ...] | None = None
         self.equal_frames = 0
         self.equal_since_ns = started_ns
         self.went_back_ns: int | None = None
@@ -42,7 +42,6 @@ class Track:
 
     def saw(self, frame: Frame, digest: int, loop_ns: int) -> None:
         """Note a decoded frame; a stamp ``loop_ns`` before the last one is a step back."""
-        self.first_shape = self.first_shape or frame.image.shape
         self.previous_stamp_ns, self.stamp_ns = self.stamp_ns, frame.stamp_ns
         if (
             self.previous_stamp_ns is not None
@@ -59,8 +58,13 @@ class Track:
         self.restart_rate()
 
     def restart_rate(self) -> None:
-        """Take the rate anew, as after a silence that has been reported as such."""
+        """Take the rate anew."""
         self._arrivals_ns.clear()
+
+    def ended(self) -> None:
+        """Note a silence that has been reported: what comes next is another stream."""
+        self.good_shape = None
+        self.restart_rate()
 
     def silence_s(self, now_ns: int) -> float:
         """Return how long the sensor has said nothing while somebody listened."""

@@ -298,11 +298,28 @@ def test_an_unreadable_message_counts_at_once_and_until_the_next_good_one(reason
     assert episode.run(PERIOD_MS + TICK_MS).health(DEPTH).reason is Reason.OK
 
 
+def small(_: int, random: np.random.Generator) -> np.ndarray:
+    return random.integers(0, 256, (12, 16, 3), np.uint8)
+
+
 def test_another_image_size_is_a_format_failure() -> None:
-    episode = running().run(100, rgb=lambda n, r: r.integers(0, 256, (12, 16, 3), np.uint8))
-    health = episode.health(RGB)
+    health = running().run(100, rgb=small).health(RGB)
     assert health.reason is Reason.FORMAT
-    assert health.detail == 'size is 16 x 12 px; the first frame had 32 x 24'
+    assert health.detail == (
+        'size is 16 x 12 px; the first good frame had 32 x 24: if this is intended, reset the '
+        'monitor'
+    )
+
+
+def test_a_camera_that_begins_with_a_bad_image_of_another_size_is_used() -> None:
+    episode = Episode().run(PERIOD_MS, rgb=lambda n, r: np.zeros((1, 1, 3), np.uint8))
+    assert episode.run(1000).health(RGB).reason is Reason.OK
+
+
+def test_a_camera_may_come_back_with_another_image_size() -> None:
+    episode = running().run(500, rgb=None).run(2000, rgb=small)
+    assert episode.health(RGB).reason is Reason.OK
+    assert episode.run(100).health(RGB).reason is Reason.FORMAT
 
 
 @pytest.mark.parametrize(
