@@ -77,7 +77,6 @@ class Pipeline:
     def take(self, now_ns: int) -> Job | None:
         """Decide on the next mask, if one is due."""
         report = self.assess(now_ns)
-        self._active = self._policy.choose(report, now_ns)
         frames = self._synchronizer.take(now_ns, self._active)
         if frames is None or not self._config.inputs.required <= report.usable:
             return None
@@ -130,9 +129,11 @@ class Pipeline:
         return self.run(job) if job else None
 
     def assess(self, now_ns: int) -> HealthReport:
-        """Return the verdicts on all sensors."""
+        """Return the verdicts on all sensors; they decide on the combination."""
         self._settle(now_ns)
-        return self._health.assess(now_ns)
+        report = self._health.assess(now_ns)
+        self._active = self._policy.choose(report, now_ns)
+        return report
 
     def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
         """Note how many publish a sensor's topic."""
@@ -140,7 +141,7 @@ class Pipeline:
 
     @property
     def active(self) -> ModalitySet:
-        """The combination chosen by the last ``take``; empty if no sensor is usable."""
+        """The combination chosen by the last ``assess``; empty if no sensor is usable."""
         return self._active
 
     @property

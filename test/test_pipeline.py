@@ -113,6 +113,14 @@ def test_with_no_usable_sensor_nothing_is_published_when_asked(make_cameras):
     assert rig.play(20, names('rgb'), dark=True) == []
 
 
+def test_the_combination_is_true_while_nobody_takes_masks(make_cameras):
+    rig = make_cameras()
+    rig.play(5)
+    for tick in range(50):
+        rig.pipeline.assess(rig.now_ns + tick * 10_000_000)
+    assert rig.pipeline.active == NONE
+
+
 def test_a_required_sensor_stops_the_masks_while_it_is_out(make_cameras):
     rig = make_cameras(config(inputs__thermal__required=True))
     assert len(rig.play(10)) >= 9
