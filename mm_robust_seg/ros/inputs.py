@@ -15,6 +15,7 @@ from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import qos
 from mm_robust_seg.ros.conversions import raw_image
+from mm_robust_seg.ros.foreign_encodings import translated
 
 
 class Inputs:
@@ -71,7 +72,7 @@ class Inputs:
 
     def _on_image(self, modality: Modality, message: Any) -> None:
         try:
-            self._receive(raw_image(message, modality))
+            self._receive(translated(raw_image(message, modality), message))
         except Exception as error:
             self._report(error)
 
