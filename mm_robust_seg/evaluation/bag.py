@@ -165,6 +165,12 @@ def _choose(
                 f'{topic} in {path} is of type {types[topic]}: expected '
                 f'{" or ".join(_SHORT.values())}; name the image topic with --{modality}-topic'
             )
+        sharing = [str(m) for m, other in chosen.items() if other == topic]
+        if len(sharing) > 1:
+            raise DataError(
+                f'{" and ".join(sharing)} have the same topic {topic}: expected one for each. '
+                f'{_listed(types)}'
+            )
     return chosen
 
 

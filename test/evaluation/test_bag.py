@@ -161,6 +161,14 @@ def test_a_topic_of_another_type_is_refused(tmp_path):
         read(path)
 
 
+def test_two_sensors_on_one_topic_are_refused(tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=2)
+    topics = {Modality.RGB: '/thermal/image'}
+    with pytest.raises(DataError, match='rgb and thermal have the same topic'):
+        with open_bag(bag, topics):
+            pass
+
+
 def test_a_bag_without_messages_is_refused(tmp_path):
     kind = 'sensor_msgs/msg/Image'
     path = write_messages(tmp_path / 'silent', [('/rgb/image', kind, START_NS, None)])
