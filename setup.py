@@ -51,7 +51,7 @@ setup(
     ],
     extras_require={
         'train': ['torch>=2.4,<3', 'safetensors>=0.4,<1', 'onnx>=1.16,<2'],
-        'test': ['pytest>=7.4', 'hypothesis>=6.60,<7'],
+        'test': ['pytest>=8,<10', 'hypothesis>=6.60,<7'],
     },
     entry_points={
         'console_scripts': [

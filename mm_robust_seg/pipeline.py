@@ -44,8 +44,8 @@ class Job:
 class Pipeline:
     """Images in, masks out.
 
-    ``run`` is slow and belongs to one worker, without a lock. Everything else is quick and
-    shares state: call it from one thread at a time.
+    ``run`` is slow and belongs to one worker, without a lock; ``decode`` may run anywhere.
+    Everything else is quick and shares state: call it from one thread at a time.
 
     Raises:
         ConfigError: if ``policy.force_set`` is not a combination of the engine.
@@ -66,13 +66,21 @@ class Pipeline:
 
     def offer(self, raw: RawImage, now_ns: int) -> Frame | Rejection:
         """Take in one image message that arrived at ``now_ns``; return what became of it."""
+        item = self.decode(raw, now_ns)
+        self.admit(item, now_ns)
+        return item
+
+    def decode(self, raw: RawImage, now_ns: int) -> Frame | Rejection:
+        """Decode one message that arrived at ``now_ns``; touches no state, needs no lock."""
+        return decode(raw, self._config.inputs, now_ns)
+
+    def admit(self, item: Frame | Rejection, now_ns: int) -> None:
+        """Observe a decoded message, and hand it to the synchroniser."""
         self._settle(now_ns)
-        item = decode(raw, self._config.inputs, now_ns)
         if self._config.inputs[item.modality].enabled:
             self._health.observe(item, now_ns)
             if isinstance(item, Frame):
                 self._synchronizer.offer(item, now_ns)
-        return item
 
     def take(self, now_ns: int) -> Job | None:
         """Decide on the next mask, if one is due."""

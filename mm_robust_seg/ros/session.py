@@ -62,15 +62,19 @@ class Session:
         self._outputs.close()
 
     def activate(self) -> None:
-        """Subscribe to the sensors and start to publish."""
+        """Subscribe to the sensors and start to publish; on an error, do neither."""
         self.reset()
-        self._outputs.publish_labels()
-        self._inputs = Inputs(self._node, self._config.inputs, self._receive, self.report)
-        self._worker.enable(self._is_enabled)
-        watch = StateWatch(
-            self._node, self._worker, self._inputs, self._outputs, self._own_statuses
-        )
-        self._watchdog = Watchdog(watch.tick, self.report)
+        try:
+            self._outputs.publish_labels()
+            self._inputs = Inputs(self._node, self._config.inputs, self._receive, self.report)
+            self._worker.enable(self._is_enabled)
+            watch = StateWatch(
+                self._node, self._worker, self._inputs, self._outputs, self._own_statuses
+            )
+            self._watchdog = Watchdog(watch.tick, self.report)
+        except Exception:
+            self.deactivate()
+            raise
 
     def deactivate(self) -> None:
         """Stop to publish and drop the subscriptions; the engine stays warm."""

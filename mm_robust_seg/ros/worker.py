@@ -87,9 +87,10 @@ class Worker:
             return question(self._pipeline)
 
     def offer(self, raw: RawImage, now_ns: int) -> None:
-        """Hand one image to the pipeline, and see whether it completes a set."""
+        """Decode one image on the caller's thread, and see whether it completes a set."""
+        item = self.ask(lambda pipeline: pipeline).decode(raw, now_ns)
         with self._changed:
-            self.ask(lambda pipeline: pipeline.offer(raw, now_ns))
+            self.ask(lambda pipeline: pipeline.admit(item, now_ns))
             self._changed.notify_all()
 
     def _run(self) -> None:

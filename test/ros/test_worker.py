@@ -28,8 +28,11 @@ class FakePipeline:
     def __init__(self):
         self.offered = deque(maxlen=1)
 
-    def offer(self, raw, now_ns):
-        self.offered.append(raw)
+    def decode(self, raw, now_ns):
+        return raw
+
+    def admit(self, item, now_ns):
+        self.offered.append(item)
 
     def take(self, now_ns):
         return self.offered.pop() if self.offered else None
@@ -165,3 +168,26 @@ def test_the_watchdog_goes_on_after_an_exception():
     assert enough.wait(WAIT_S)
     watchdog.close()
     assert len(errors) == len(ticks)
+
+
+def test_a_slow_decoder_holds_up_nobody(harness):
+    worker = _started(harness)
+    decoding, finish = threading.Event(), threading.Event()
+
+    def decode(raw, now_ns):
+        decoding.set()
+        assert finish.wait(WAIT_S)
+        return raw
+
+    harness.pipeline.decode = decode
+    slow = threading.Thread(target=worker.offer, args=(1, 0))
+    slow.start()
+    assert decoding.wait(WAIT_S)
+    answered = threading.Event()
+    other = threading.Thread(target=lambda: worker.ask(lambda pipeline: answered.set()))
+    other.start()
+    was_free = answered.wait(WAIT_S)
+    finish.set()
+    slow.join()
+    other.join()
+    assert was_free
