@@ -211,6 +211,16 @@ def test_a_png_of_other_pixels_is_refused(modality: Modality, pixels: np.ndarray
     assert rejected(packed('.png', pixels, modality)).reason is Reason.FORMAT
 
 
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image() -> None:
+    jpeg = packed('.jpg', np.zeros((64, 64, 3), np.uint8), RGB).data
+    thumbnail = b'\xff\xe1\x00\x06\xff\xd8\xff\xd9'
+    whole = bytes(jpeg[:2]) + thumbnail + bytes(jpeg[2:])
+    message = RawImage(RGB, 7, 0, 0, 'compressed jpeg', 0, whole + bytes(40))
+    assert decoded(message).image.shape == (64, 64, 3)
+    cut = RawImage(RGB, 7, 0, 0, 'compressed jpeg', 0, whole[: len(whole) * 2 // 3])
+    assert rejected(cut).reason is Reason.TRUNCATED
+
+
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
 @pytest.mark.parametrize('share', [0.02, 0.5, 0.99])
 def test_a_compressed_image_cut_short_is_truncated(suffix: str, share: float) -> None:

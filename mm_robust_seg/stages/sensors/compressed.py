@@ -23,6 +23,9 @@ PREFIX = 'compressed'
 MAX_PIXELS = 1 << 25
 """Largest image that is unpacked; a frame of 8K video still fits."""
 
+_TAIL_BYTES = 16
+"""The end marker is this near the end, zero padding left out: thumbnails have one too."""
+
 _PNG_START, _PNG_END = b'\x89PNG\r\n\x1a\n', b'IEND'
 _JPEG_START, _JPEG_END = b'\xff\xd8\xff', b'\xff\xd9'
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -80,7 +83,7 @@ def _size(packed: bytes, modality: Modality) -> tuple[int, int]:
             f'compressed data begins with {packed[:4].hex() or "nothing"}; expected PNG'
             + (' or JPEG' if modality is Modality.RGB else ''),
         )
-    if size is None or end not in packed:
+    if size is None or end not in packed.rstrip(b'\x00')[-_TAIL_BYTES:]:
         raise MalformedError(
             Reason.TRUNCATED, f'compressed image stops after {len(packed)} bytes; expected its end'
         )
