@@ -8,7 +8,10 @@ availability_min: lowest share, over the phases with a working sensor, of refere
 labeled_min: the same, counting only masks made from a sensor: it leaves out the unlabeled ones
     that the node sends while it waits for sensors to prove that they have recovered.
 frames_lost_to_switch: reference frames without a mask within 0.5 s of a change of combination.
-switch_ms_p95: from the node saying that the combination changed to the first mask made from it.
+switch_ms_p95: from the node saying that the combination changed to the first mask made from it;
+    that is the wait for the next capture, the inference and the way here.
+switch_captures_max: which capture after the node said so was the first one served by the new
+    combination; 1 is the very next.
 silent_detect_ms_p95, frozen_detect_ms_p95, dark_detect_ms_p95: from the due time of the first
     missing, repeated or dark image to the arrival of the state message that gives this reason.
 faults_undetected: faults whose reason was never given while they lasted.
@@ -53,6 +56,7 @@ def summarize(log: DemoLog) -> Summary:
         'labeled_min': _lowest(availability(log, phase, labeled=True) for phase in live),
         'frames_lost_to_switch': frames_lost_to_switch(log),
         'switch_ms_p95': _percentile(switches_ms(log), 95),
+        'switch_captures_max': max(switch_captures(log), default=None),
         'silent_detect_ms_p95': _percentile(detections[Fault.SILENT], 95),
         'frozen_detect_ms_p95': _percentile(detections[Fault.FROZEN], 95),
         'dark_detect_ms_p95': _percentile(detections[Fault.DARK], 95),
@@ -117,9 +121,7 @@ def frames_lost_to_switch(log: DemoLog) -> int:
 
 def switches_ms(log: DemoLog) -> Iterator[float]:
     """Yield, for each new combination that made a mask, the time from the verdict to the first."""
-    changes = list(_changed_states(log))
-    ends_ns = [state.arrival_ns for state in changes[1:]] + [sys.maxsize]
-    for state, end_ns in zip(changes, ends_ns, strict=False):
+    for state, end_ns in _reigns(log):
         arrivals = [
             frame.arrival_ns
             for frame in log.frames
@@ -129,6 +131,15 @@ def switches_ms(log: DemoLog) -> Iterator[float]:
         ]
         if state.active and arrivals:
             yield (min(arrivals) - state.arrival_ns) * 1e-6
+
+
+def switch_captures(log: DemoLog) -> Iterator[int]:
+    """Yield, for each new combination, which capture after the verdict it served first."""
+    for state, end_ns in _reigns(log):
+        later = [f for f in log.frames if state.arrival_ns <= f.stamp_ns < end_ns]
+        served = [number for number, f in enumerate(later, 1) if f.combination == state.active]
+        if state.active and served:
+            yield served[0]
 
 
 def detections_ms(log: DemoLog, fault: Fault) -> Iterator[float | None]:
@@ -151,6 +162,13 @@ def _detection_ms(log: DemoLog, index: int, modality: Modality, fault: Fault) ->
         if named and onset_ns <= state.arrival_ns < end_ns:
             return (state.arrival_ns - onset_ns) * 1e-6
     return None
+
+
+def _reigns(log: DemoLog) -> Iterator[tuple[StateRecord, int]]:
+    """Yield each state with a new combination, and when the next one came."""
+    changes = list(_changed_states(log))
+    ends_ns = [state.arrival_ns for state in changes[1:]] + [sys.maxsize]
+    return zip(changes, ends_ns, strict=False)
 
 
 def _changed_states(log: DemoLog) -> Iterator[StateRecord]:

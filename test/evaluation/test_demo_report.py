@@ -51,6 +51,7 @@ def test_the_summary_of_a_run_computed_by_hand():
         'labeled_min': 0.9,
         'frames_lost_to_switch': 1,
         'switch_ms_p95': 190.0,
+        'switch_captures_max': 2,
         'silent_detect_ms_p95': 250.0,
         'frozen_detect_ms_p95': None,
         'dark_detect_ms_p95': None,
