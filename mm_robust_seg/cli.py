@@ -7,12 +7,12 @@ dependencies. It has ``EXAMPLE``, ``add_arguments(parser)`` and ``run(args) -> e
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 import signal
 import sys
-from typing import Any
 
 from mm_robust_seg import __version__
 from mm_robust_seg.errors import ConfigError, RobustSegError
@@ -50,7 +50,7 @@ COMMANDS: Mapping[str, Command] = {
     'train': Command(
         'train a network and its adapters, write a bundle',
         'mm_robust_seg.training.command',
-        'pip install torch==2.13.0, then pip install "mm_robust_seg[train]"',
+        'in the folder of the package: pip install torch==2.13.0 && pip install -e ".[train]"',
     ),
 }
 
@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         args = _parser(given[0] if given else '').parse_args(given)
-        return int(args.run(args))
+        with _complete(given[0]):
+            return int(args.run(args))
     except RobustSegError as error:
         return _fail(str(error))
     except OSError as error:
@@ -97,21 +98,24 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == chosen:
-            module = _load(name, command)
+            with _complete(name):
+                module = import_module(command.module)
             module.add_arguments(options)
             options.epilog = f'example:\n  {module.EXAMPLE}'
             options.set_defaults(run=module.run)
     return parser
 
 
-def _load(name: str, command: Command) -> Any:
+@contextmanager
+def _complete(name: str) -> Iterator[None]:
+    """Turn the lack of a dependency of command ``name`` into advice."""
     try:
-        return import_module(command.module)
+        yield
     except ModuleNotFoundError as error:
         if (error.name or '').split('.')[0] in ('', 'mm_robust_seg'):
             raise
         raise ConfigError(
-            f'{name} needs {error.name}, which is not installed: {command.remedy}'
+            f'{name} needs {error.name}, which is not installed: {COMMANDS[name].remedy}'
         ) from error
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make a virtual environment and install lists of this folder into it, one after the other.
+# Make a virtual environment, install lists of this folder into it, one after the other, and the
+# package itself as it stands here.
 #
 #   PYTHON=python3 requirements/install.sh .venv-demo runtime ros
 #
@@ -59,3 +60,5 @@ for list in "$@"; do
     --requirement "$lists/$list.txt" --constraint "$constraints" ||
     fail "Installing requirements/$list.txt failed: see above. The next run goes on from here."
 done
+"$environment/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps \
+  --editable "$lists/.." || fail "Installing the package itself failed: see above."

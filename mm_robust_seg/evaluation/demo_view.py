@@ -94,7 +94,7 @@ class DemoView:
         state = self._recorder.states[-1] if self._recorder.states else None
         if phase is not None and phase != self._said_phase:
             self._said_phase = phase
-            self._say(f'{at}  == {self._title(phase)}; {self._figures(now_ns)}')
+            self._say(f'{at}  == {self._title(phase)} (last second: {self._figures(now_ns)})')
         before = self._said_state
         if state is not None and (
             before is None or (before.active, before.reasons) != (state.active, state.reasons)

@@ -65,11 +65,15 @@ class CombinationPolicy:
         """
         if self._forced is not None:
             return self._forced
-        usable = report.usable | (self._trusted & report.recovering) or report.recovering
+        if report.usable:
+            usable = report.usable | (self._trusted & report.recovering)
+        else:
+            usable = report.recovering
         kept = self._best(self._active & usable)
         best = self._best(usable)
         returning = (best - kept) & self._known
-        if best != kept and (not kept or not returning or self._has_dwelt(now_ns)):
+        in_need = not kept or not report.usable
+        if best != kept and (in_need or not returning or self._has_dwelt(now_ns)):
             self._admitted_ns = now_ns
             kept = best
         self._active = kept

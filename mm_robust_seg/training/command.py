@@ -7,10 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-import torch
 
 from mm_robust_seg.training.recipe import load_recipe
-from mm_robust_seg.training.train import train
 
 EXAMPLE = 'mm-robust-seg train config/train_mm5.yaml --data MM5 --out runs/mm5 --bundle out/mm5'
 
@@ -28,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train base and adapters, print mIoU per combination, write the bundle."""
+    # Here, so that --help works without torch.
+    import torch  # noqa: PLC0415
+
+    from mm_robust_seg.training.train import train  # noqa: PLC0415
+
     recipe = load_recipe(args.recipe)
     if args.data:
         recipe = replace(recipe, data=replace(recipe.data, folder=str(args.data)))

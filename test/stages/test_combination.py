@@ -90,10 +90,11 @@ def test_with_nothing_usable_recovering_sensors_are_trusted_until_they_have_reco
     policy = make()
     assert choose(policy, COMPLETE, 0) == COMPLETE
     assert choose(policy, NOTHING, 1) == NOTHING
-    assert policy.choose(report(NOTHING, RGB_DEPTH), 2 * MS) == RGB_DEPTH
-    assert policy.choose(report(RGB, DEPTH), 3 * MS) == RGB_DEPTH
-    assert policy.choose(report(RGB, THERMAL), 4 * MS) == RGB
-    assert policy.choose(report(NOTHING), 5 * MS) == NOTHING
+    assert policy.choose(report(NOTHING, RGB), 2 * MS) == RGB
+    assert policy.choose(report(NOTHING, RGB_DEPTH), 3 * MS) == RGB_DEPTH
+    assert policy.choose(report(RGB, DEPTH), 4 * MS) == RGB_DEPTH
+    assert policy.choose(report(RGB, THERMAL), 5 * MS) == RGB
+    assert policy.choose(report(NOTHING), 6 * MS) == NOTHING
 
 
 def test_beside_a_usable_sensor_a_recovering_one_has_to_wait() -> None:
