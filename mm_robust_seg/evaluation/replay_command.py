@@ -38,7 +38,7 @@ is in the bag. Frame rates are measured from the bag and sensors that it lacks a
 --set says otherwise. Time stands still during inference, so a slow computer loses nothing."""
 EXAMPLE = (
     'mm-robust-seg replay my_bag --bundle mm5 --rgb-topic /camera/color/image_raw '
-    '--set inputs.thermal.scale_k=0.04 --drop thermal@2:5'
+    '--set inputs.thermal.scale_k=0.015625 --drop thermal@2:5'
 )
 
 
