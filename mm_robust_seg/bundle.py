@@ -29,6 +29,8 @@ from mm_robust_seg.modality import Modality, ModalitySet
 
 SCHEMA_VERSION = 1
 MANIFEST = 'manifest.json'
+UNITS: Mapping[str, str] = {'rgb': 'grey level', 'thermal': 'kelvin', 'depth': 'metre'}
+"""What the numbers in ``InputSpec`` mean; a manifest states it and must agree."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,8 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         graphs[combination] = inside(path, entries[combination]['graph'])
         if entries[combination]['adapter'] is not None:
             adapters[combination] = inside(path, entries[combination]['adapter'])
+    if manifest['units'] != UNITS:
+        raise BundleError(f'units are {manifest["units"]}: expected {dict(UNITS)}')
     classes = tuple(
         SegmentationClass(str(c['name']), _color(c['color'])) for c in manifest['classes']
     )

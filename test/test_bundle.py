@@ -132,6 +132,13 @@ def test_another_schema_is_refused(folder, schema):
         load_bundle(folder)
 
 
+@pytest.mark.parametrize('units', [{'thermal': 'celsius'}, {}, None])
+def test_other_units_are_refused(folder, units):
+    edit(folder, lambda m: m.update(units=units))
+    with pytest.raises(BundleError, match='units are .*kelvin'):
+        load_bundle(folder)
+
+
 @pytest.mark.parametrize('text', ['', '{', '{"schema": 1', 'null', '[]', '"text"', '7', '{}'])
 def test_a_broken_manifest_is_refused(folder, text):
     (folder / 'manifest.json').write_text(text)

@@ -65,6 +65,7 @@ def write_manifest(folder: Path, entries: dict, classes=TINY_CLASSES) -> None:
             'depth_near_m': 2.0,
             'depth_max_m': 20.0,
         },
+        'units': {'rgb': 'grey level', 'thermal': 'kelvin', 'depth': 'metre'},
         'base': 'base.safetensors',
         'combinations': entries,
         'provenance': {'data': 'random', 'seed': 0},

@@ -23,7 +23,14 @@ from onnx.external_data_helper import set_external_data
 import torch
 from torch import nn, Tensor
 
-from mm_robust_seg.bundle import CHANNELS, load_bundle, MANIFEST, SCHEMA_VERSION, sha256
+from mm_robust_seg.bundle import (
+    CHANNELS,
+    load_bundle,
+    MANIFEST,
+    SCHEMA_VERSION,
+    sha256,
+    UNITS,
+)
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.files import write_bytes, write_json
@@ -164,6 +171,7 @@ def _manifest(
         'licence': train.licence,
         'classes': [{'name': c.name, 'color': list(c.color)} for c in train.classes],
         'inputs': asdict(recipe.input_spec),
+        'units': dict(UNITS),
         'base': BASE,
         'scores': {k: dict(v) for k, v in scores.items()},
         'provenance': {
