@@ -135,7 +135,7 @@ def test_another_schema_is_refused(folder, schema):
 @pytest.mark.parametrize('units', [{'thermal': 'celsius'}, {}, None])
 def test_other_units_are_refused(folder, units):
     edit(folder, lambda m: m.update(units=units))
-    with pytest.raises(BundleError, match='units are .*kelvin'):
+    with pytest.raises(BundleError, match=r'units are .*kelvin'):
         load_bundle(folder)
 
 
