@@ -14,9 +14,6 @@ from mm_robust_seg.network.backbone import MobileNetV2
 from mm_robust_seg.network.decoder import SumDecoder
 from mm_robust_seg.network.fusion import GatedFusion
 
-STRIDE = 4
-"""Input pixels per logit."""
-
 
 class Segmenter(nn.Module):
     """Segment whichever modalities are given; the encoders of the others do not run."""
