@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn, Tensor
 from torch.nn import functional
 
-from mm_robust_seg.network.backbone import conv_norm
+from mm_robust_seg.network.blocks import conv_norm
 
 
 def separable(channels: int) -> nn.Sequential:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn, Tensor
 
-from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.network.backbone import conv_norm
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.network.blocks import conv_norm
 
 
 class GatedFusion(nn.Module):
@@ -18,9 +18,11 @@ class GatedFusion(nn.Module):
     gate. With one modality left the weight is 1 and the gate disappears from the graph.
     """
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, modalities: ModalitySet = COMPLETE
+    ) -> None:
         super().__init__()
-        names = [m.value for m in Modality]
+        names = [m.value for m in modalities]
         self.project = nn.ModuleDict(
             {name: conv_norm(channels_in, channels_out, activate=False) for name in names}
         )

@@ -9,20 +9,33 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.bundle import CHANNELS
-from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.network.backbone import MobileNetV2
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.network.backbones.base import build_backbone
 from mm_robust_seg.network.decoder import SumDecoder
 from mm_robust_seg.network.fusion import GatedFusion
 
 
 class Segmenter(nn.Module):
-    """Segment whichever modalities are given; the encoders of the others do not run."""
+    """Segment whichever modalities are given; the encoders of the others do not run.
 
-    def __init__(self, class_count: int, channels: int = 96) -> None:
+    Attributes:
+        modalities: the complete input; any non-empty subset of it can be segmented.
+    """
+
+    def __init__(
+        self,
+        class_count: int,
+        modalities: ModalitySet = COMPLETE,
+        backbone: str = 'mobilenetv2',
+        channels: int = 96,
+    ) -> None:
         super().__init__()
-        self.class_count = class_count
-        self.encoders = nn.ModuleDict({m.value: MobileNetV2(CHANNELS[m]) for m in Modality})
-        self.fusion = nn.ModuleList(GatedFusion(c, channels) for c in MobileNetV2.channels)
+        self.class_count, self.modalities, self.backbone = class_count, modalities, backbone
+        self.encoders = nn.ModuleDict(
+            {m.value: build_backbone(backbone, CHANNELS[m]) for m in modalities}
+        )
+        widths = next(iter(self.encoders.values())).channels
+        self.fusion = nn.ModuleList(GatedFusion(c, channels, modalities) for c in widths)
         self.decoder = SumDecoder(channels, class_count)
 
     def forward(self, inputs: Mapping[Modality, Tensor]) -> Tensor:
@@ -30,12 +43,15 @@ class Segmenter(nn.Module):
 
         The sides must be multiples of 4.
         """
+        return self.decoder(self.fuse(inputs))
+
+    def fuse(self, inputs: Mapping[Modality, Tensor]) -> list[Tensor]:
+        """Return the fused features at strides 4, 8, 16 and 32, all of one width."""
         pyramids = {m: self.encoders[m.value](inputs[m]) for m in ModalitySet(inputs)}
-        fused = [
+        return [
             fuse({m: pyramid[level] for m, pyramid in pyramids.items()})
             for level, fuse in enumerate(self.fusion)
         ]
-        return self.decoder(fused)
 
 
 class Labeler(nn.Module):

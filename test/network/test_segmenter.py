@@ -11,7 +11,7 @@ from mm_robust_seg.errors import TrainingError  # noqa: E402
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import adapted, parameter_count, runs_for  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
-from mm_robust_seg.network.backbone import MobileNetV2  # noqa: E402
+from mm_robust_seg.network.backbones.mobilenetv2 import MobileNetV2  # noqa: E402
 from mm_robust_seg.network.segmenter import Labeler, Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -12,27 +12,28 @@ import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.modality import ModalitySet
-from mm_robust_seg.network.adapters.base import runs_for
+from mm_robust_seg.network.adapters.base import Adapter, Blocks, sites
 from mm_robust_seg.network.segmenter import Segmenter
 
 
-class ScaleShift(nn.Module):
+class ScaleShift(Adapter):
     """Gamma (ones) and beta (zeros) for every normalisation that runs, expansions excepted.
 
     The expansion layers of the inverted residuals hold half of all channels; leaving them out
-    keeps a two-sensor adapter under 1 % of the network.
+    keeps a two-sensor adapter under 1 % of the network. ``blocks`` may name them all the same.
     """
 
-    def __init__(self, segmenter: Segmenter, combination: ModalitySet) -> None:
+    def __init__(
+        self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
+    ) -> None:
         super().__init__()
-        self.sites = tuple(
-            name
-            for name, module in segmenter.named_modules()
-            if isinstance(module, nn.BatchNorm2d)
-            and runs_for(name, combination)
-            and not _is_expansion(segmenter, name)
-        )
-        widths = {site: segmenter.get_submodule(site).num_features for site in self.sites}
+        found = sites(segmenter, combination, (nn.BatchNorm2d, nn.LayerNorm), blocks)
+        widths = {
+            name: module.weight.numel()
+            for name, module in found
+            if blocks is not None or not _is_expansion(segmenter, name)
+        }
+        self.sites = tuple(widths)
         self.gamma = nn.ParameterDict({_key(s): torch.ones(widths[s]) for s in self.sites})
         self.beta = nn.ParameterDict({_key(s): torch.zeros(widths[s]) for s in self.sites})
 

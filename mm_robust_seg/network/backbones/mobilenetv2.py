@@ -9,6 +9,7 @@ import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.network.blocks import conv_norm
 
 # (expansion, channels, blocks, stride of the first block)
 _STAGES = (
@@ -21,26 +22,6 @@ _STAGES = (
     (6, 320, 1, 1),
 )
 _PYRAMID = {3: 24, 6: 32, 13: 96, 17: 320}
-BATCH_NORM_EPS = 1e-3
-
-
-def conv_norm(
-    channels_in: int,
-    channels_out: int,
-    kernel_px: int = 1,
-    stride: int = 1,
-    groups: int = 1,
-    activate: bool = True,
-) -> nn.Sequential:
-    """Build convolution, batch norm and (unless told otherwise) ReLU6."""
-    padding = kernel_px // 2
-    layers: list[nn.Module] = [
-        nn.Conv2d(
-            channels_in, channels_out, kernel_px, stride, padding, groups=groups, bias=False
-        ),
-        nn.BatchNorm2d(channels_out, eps=BATCH_NORM_EPS),
-    ]
-    return nn.Sequential(*layers, *([nn.ReLU6(inplace=True)] if activate else []))
 
 
 class InvertedResidual(nn.Module):

@@ -1,0 +1,158 @@
+"""What a method of coping with missing modalities is, as training, export and tables see it.
+
+A *method* is a sequence of *tasks*, each of which minimises one *objective*; in the end it has a
+network for every combination. ``training/methods.py`` lists the methods by name; each file of this
+folder holds one objective and the method that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import nn, Tensor
+from torch.nn import functional
+
+from mm_robust_seg.dataflow import UNLABELED
+from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.adapters.base import Adapter
+from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.recipe import Recipe, StageRecipe
+
+Inputs = dict[Modality, Tensor]
+"""(N, C_m, h, w) float32 per modality."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training batch, complete.
+
+    Attributes:
+        images: of all modalities of the data set.
+        labels: (N, h, w) uint8, 255 ignored.
+        chance: the only source of chance; a function of seed, epoch and step.
+        epoch, epochs: the current one, from 0, and how many there are.
+    """
+
+    images: Inputs
+    labels: Tensor
+    chance: np.random.Generator
+    epoch: int
+    epochs: int
+
+    def only(self, combination: ModalitySet) -> Inputs:
+        """Return the images of ``combination``."""
+        return {m: self.images[m] for m in combination}
+
+
+class Objective(Protocol):
+    """What one optimisation minimises, and by changing what.
+
+    Attributes:
+        trained: the module whose parameters with ``requires_grad`` change.
+    """
+
+    trained: nn.Module
+
+    def set_mode(self) -> None:
+        """Put every layer in its mode for training."""
+
+    def loss(self, step: Step) -> Tensor:
+        """Return a scalar, or (K,) losses whose gradients are to be freed of conflicts.
+
+        Called under autocast; losses are computed in float32.
+        """
+
+
+@dataclass(frozen=True)
+class Task:
+    """One optimisation.
+
+    Attributes:
+        name: of the checkpoint; unique within a method, such as ``base`` or ``rgb+depth``.
+        network: maps inputs of ``combination`` to logits while training goes on; validated.
+    """
+
+    name: str
+    objective: Objective
+    stage: StageRecipe
+    network: nn.Module
+    combination: ModalitySet
+
+
+class Method(Protocol):
+    """One way of coping with missing modalities."""
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the optimisations in order; when one is asked for, the ones before are done."""
+
+    def networks(self) -> dict[ModalitySet, nn.Module]:
+        """Return, when all tasks are done, the inference network of every combination.
+
+        Each is in eval mode, without gradients, and maps inputs of exactly its combination to
+        (N, classes, h / 4, w / 4) logits. Equal tensors may be shared between them.
+        """
+
+    def adapters(self) -> Mapping[ModalitySet, Adapter]:
+        """Return the adapters on the frozen base, if that is what the method trains."""
+
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+"""(N, classes, h / 4, w / 4) logits and (N, h, w) uint8 labels to a scalar loss."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every method is given.
+
+    Attributes:
+        segmenter: the complete-input network: trained, where a method builds on one; otherwise
+            with the weights training starts from. On the device, a copy of the caller's.
+        trained: whether ``segmenter`` was trained.
+    """
+
+    recipe: Recipe
+    segmenter: Segmenter
+    trained: bool
+    criterion: Criterion
+
+    @property
+    def modalities(self) -> ModalitySet:
+        """The complete combination."""
+        return self.segmenter.modalities
+
+
+@dataclass(frozen=True)
+class SegmentationLoss:
+    """Weighted cross-entropy at half the input's resolution, where it costs a quarter.
+
+    Attributes:
+        weights: (classes,) float32 weight of each class.
+    """
+
+    weights: Tensor
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean over labelled pixels; 0 if there are none."""
+        target = labels[:, ::2, ::2].long()
+        enlarged = functional.interpolate(logits.float(), target.shape[-2:], mode='bilinear')
+        if not (target != UNLABELED).any():
+            return enlarged.sum() * 0.0
+        weights = self.weights.to(enlarged.device)
+        return functional.cross_entropy(enlarged, target, weights, ignore_index=UNLABELED)
+
+
+def freeze_statistics(module: nn.Module) -> None:
+    """Let the batch norms in ``module`` use their running statistics and leave them alone."""
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm2d):
+            child.eval()
+
+
+def random_combination(modalities: ModalitySet, chance: np.random.Generator) -> ModalitySet:
+    """Draw a non-empty subset of ``modalities``, each with the same probability."""
+    members = tuple(modalities)
+    number = int(chance.integers(1, 2 ** len(members)))
+    return ModalitySet(m for bit, m in enumerate(members) if number >> bit & 1)
