@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.dataflow import UNLABELED
+from mm_robust_seg.datasets.samples import Image, Sample
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.preprocess import network_input
-from mm_robust_seg.training.datasets.samples import Image, Sample
 
 Float = NDArray[np.float32]
 Tensors = tuple[dict[Modality, Float], NDArray[np.uint8]]

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.training.augment import augmented, plain, Tensors
-from mm_robust_seg.training.datasets.samples import Dataset
 from mm_robust_seg.training.recipe import Recipe
 
 Batch = tuple[dict[Modality, Tensor], Tensor]

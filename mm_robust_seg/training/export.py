@@ -31,6 +31,7 @@ from mm_robust_seg.bundle import (
     sha256,
     UNITS,
 )
+from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.files import write_bytes, write_json
@@ -38,7 +39,6 @@ from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter, parameter_count
 from mm_robust_seg.network.segmenter import Labeler, Segmenter
 from mm_robust_seg.training import checkpoint
-from mm_robust_seg.training.datasets.samples import Dataset
 from mm_robust_seg.training.recipe import Recipe
 
 OPSET = 17

@@ -13,11 +13,11 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.dataflow import UNLABELED
+from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.training import checkpoint
 from mm_robust_seg.training.batches import training_batches
-from mm_robust_seg.training.datasets.samples import Dataset
 from mm_robust_seg.training.recipe import Recipe, StageRecipe
 
 _AVERAGE = 0.995

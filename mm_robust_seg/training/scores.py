@@ -10,12 +10,12 @@ from rich.progress import Progress
 import torch
 from torch.nn import functional
 
+from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.metrics import ConfusionMatrix
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import adapted, Adapter
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.batches import validation_batch
-from mm_robust_seg.training.datasets.samples import Dataset
 from mm_robust_seg.training.recipe import Recipe
 
 Scores = dict[str, dict[str, float]]

@@ -13,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import torch
 from torch import nn, Tensor
 
+from mm_robust_seg.datasets.mm5 import MM5
+from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.datasets.simulated import Simulated
 from mm_robust_seg.errors import DataError, TrainingError
 from mm_robust_seg.files import write_json
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
@@ -20,9 +23,6 @@ from mm_robust_seg.network.adapters.base import adapted
 from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.augment import class_weights, label_counts
-from mm_robust_seg.training.datasets.mm5 import MM5
-from mm_robust_seg.training.datasets.samples import Dataset
-from mm_robust_seg.training.datasets.simulated import Simulated
 from mm_robust_seg.training.export import export_bundle
 from mm_robust_seg.training.optimize import optimize, Task
 from mm_robust_seg.training.recipe import Recipe

@@ -15,6 +15,7 @@ onnxruntime = pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
 from rich.console import Console  # noqa: E402
 
 from mm_robust_seg.bundle import load_bundle  # noqa: E402
+from mm_robust_seg.datasets.mm5 import MM5, THERMAL_SCALE_K  # noqa: E402
 from mm_robust_seg.errors import ConfigError, DataError, TrainingError  # noqa: E402
 from mm_robust_seg.modality import all_combinations, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import adapted  # noqa: E402
@@ -22,7 +23,6 @@ from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 from mm_robust_seg.training import augment, checkpoint, optimize, train  # noqa: E402
 from mm_robust_seg.training.batches import training_batches, validation_batch  # noqa: E402
-from mm_robust_seg.training.datasets.mm5 import MM5, THERMAL_SCALE_K  # noqa: E402
 from mm_robust_seg.training.recipe import load_recipe, Recipe, StageRecipe  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mm_robust_seg.bundle import SegmentationClass
+from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.simulation import CLASS_COLOURS, CLASS_NAMES, sample_captures
-from mm_robust_seg.training.datasets.samples import Sample
 
 
 class Simulated:

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
+from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.training.datasets.samples import Sample
 
 THERMAL_SCALE_K = 1 / 64
 _Stored = NDArray[Any]
