@@ -6,7 +6,7 @@ A tree of frozen dataclasses whose leaves are made by :func:`parameter`; a dotte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dataclasses
 from dataclasses import dataclass, field
 import difflib
@@ -16,6 +16,7 @@ from typing import Any, cast, TypeVar
 from mm_robust_seg.errors import ConfigError
 
 Value = bool | int | float | str | list[str]
+_BOOLEANS = {'true': True, 'false': False}
 T = TypeVar('T')
 
 
@@ -93,6 +94,39 @@ def with_values(config: T, values: Mapping[str, Any]) -> T:
             raise ConfigError(unknown(name, known))
         check_type(name, value, known[name])
     return cast(T, _replace(config, '', values))
+
+
+def parse_settings(texts: Sequence[str], config: object) -> dict[str, Value]:
+    """Read ``name=value`` texts by the types of ``config``; lists are separated by commas.
+
+    Raises:
+        ConfigError: if a text has another form or the value is not of the parameter's type.
+            Unknown names are kept as text, for :func:`with_values` to refuse.
+    """
+    current = {name: value for name, value, _ in flatten(config)}
+    settings: dict[str, Value] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition('='))
+        if not equals:
+            raise ConfigError(f'{text!r} is not a setting: expected name=value')
+        settings[name] = _parse(name, value, current.get(name))
+    return settings
+
+
+def _parse(name: str, text: str, current: Value | None) -> Value:
+    if isinstance(current, list):
+        return [part.strip() for part in text.split(',') if part.strip()]
+    if isinstance(current, bool):
+        if text.lower() not in _BOOLEANS:
+            raise ConfigError(f'{name} is {text!r}: expected true or false')
+        return _BOOLEANS[text.lower()]
+    if isinstance(current, (int, float)):
+        try:
+            return type(current)(text)
+        except ValueError as error:
+            kind = 'a whole number' if isinstance(current, int) else 'a number'
+            raise ConfigError(f'{name} is {text!r}: expected {kind}') from error
+    return text
 
 
 def unknown(name: str, known: Iterable[str]) -> str:

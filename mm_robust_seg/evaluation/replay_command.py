@@ -24,10 +24,9 @@ from mm_robust_seg.evaluation.replay import measure_rates_hz, Player, Silence
 from mm_robust_seg.evaluation.replay_log import ReplayLog
 from mm_robust_seg.evaluation.replay_results import ReplayResults
 from mm_robust_seg.evaluation.replay_table import summary_table
-from mm_robust_seg.evaluation.settings import configure, parse_settings
 from mm_robust_seg.files import write_json
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.schema import flatten, Value
+from mm_robust_seg.schema import flatten, parse_settings, Value, with_values
 
 DESCRIPTION = """\
 Step the segmentation pipeline through a recorded bag with the bag's own time, without ROS.
@@ -81,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         RobustSegError: if nothing could be done; or, after the results up to there are written,
             if the bag is damaged further on or inference failed.
     """
-    settings = parse_settings(args.set)
+    settings = parse_settings(args.set, Config())
     settings |= {'engine.bundle': args.bundle} if args.bundle else {}
     settings |= {'engine.backend': args.backend} if args.backend else {}
     silences = [Silence.parse(text) for text in args.drop]
@@ -162,7 +161,7 @@ def _config(bag: ImageBag, settings: dict[str, Value]) -> Config:
         defaults[f'inputs.{modality}.expected_rate_hz'] = rate_hz
     for modality in Modality:
         defaults[f'inputs.{modality}.enabled'] = modality in bag.sensors
-    return configure(defaults, settings)
+    return with_values(Config(), {**defaults, **settings})
 
 
 def _watched(items: Iterable[BagImage | BagTruth], total: int) -> Iterator[BagImage | BagTruth]:

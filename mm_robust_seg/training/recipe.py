@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,20 @@ import yaml
 
 from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.schema import parameter, with_values
+from mm_robust_seg.schema import flatten, parameter, parse_settings, Value, with_values
+
+DATA_KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
+BACKBONES = ('mobilenetv2', 'mit_b0', 'mit_b1', 'mit_b2')
+PRECISIONS = ('auto', 'float32', 'bfloat16')
 
 
 @dataclass(frozen=True)
 class DataRecipe:
     """Where the samples come from."""
 
-    kind: str = parameter('sim', 'Data set.', choices=('sim', 'mm5'))
+    kind: str = parameter('sim', 'Data set.', choices=DATA_KINDS)
     folder: str = parameter('', 'Folder of the data set; --data overrides it.')
+    classes: int = parameter(0, 'Size of the class map, where a data set has several; 0: its own.')
     train_count: int = parameter(400, 'Simulated training samples.', 1, 1_000_000)
     val_count: int = parameter(60, 'Simulated validation samples.', 1, 1_000_000)
 
@@ -41,6 +47,14 @@ class InputRecipe:
 
 
 @dataclass(frozen=True)
+class NetworkRecipe:
+    """The network that is trained; see ``network.segmenter.Segmenter``."""
+
+    backbone: str = parameter('mobilenetv2', 'Encoder of each modality.', choices=BACKBONES)
+    channels: int = parameter(96, 'Width of fusion and decoder.', 1, 4096)
+
+
+@dataclass(frozen=True)
 class StageRecipe:
     """One optimisation."""
 
@@ -52,20 +66,26 @@ class StageRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run: the base on complete input, then an adapter per combination."""
+    """One training run, whatever the method.
+
+    The options of one method are a dataclass of its own, in a field named after the method.
+    """
 
     name: str = parameter('sim', 'Name of the bundle.')
     description: str = parameter('', 'One sentence for the manifest.')
-    pretrained: str = parameter('', 'MobileNetV2 weights (.npz); --pretrained overrides it.')
+    pretrained: str = parameter('', 'Weights of the backbone (.npz); --pretrained overrides it.')
     seed: int = parameter(0, 'Seed of everything random.', 0)
-    batch_size: int = parameter(8, 'Samples a step.', 1, 1024)
+    batch_size: int = parameter(8, 'Samples a step, all processes together.', 1, 1024)
     crop_height_px: int = parameter(192, 'Height of a training window.', 32, 4096)
     crop_width_px: int = parameter(256, 'Width of a training window.', 32, 4096)
     zoom_min: float = parameter(0.75, 'Least magnification of a window.', 0.1, 10.0)
     zoom_max: float = parameter(1.5, 'Largest magnification of a window.', 0.1, 10.0)
-    bfloat16: bool = parameter(True, 'Train in mixed precision.')
+    precision: str = parameter('auto', 'Of the forward pass.', choices=PRECISIONS)
+    validate_every: int = parameter(5, 'Epochs between validations; 0: none.', 0, 100_000)
+    workers: int = parameter(1, 'Processes that prepare batches.', 0, 64)
     data: DataRecipe = field(default_factory=DataRecipe)
     inputs: InputRecipe = field(default_factory=InputRecipe)
+    network: NetworkRecipe = field(default_factory=NetworkRecipe)
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
 
@@ -75,8 +95,8 @@ class Recipe:
         return InputSpec(**vars(self.inputs))
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe from YAML.
+def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe from YAML, with ``name=value`` settings in place of what it says.
 
     Raises:
         ConfigError: if the file cannot be read, or a parameter is unknown or out of range.
@@ -87,7 +107,13 @@ def load_recipe(path: Path) -> Recipe:
         raise ConfigError(f'{path} cannot be read as a training recipe: {error}') from error
     if not isinstance(tree, dict):
         raise ConfigError(f'{path} holds {type(tree).__name__}: expected a mapping of parameters')
-    return with_values(Recipe(), _dotted(tree))
+    return with_values(Recipe(), {**_dotted(tree), **parse_settings(settings, Recipe())})
+
+
+def portable(recipe: Recipe) -> dict[str, Value]:
+    """Return the parameters that decide the result, by dotted name; no paths of this machine."""
+    elsewhere = replace(recipe, pretrained='', workers=1, data=replace(recipe.data, folder=''))
+    return {name: value for name, value, _ in flatten(elsewhere)}
 
 
 def _dotted(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:

@@ -6,24 +6,21 @@ import pytest
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.evaluation.settings import configure, parse_settings
-from mm_robust_seg.schema import flatten
+from mm_robust_seg.schema import flatten, parse_settings, with_values
 
 
 def test_every_parameter_can_be_given_as_text():
     for name, value, _ in flatten(Config()):
         text = ','.join(value) if isinstance(value, list) else str(value)
-        settings = parse_settings([f'{name}={text}'])
+        settings = parse_settings([f'{name}={text}'], Config())
         assert settings == {name: value}
         assert type(settings[name]) is type(value)
-        assert configure({}, settings) == Config()
+        assert with_values(Config(), settings) == Config()
 
 
-def test_settings_win_over_defaults():
-    config = configure(
-        {'inputs.rgb.expected_rate_hz': 10.0, 'inputs.depth.enabled': False},
-        parse_settings(['inputs.rgb.expected_rate_hz=5', 'sync.wait_s = 0.1']),
-    )
+def test_the_rest_keeps_its_value():
+    texts = ['inputs.rgb.expected_rate_hz=5', 'sync.wait_s = 0.1', 'inputs.depth.enabled=False']
+    config = with_values(Config(), parse_settings(texts, Config()))
     assert config.inputs.rgb.expected_rate_hz == 5.0
     assert config.sync.wait_s == 0.1
     assert not config.inputs.depth.enabled
@@ -44,4 +41,4 @@ def test_settings_win_over_defaults():
 )
 def test_what_does_not_fit_is_refused(text, message):
     with pytest.raises(ConfigError, match=message):
-        configure({}, parse_settings([text]))
+        with_values(Config(), parse_settings([text], Config()))
