@@ -65,6 +65,27 @@ class StageRecipe:
 
 
 @dataclass(frozen=True)
+class OursRecipe:
+    """Method ``ours``; a weight of 0 leaves an ingredient out, and its cost."""
+
+    adapter: str = parameter('combined', 'What is trained.', choices=('combined', 'ssf'))
+    recalibrate: bool = parameter(True, 'Start from the statistics of the combination.')
+    temperature: float = parameter(2.0, 'Of the softmax that distillation compares.', 0.1, 100.0)
+    logits_weight: float = parameter(1.0, 'Of distilling the logits.', 0.0, 1e3)
+    features_weight: float = parameter(0.5, 'Of distilling the fused features.', 0.0, 1e3)
+    order_weight: float = parameter(0.1, 'Of being no worse than fewer modalities.', 0.0, 1e3)
+
+
+@dataclass(frozen=True)
+class DMRNetRecipe:
+    """Method ``dmrnet``."""
+
+    divergence_weight: float = parameter(1e-3, 'Of the embedding from N(0, 1).', 0.0, 1e3)
+    hard_weight: float = parameter(0.5, 'Of the second decoder.', 0.0, 1e3)
+    hard_from: float = parameter(0.04, 'Share of the epochs before it counts.', 0.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training run, whatever the method.
 
@@ -88,6 +109,8 @@ class Recipe:
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
+    ours: OursRecipe = field(default_factory=OursRecipe)
+    dmrnet: DMRNetRecipe = field(default_factory=DMRNetRecipe)
 
     @property
     def input_spec(self) -> InputSpec:

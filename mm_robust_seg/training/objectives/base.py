@@ -7,7 +7,7 @@ folder holds one objective and the method that uses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,12 +111,15 @@ class Setting:
         segmenter: the complete-input network: trained, where a method builds on one; otherwise
             with the weights training starts from. On the device, a copy of the caller's.
         trained: whether ``segmenter`` was trained.
+        calibration: gives a few batches of the training split, the same ones at every call; on
+            the device. Without any, nothing is recalibrated.
     """
 
     recipe: Recipe
     segmenter: Segmenter
     trained: bool
     criterion: Criterion
+    calibration: Callable[[], Iterable[Inputs]] = tuple
 
     @property
     def modalities(self) -> ModalitySet:
