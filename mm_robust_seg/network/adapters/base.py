@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 import copy
+from functools import partial
 
 from torch import nn, Tensor
 from torch.func import functional_call
@@ -37,7 +38,7 @@ class Adapter(nn.Module):
         return {}
 
     def hooks(self) -> dict[str, Hook]:
-        """Return, by module name, how outputs are changed."""
+        """Return, by module name, how outputs are changed: modules, so that copies copy them."""
         return {}
 
 
@@ -76,15 +77,23 @@ def fold(segmenter: Segmenter, adapter: Adapter | None) -> Segmenter:
         entries[leaf] = (
             nn.Parameter(value, requires_grad=False) if entries is module._parameters else value
         )
-    for name, hook in adapter.hooks().items():
-        folded.get_submodule(name).register_forward_hook(_replace_output(hook))
+    hooks = adapter.hooks()
+    if hooks:
+        folded.add_module('adapter', adapter)  # so that it moves with the network
+    for name, hook in hooks.items():
+        folded.get_submodule(name).register_forward_hook(partial(_replaced, hook))
     return folded
 
 
 def runs_for(name: str, combination: ModalitySet) -> bool:
-    """Tell whether the module or parameter ``name`` is executed for ``combination``."""
-    owners = {part for part in name.split('.') if part in {m.value for m in Modality}}
-    return all(Modality(owner) in combination for owner in owners)
+    """Tell whether the module or parameter ``name`` is executed for ``combination``.
+
+    What belongs to a modality runs when it is there; a gate only when there is a choice.
+    """
+    parts = set(name.split('.'))
+    if 'gate' in parts and len(combination) == 1:
+        return False
+    return all(m in combination for m in Modality if m.value in parts)
 
 
 def sites(
@@ -95,9 +104,18 @@ def sites(
 ) -> Iterator[tuple[str, nn.Module]]:
     """Yield name and module of what an adapter may change: executed, and inside ``blocks``."""
     for name, module in segmenter.named_modules():
-        chosen = blocks is None or any(f'{name}.'.startswith(f'{block}.') for block in blocks)
-        if chosen and isinstance(module, kinds) and runs_for(name, combination):
+        if is_within(name, blocks) and isinstance(module, kinds) and runs_for(name, combination):
             yield name, module
+
+
+def is_within(name: str, blocks: Blocks) -> bool:
+    """Tell whether ``name`` is one of ``blocks`` or inside one."""
+    return blocks is None or any(f'{name}.'.startswith(f'{block}.') for block in blocks)
+
+
+def key_of(site: str) -> str:
+    """Return the key of a module or parameter in a ``ParameterDict``: no dots are allowed."""
+    return site.replace('.', '/')
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -112,7 +130,7 @@ def _state(segmenter: Segmenter) -> dict[str, Tensor]:
 @contextmanager
 def _attached(segmenter: Segmenter, adapter: Adapter) -> Iterator[None]:
     handles = [
-        segmenter.get_submodule(name).register_forward_hook(_replace_output(hook))
+        segmenter.get_submodule(name).register_forward_hook(partial(_replaced, hook))
         for name, hook in adapter.hooks().items()
     ]
     try:
@@ -122,5 +140,5 @@ def _attached(segmenter: Segmenter, adapter: Adapter) -> Iterator[None]:
             handle.remove()
 
 
-def _replace_output(hook: Hook) -> Callable[[nn.Module, object, Tensor], Tensor]:
-    return lambda _module, _inputs, output: hook(output)
+def _replaced(hook: Hook, _module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    return hook(output)

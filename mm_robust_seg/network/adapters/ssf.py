@@ -1,6 +1,6 @@
 """Scale and shift of features (SSF, Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986).
 
-``y = gamma * x + beta`` per channel after a normalisation folds into its affine parameters:
+``y = gamma * x + beta`` per channel after a layer folds into its parameters:
 ``weight' = gamma * weight``, ``bias' = gamma * bias + beta``.
 """
 
@@ -12,48 +12,71 @@ import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.modality import ModalitySet
-from mm_robust_seg.network.adapters.base import Adapter, Blocks, sites
+from mm_robust_seg.network.adapters.base import Adapter, Blocks, key_of, sites
 from mm_robust_seg.network.segmenter import Segmenter
+
+NORMS = (nn.BatchNorm2d, nn.LayerNorm)
 
 
 class ScaleShift(Adapter):
-    """Gamma (ones) and beta (zeros) for every normalisation that runs, expansions excepted.
+    """Gamma (ones) and beta (zeros) for every norm and linear layer that runs.
 
-    The expansion layers of the inverted residuals hold half of all channels; leaving them out
-    keeps a two-sensor adapter under 1 % of the network. ``blocks`` may name them all the same.
+    The norms of expansions are left out: an inverted residual has half of all its channels
+    there, and without them a two-sensor adapter stays under 1 % of the network. ``blocks`` may
+    name them all the same. A convolution needs none: the norm behind it has them.
     """
 
     def __init__(
         self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
     ) -> None:
         super().__init__()
-        found = sites(segmenter, combination, (nn.BatchNorm2d, nn.LayerNorm), blocks)
-        widths = {
-            name: module.weight.numel()
-            for name, module in found
-            if blocks is not None or not _is_expansion(segmenter, name)
-        }
+        widths = scaled_sites(segmenter, combination, blocks)
         self.sites = tuple(widths)
-        self.gamma = nn.ParameterDict({_key(s): torch.ones(widths[s]) for s in self.sites})
-        self.beta = nn.ParameterDict({_key(s): torch.zeros(widths[s]) for s in self.sites})
+        self.gamma = nn.ParameterDict({key_of(s): torch.ones(widths[s]) for s in self.sites})
+        self.beta = nn.ParameterDict({key_of(s): torch.zeros(widths[s]) for s in self.sites})
 
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Fold gamma and beta into the affine parameters of the norms."""
+        """Fold gamma and beta into the parameters of the layers."""
         folded = {}
         for site in self.sites:
-            gamma, beta = self.gamma[_key(site)], self.beta[_key(site)]
-            folded[f'{site}.weight'] = gamma * base[f'{site}.weight']
+            gamma, beta = self.gamma[key_of(site)], self.beta[key_of(site)]
+            folded[f'{site}.weight'] = scaled(base[f'{site}.weight'], gamma)
             folded[f'{site}.bias'] = gamma * base[f'{site}.bias'] + beta
         return folded
 
 
-def _is_expansion(segmenter: Segmenter, norm: str) -> bool:
+def scaled_sites(
+    segmenter: Segmenter,
+    combination: ModalitySet,
+    blocks: Blocks,
+    kinds: tuple[type[nn.Module], ...] = (*NORMS, nn.Linear),
+) -> dict[str, int]:
+    """Return the layers whose output is scaled and shifted, and how many channels each has.
+
+    Layers without a bias cannot take up a shift and are left out; so are the norms of
+    expansions, unless ``blocks`` names where to adapt.
+    """
+    return {
+        name: module.bias.numel()
+        for name, module in sites(segmenter, combination, kinds, blocks)
+        if module.bias is not None and (blocks is not None or not is_expansion(segmenter, name))
+    }
+
+
+def scaled(weight: Tensor, gamma: Tensor) -> Tensor:
+    """Scale the output channels, the first axis of ``weight``, by (C,) ``gamma``."""
+    return gamma.reshape(-1, *[1] * (weight.ndim - 1)) * weight
+
+
+def is_expansion(segmenter: Segmenter, norm: str) -> bool:
+    """Tell whether ``norm`` follows an encoder's 1x1 convolution that adds channels."""
     parent, _, index = norm.rpartition('.')
-    convolution = segmenter.get_submodule(f'{parent}.{int(index) - 1}')
-    inside_encoder = norm.startswith('encoders.') and '.conv.' in norm
-    pointwise = convolution.kernel_size == (1, 1)
-    return inside_encoder and pointwise and convolution.out_channels > convolution.in_channels
-
-
-def _key(site: str) -> str:
-    return site.replace('.', '/')
+    layers = segmenter.get_submodule(parent)
+    if not (norm.startswith('encoders.') and isinstance(layers, nn.Sequential)):
+        return False
+    before = layers[int(index) - 1] if int(index) else None
+    return (
+        isinstance(before, nn.Conv2d)
+        and before.kernel_size == (1, 1)
+        and before.out_channels > before.in_channels
+    )

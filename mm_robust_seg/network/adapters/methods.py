@@ -1,0 +1,30 @@
+"""The adapters by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mm_robust_seg.network.adapters.bitfit import BitFit
+from mm_robust_seg.network.adapters.combined import Combined
+from mm_robust_seg.network.adapters.lora import LowRank
+from mm_robust_seg.network.adapters.norm import NormAffine
+from mm_robust_seg.network.adapters.placement import MakeAdapter
+from mm_robust_seg.network.adapters.prompts import PromptAdd, PromptConcat
+from mm_robust_seg.network.adapters.scale import Scale
+from mm_robust_seg.network.adapters.shift import Shift
+from mm_robust_seg.network.adapters.ssf import ScaleShift
+
+ADAPTERS: Mapping[str, MakeAdapter] = MappingProxyType(
+    {
+        'ssf': ScaleShift,
+        'scale': Scale,
+        'shift': Shift,
+        'norm': NormAffine,
+        'bitfit': BitFit,
+        'lora': LowRank,
+        'prompt_add': PromptAdd,
+        'prompt_concat': PromptConcat,
+        'combined': Combined,
+    }
+)
