@@ -30,13 +30,21 @@ class GatedFusion(nn.Module):
 
     def forward(self, features: Mapping[Modality, Tensor]) -> Tensor:
         """Fuse (N, C, h, w) features of the present modalities to (N, channels_out, h, w)."""
-        present = ModalitySet(features)
-        projected = [self.project[m.value](features[m]) for m in present]
-        if len(projected) == 1:
-            return torch.relu(projected[0])
-        gates = [self.gate[m.value](x) for m, x in zip(present, projected, strict=True)]
+        return self.blend(self.projected(features))
+
+    def projected(self, features: Mapping[Modality, Tensor]) -> dict[Modality, Tensor]:
+        """Project (N, C, h, w) features to (N, channels_out, h, w) each."""
+        return {m: self.project[m.value](features[m]) for m in ModalitySet(features)}
+
+    def blend(self, projected: Mapping[Modality, Tensor]) -> Tensor:
+        """Add projections by their gates and rectify: (N, channels_out, h, w)."""
+        present = ModalitySet(projected)
+        values = [projected[m] for m in present]
+        if len(values) == 1:
+            return torch.relu(values[0])
+        gates = [self.gate[m.value](x) for m, x in zip(present, values, strict=True)]
         weights = torch.softmax(torch.cat(gates, dim=1), dim=1)
-        fused = projected[0] * weights[:, 0:1]
-        for index in range(1, len(projected)):
-            fused = fused + projected[index] * weights[:, index : index + 1]
+        fused = values[0] * weights[:, 0:1]
+        for index in range(1, len(values)):
+            fused = fused + values[index] * weights[:, index : index + 1]
         return torch.relu(fused)

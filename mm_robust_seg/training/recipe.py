@@ -86,6 +86,36 @@ class DMRNetRecipe:
 
 
 @dataclass(frozen=True)
+class FeaturePredictionRecipe:
+    """Method ``feature_prediction``; the weights of the three terms are VICReg's, by 1 / 25."""
+
+    hidden: int = parameter(32, 'Channels a predictor passes through.', 1, 4096)
+    invariance_weight: float = parameter(1.0, 'Of the error of the prediction.', 0.0, 1e3)
+    variance_weight: float = parameter(1.0, 'Of a channel that varies too little.', 0.0, 1e3)
+    covariance_weight: float = parameter(0.04, 'Of channels that say the same.', 0.0, 1e3)
+
+
+@dataclass(frozen=True)
+class ReconstructionRecipe:
+    """Method ``reconstruction``."""
+
+    patch_px: int = parameter(32, 'Side of what is masked at once.', 4, 1024)
+    masked: float = parameter(0.25, 'Share of the patches that are masked.', 0.0, 1.0)
+    reconstruction_weight: float = parameter(0.2, 'Of the images made up.', 0.0, 1e3)
+    distillation_weight: float = parameter(0.5, 'Of learning from complete input.', 0.0, 1e3)
+    temperature: float = parameter(2.0, 'Of the softmax that distillation compares.', 0.1, 100.0)
+
+
+@dataclass(frozen=True)
+class HypernetworkRecipe:
+    """Method ``hypernetwork``."""
+
+    chunk: int = parameter(8, 'Channels whose scales and shifts are generated together.', 1, 4096)
+    embedding: int = parameter(12, 'Learned numbers that tell chunks apart.', 1, 4096)
+    hidden: int = parameter(64, 'Width of the hidden layer.', 1, 4096)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training run, whatever the method.
 
@@ -111,6 +141,9 @@ class Recipe:
     adapters: StageRecipe = field(default_factory=StageRecipe)
     ours: OursRecipe = field(default_factory=OursRecipe)
     dmrnet: DMRNetRecipe = field(default_factory=DMRNetRecipe)
+    feature_prediction: FeaturePredictionRecipe = field(default_factory=FeaturePredictionRecipe)
+    reconstruction: ReconstructionRecipe = field(default_factory=ReconstructionRecipe)
+    hypernetwork: HypernetworkRecipe = field(default_factory=HypernetworkRecipe)
 
     @property
     def input_spec(self) -> InputSpec:
