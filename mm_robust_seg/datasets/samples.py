@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modality import Modality, ModalitySet
 
 Image = NDArray[np.uint8] | NDArray[np.float32]
 """An image as in ``dataflow.Frame.image``."""
@@ -21,6 +21,7 @@ class Sample:
     """One moment, all images registered and of one size.
 
     Attributes:
+        images: one of each modality that the data set has.
         labels: (H, W) uint8 class ids, 255 where unlabeled.
     """
 
@@ -35,6 +36,10 @@ class Dataset(Protocol):
     @property
     def classes(self) -> tuple[SegmentationClass, ...]:
         """The classes, by id."""
+
+    @property
+    def modalities(self) -> ModalitySet:
+        """The modalities that every sample has."""
 
     @property
     def provenance(self) -> Mapping[str, str]:

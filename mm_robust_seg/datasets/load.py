@@ -1,0 +1,69 @@
+"""Data sets by name, for recipes and commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mm_robust_seg.datasets.mm5 import MM5
+from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.datasets.simulated import Simulated
+from mm_robust_seg.errors import ConfigError, DataError
+
+KINDS = ('sim', 'mm5')
+
+
+def load_split(
+    kind: str,
+    folder: Path,
+    split: str,
+    *,
+    classes: int = 0,
+    count: int = 60,
+    seed: int = 0,
+    size_px: tuple[int, int] = (320, 240),
+) -> Dataset:
+    """Open one split of a data set.
+
+    Args:
+        kind: one of ``KINDS``.
+        folder: of the data set; not used by ``sim``.
+        split: ``train`` or ``val``, or another one that the data set has.
+        classes: number of classes where a data set has several class lists; 0 means its usual.
+        count, seed, size_px: samples, seed of the run and (width, height), of ``sim`` alone.
+
+    Raises:
+        ConfigError: if there is no such kind, or not in so many classes.
+        DataError: if the folder is not what it should be.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f'there is no data set {kind!r}: expected one of {", ".join(KINDS)}')
+    if kind != 'sim' and not folder.is_dir():
+        raise DataError(f'there is no folder {folder}: expected that of the data set {kind}')
+    dataset = _open(kind, folder, split, classes, count, seed, size_px)
+    if classes not in (0, len(dataset.classes)):
+        raise ConfigError(
+            f'{kind} has {len(dataset.classes)} classes, not {classes}: leave the number out'
+        )
+    return dataset
+
+
+def _open(
+    kind: str,
+    folder: Path,
+    split: str,
+    classes: int,
+    count: int,
+    seed: int,
+    size_px: tuple[int, int],
+) -> Dataset:
+    if kind == 'sim':
+        return _simulated(split, count, seed, size_px)
+    return MM5(folder, split)
+
+
+def _simulated(split: str, count: int, seed: int, size_px: tuple[int, int]) -> Simulated:
+    """Render a split; those of different runs and of one run never share a seed."""
+    parity = {'train': 0, 'val': 1}
+    if split not in parity:
+        raise ConfigError(f'the simulated street has no split {split!r}: expected train or val')
+    return Simulated(count, 1_000_000 + 2 * seed + parity[split], *size_px)
