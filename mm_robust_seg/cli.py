@@ -47,6 +47,9 @@ COMMANDS: Mapping[str, Command] = {
     'bundle-info': Command(
         'verify a model bundle and show it', 'mm_robust_seg.evaluation.bundle_info'
     ),
+    'evaluate': Command(
+        'measure a bundle on a labelled data set', 'mm_robust_seg.evaluation.evaluate_command'
+    ),
     'train': Command(
         'train a network and its adapters, write a bundle',
         'mm_robust_seg.training.command',

@@ -1,12 +1,48 @@
-"""Scores of label maps against the truth, from one confusion matrix."""
+"""Scores of label maps against the truth, from confusion matrices."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.errors import ConfigError, DataError
+
+Float = NDArray[np.float64]
+Counts = NDArray[np.integer] | Float
+"""(..., class_count, class_count + 1) confusion counts, as in ``ConfusionMatrix.counts``."""
+
+
+def iou_of(counts: Counts) -> Float:
+    """Return intersection over union, (..., class_count); NaN where the class is absent.
+
+    A class is absent when it is neither in the truth nor predicted on a pixel of known truth.
+    """
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    return _ratio(hits, counts.sum(-1) + counts[..., :-1].sum(-2) - hits)
+
+
+def miou_of(counts: Counts) -> Float:
+    """Return the mean IoU of the classes that are not absent, (...); NaN where all are."""
+    return mean_of_known(iou_of(counts))
+
+
+def mean_of_known(values: Float) -> Float:
+    """Return the mean of the last axis without its NaN, (...); NaN where all are."""
+    return _ratio(np.nansum(values, -1), (~np.isnan(values)).sum(-1))
+
+
+def pixel_accuracy_of(counts: Counts) -> Float:
+    """Return the share of known pixels that are right, (...); NaN where there are none."""
+    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
+
+
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Float:
+    ratio: Float = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=ratio, where=np.asarray(whole) > 0)
+    return ratio
 
 
 class ConfusionMatrix:
@@ -61,27 +97,17 @@ class ConfusionMatrix:
             )
         self.counts += other.counts
 
-    def iou(self) -> NDArray[np.float64]:
-        """Return intersection over union, (class_count,); NaN where the class is absent.
-
-        A class is absent when it is neither in the truth nor predicted on a pixel of known truth.
-        """
-        hits = np.diagonal(self.counts).astype(np.float64)
-        union = self.counts.sum(1) + self.counts[:, : self.class_count].sum(0) - hits
-        iou: NDArray[np.float64] = np.full(self.class_count, np.nan)
-        np.divide(hits, union, out=iou, where=union > 0)
-        return iou
+    def iou(self) -> Float:
+        """Return intersection over union, (class_count,); see :func:`iou_of`."""
+        return iou_of(self.counts)
 
     def miou(self) -> float:
         """Return the mean IoU of the classes that are not absent; NaN if all are."""
-        present = self.iou()
-        present = present[~np.isnan(present)]
-        return float(present.mean()) if present.size else float('nan')
+        return float(miou_of(self.counts))
 
     def pixel_accuracy(self) -> float:
         """Return the share of known pixels that are right; NaN if there are none."""
-        total = int(self.counts.sum())
-        return float(np.trace(self.counts)) / total if total else float('nan')
+        return float(pixel_accuracy_of(self.counts))
 
     def _check(self, name: str, labels: NDArray[np.integer]) -> None:
         if not np.issubdtype(labels.dtype, np.integer):

@@ -1,0 +1,76 @@
+"""Inputs that a benchmark damages on purpose, after normalisation.
+
+RMM and NM of Liao et al. (2025), arXiv 2503.18445. All numbers are in units of the normalised
+network input (``stages.preprocess``), so one level means the same for every sensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
+
+Inputs = Mapping[Modality, NDArray[np.float32]]
+"""(1, C, h, w) float32 per modality."""
+
+MISSING_RATES = (0.25, 0.5, 0.75)
+NOISE_LEVELS = ((0.05, 0.1), (0.1, 0.2), (0.2, 0.5))
+"""(share of salt-and-pepper pixels, Gaussian standard deviation): weak, medium and strong."""
+
+
+@dataclass(frozen=True)
+class RandomMissing:
+    """RMM: every element of the damaged modalities becomes 0 with probability ``rate``."""
+
+    damaged: ModalitySet
+    rate: float
+
+    def __call__(self, inputs: Inputs, chance: np.random.Generator) -> Inputs:
+        """Return damaged copies; undamaged modalities are passed on."""
+        return {
+            modality: array * (chance.random(array.shape, np.float32) >= self.rate)
+            if modality in self.damaged
+            else array
+            for modality, array in inputs.items()
+        }
+
+
+@dataclass(frozen=True)
+class Noise:
+    """NM: Gaussian noise on every element of all modalities, then salt and pepper on pixels.
+
+    A salted pixel takes the largest value that each of its channels has in the undamaged image, a
+    peppered one the smallest; both are equally likely.
+    """
+
+    salt_pepper: float
+    sigma: float
+
+    def __call__(self, inputs: Inputs, chance: np.random.Generator) -> Inputs:
+        """Return damaged copies."""
+        return {modality: self._noisy(array, chance) for modality, array in inputs.items()}
+
+    def _noisy(
+        self, array: NDArray[np.float32], chance: np.random.Generator
+    ) -> NDArray[np.float32]:
+        noisy = chance.standard_normal(array.shape, np.float32)
+        noisy *= np.float32(self.sigma)
+        noisy += array
+        draw = chance.random((1, 1, *array.shape[2:]), np.float32)
+        salt, pepper = array.max((2, 3), keepdims=True), array.min((2, 3), keepdims=True)
+        np.copyto(noisy, salt, where=draw < self.salt_pepper / 2)
+        np.copyto(noisy, pepper, where=draw >= 1 - self.salt_pepper / 2)
+        return noisy
+
+
+Damage = RandomMissing | Noise
+
+
+def benchmark_damages(complete: ModalitySet) -> tuple[Damage, ...]:
+    """List the damages of the benchmark; RMM hits every non-empty subset of ``complete``."""
+    missing = [RandomMissing(d, r) for r in MISSING_RATES for d in all_combinations(complete)]
+    return (*missing, *(Noise(*level) for level in NOISE_LEVELS))

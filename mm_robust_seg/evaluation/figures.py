@@ -1,0 +1,61 @@
+"""What the plots of all reports share: style, colours, and a figure as PNG bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import io
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DPI = 110
+COLORS = (
+    '#1d3557', '#c1443c', '#2f6b3a', '#e09f3e', '#5b4a8a', '#3a9ea5',
+    '#8d5524', '#d66ba0', '#6b7a8f', '#a3b18a', '#000000', '#7fb2f0',
+)  # fmt: skip
+_GRID = '#e3e3e3'
+
+Row = Mapping[str, Any]
+"""A score as in ``evaluation.json``: ``miou`` and ``miou_interval``."""
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure with a canvas that needs no display."""
+    figure = Figure(
+        figsize=(width_in, height_in), dpi=DPI, facecolor='white', layout='constrained'
+    )
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Render ``figure``."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format='png', dpi=DPI)
+    return stream.getvalue()
+
+
+def tidy(axes: Any, grid: str = 'y') -> None:
+    """Leave what carries information: light grid lines along ``grid``, no box."""
+    axes.grid(axis=grid, color=_GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def whiskers(rows: Sequence[Row], of: str = 'miou') -> tuple[list[float], list[list[float]]]:
+    """Return the values, and how far their intervals reach down and up, for error bars.
+
+    Scores that do not exist are NaN, which matplotlib leaves out.
+    """
+    values = [_number(row[of]) for row in rows]
+    bounds = [[_number(bound) for bound in row[f'{of}_interval']] for row in rows]
+    reach = [
+        [value - low for value, (low, _) in zip(values, bounds, strict=True)],
+        [high - value for value, (_, high) in zip(values, bounds, strict=True)],
+    ]
+    return values, reach
+
+
+def _number(value: float | None) -> float:
+    return float('nan') if value is None else value
