@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mm_robust_seg.datasets.folder import FolderSplit
+from mm_robust_seg.datasets.mfnet import MFNet
 from mm_robust_seg.datasets.mm5 import MM5
+from mm_robust_seg.datasets.nyuv2 import NYUv2
+from mm_robust_seg.datasets.nyuv2_mat import LABELED, NYUv2Labeled
+from mm_robust_seg.datasets.pst900 import PST900
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.simulated import Simulated
 from mm_robust_seg.errors import ConfigError, DataError
 
-KINDS = ('sim', 'mm5')
+KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
+
+_BY_FOLDER: Mapping[str, Callable[[Path, str], Dataset]] = {
+    'mm5': MM5,
+    'mfnet': MFNet,
+    'pst900': PST900,
+    'folder': FolderSplit,
+}
 
 
 def load_split(
@@ -39,26 +52,18 @@ def load_split(
         raise ConfigError(f'there is no data set {kind!r}: expected one of {", ".join(KINDS)}')
     if kind != 'sim' and not folder.is_dir():
         raise DataError(f'there is no folder {folder}: expected that of the data set {kind}')
-    dataset = _open(kind, folder, split, classes, count, seed, size_px)
+    if kind == 'sim':
+        dataset: Dataset = _simulated(split, count, seed, size_px)
+    elif kind == 'nyuv2':
+        has_original = (folder / LABELED).is_file()
+        dataset = (NYUv2Labeled if has_original else NYUv2)(folder, split, classes or 40)
+    else:
+        dataset = _BY_FOLDER[kind](folder, split)
     if classes not in (0, len(dataset.classes)):
         raise ConfigError(
             f'{kind} has {len(dataset.classes)} classes, not {classes}: leave the number out'
         )
     return dataset
-
-
-def _open(
-    kind: str,
-    folder: Path,
-    split: str,
-    classes: int,
-    count: int,
-    seed: int,
-    size_px: tuple[int, int],
-) -> Dataset:
-    if kind == 'sim':
-        return _simulated(split, count, seed, size_px)
-    return MM5(folder, split)
 
 
 def _simulated(split: str, count: int, seed: int, size_px: tuple[int, int]) -> Simulated:

@@ -68,6 +68,24 @@ def read_names(path: Path, layout: str) -> tuple[str, ...]:
     return names
 
 
+def list_images(folder: Path) -> dict[str, Path]:
+    """Return the images in ``folder`` by name without suffix, in alphabetical order.
+
+    Raises:
+        DataError: if two images differ by their suffix alone.
+    """
+    images: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith('.'):
+            continue
+        if path.stem in images:
+            raise DataError(
+                f'{path} and {images[path.stem].name} have one name: expected one image a name'
+            )
+        images[path.stem] = path
+    return images
+
+
 def require_files(paths: Iterable[Path], layout: str) -> None:
     """Raise DataError that names the first of ``paths`` that is missing and counts them."""
     missing = [path for path in paths if not path.is_file()]
@@ -89,22 +107,35 @@ def read_image(path: Path, part: Part, *dtypes: type[np.generic]) -> Stored:
     Raises:
         DataError: if the file cannot be decoded, or has other channels or another type.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise DataError(f'{path} is missing or not an image: expected a complete image file')
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    expected = ' or '.join(np.dtype(dtype).name for dtype in dtypes)
-    if image.dtype not in dtypes or channels not in ((1, 3, 4) if part is Modality.RGB else (1,)):
-        raise DataError(
-            f'{path} has {channels} channels of {image.dtype}: expected {_MEANING[part]} in '
-            f'{expected}; export it again without conversion'
-        )
+    allowed = (1, 3, 4) if part is Modality.RGB else (1,)
+    image = read_channels(path, allowed, dtypes, _MEANING[part])
     if path.suffix.lower() in LOSSY and part is not Modality.RGB:
         raise DataError(f'{path} is a JPEG, which alters values: expected {_MEANING[part]} as PNG')
     if part is not Modality.RGB:
         return image
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
-    return cv2.cvtColor(image, codes[channels])
+    return cv2.cvtColor(image, codes[_channels(image)])
+
+
+def read_channels(
+    path: Path, allowed: Sequence[int], dtypes: Sequence[type[np.generic]], meaning: str
+) -> Stored:
+    """Read an image as it is stored, B, G, R order included; as :func:`read_image` otherwise."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise DataError(f'{path} is missing or not an image: expected a complete image file')
+    channels = _channels(image)
+    if image.dtype not in dtypes or channels not in allowed:
+        expected = ' or '.join(np.dtype(dtype).name for dtype in dtypes)
+        raise DataError(
+            f'{path} has {channels} channel{"s"[: channels > 1]} of {image.dtype}: expected '
+            f'{meaning} in {expected}; export it again without conversion'
+        )
+    return image
+
+
+def _channels(image: Stored) -> int:
+    return 1 if image.ndim == 2 else int(image.shape[2])
 
 
 def check_labels(labels: Stored, class_count: int, source: Path) -> None:

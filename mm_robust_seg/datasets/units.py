@@ -29,7 +29,7 @@ class Units:
     def image(self, modality: Modality, stored: NDArray[Any]) -> Image:
         """Return RGB as it is, thermal in kelvin, depth in metres; float32, 0 where invalid."""
         if modality is Modality.RGB:
-            return stored.astype(np.uint8, copy=False)
+            return stored  # type: ignore[no-any-return]
         image: NDArray[np.float32] = stored.astype(np.float32)
         if stored.dtype.kind == 'u' and modality is Modality.THERMAL:
             image *= np.float32(self.thermal_scale_k)

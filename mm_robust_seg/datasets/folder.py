@@ -1,0 +1,141 @@
+"""A data set of your own: one folder for each sensor, one for the labels, a class list.
+
+::
+
+    rgb/       colours, 8 bit                                 any of the three sensors may be left
+    thermal/   16 bit (0.01 K a step) or 8 bit                out; images of one moment have the
+    depth/     16 bit (1 mm a step, 0: no return) or 8 bit    same name and size; png, tiff, bmp,
+    labels/    class ids, 8 bit, 255: unlabeled               pgm, and jpeg for rgb alone
+    classes.json              names and, if you like, colours: ``reading.read_classes``
+    train.txt, val.txt        names of the splits; without them the last fifth is ``val``
+    dataset.json              units that differ from these: ``description.py``
+
+Floating-point tiff files are in kelvin and metres. 8-bit thermal and depth need their unit in
+``dataset.json``, since no default could be right.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mm_robust_seg.datasets.description import Description, FILES, read_description
+from mm_robust_seg.datasets.reading import (
+    list_images,
+    Part,
+    read_classes,
+    read_image,
+    read_names,
+    Stored,
+)
+from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
+from mm_robust_seg.datasets.units import Units
+from mm_robust_seg.errors import DataError
+from mm_robust_seg.modality import Modality, ModalitySet
+
+LAYOUT = (
+    'a data folder: any of rgb/, thermal/ and depth/, with labels/ and classes.json, and with '
+    'train.txt and val.txt if the splits are given'
+)
+VAL_SHARE = 5
+"""Without lists, one sample of so many is for validation."""
+
+_DTYPES: dict[Part, tuple[type[np.generic], ...]] = {
+    Modality.RGB: (np.uint8,),
+    Modality.THERMAL: (np.uint16, np.uint8, np.float32),
+    Modality.DEPTH: (np.uint16, np.uint8, np.float32),
+    None: (np.uint8,),
+}
+_UNIT_FIELDS = {Modality.THERMAL: 'thermal_scale_k', Modality.DEPTH: 'depth_scale_m'}
+
+
+class FolderSplit(StoredSplit):
+    """One split of a data folder."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self._files = _find(folder)
+        modalities = ModalitySet(part for part in self._files if part)
+        description = read_description(folder)
+        names = _names(folder, split, list(self._files[None]))
+        super().__init__(
+            names,
+            read_classes(folder / 'classes.json', LAYOUT),
+            modalities,
+            description.units(Units()),
+            {
+                'data': description.name or f'folder {folder.resolve().name}',
+                'split': f'{split}, {len(names)}',
+            },
+            f'{description.licence or "not stated"} (data: {description.name or "own"})',
+        )
+        self._require(folder)
+        self._dtypes = self._stored_types(folder, description)
+
+    def source(self, name: str, part: Part) -> Path:
+        """Return the file of an image."""
+        return self._files[part][name]
+
+    def read(self, name: str) -> StoredSample:
+        """Read the images of all sensors, of the types that the first sample has."""
+        images = {m: read_image(self.source(name, m), m, self._dtypes[m]) for m in self.modalities}
+        return StoredSample(images, read_image(self.source(name, None), None, np.uint8))
+
+    def _require(self, folder: Path) -> None:
+        for part, files in self._files.items():
+            missing = [name for name in self.names if name not in files]
+            if missing:
+                kind = part.value if part else 'labels'
+                raise DataError(
+                    f'{folder / kind / missing[0]}.* is missing, and {len(missing) - 1} more of '
+                    f'{len(self.names)}: expected {kind} of every sample; add them, take the '
+                    f'names out of the split, or remove the folder {kind}'
+                )
+
+    def _stored_types(
+        self, folder: Path, description: Description
+    ) -> dict[Modality, type[np.generic]]:
+        """Look at the first sample; refuse 8-bit images of unknown unit."""
+        types: dict[Modality, type[np.generic]] = {}
+        for modality in self.modalities:
+            path = self.source(self.names[0], modality)
+            image: Stored = read_image(path, modality, *_DTYPES[modality])
+            types[modality] = image.dtype.type
+            field = _UNIT_FIELDS.get(modality)
+            if field and image.dtype == np.uint8 and getattr(description, field) is None:
+                raise DataError(
+                    f'{path} has 8 bit and no unit: export it with 16 bit, or state {field} in '
+                    f'{folder / FILES[0]}'
+                )
+        return types
+
+
+def _find(folder: Path) -> dict[Part, dict[str, Path]]:
+    """List the images of every sensor that has some, and the labels."""
+    labels = next((p for n in ('labels', 'label') if (p := folder / n).is_dir()), None)
+    folders: dict[Part, Path] = {m: folder / m.value for m in Modality}
+    if labels:
+        folders[None] = labels
+    files = {part: list_images(path) for part, path in folders.items() if path.is_dir()}
+    files = {part: found for part, found in files.items() if found}
+    if None not in files or len(files) < 2:
+        here = ', '.join(sorted(path.name for path in folder.iterdir())[:12]) or 'nothing'
+        raise DataError(f'{folder} lacks labels or sensors, it has {here}: expected {LAYOUT}')
+    return files
+
+
+def _names(folder: Path, split: str, labelled: list[str]) -> tuple[str, ...]:
+    path = folder / f'{split}.txt'
+    lists = [name for name in ('train.txt', 'val.txt') if (folder / name).is_file()]
+    if lists or path.is_file():
+        return read_names(path, f'{path.name} beside {", ".join(lists)}, or no lists at all')
+    if split not in ('train', 'val'):
+        raise DataError(f'{path} is missing: expected the names of the split, one a line')
+    cut = len(labelled) - len(labelled) // VAL_SHARE
+    chosen = labelled[:cut] if split == 'train' else labelled[cut:]
+    if not chosen:
+        raise DataError(
+            f'{folder} has {len(labelled)} labelled samples, of which the last fifth is val: '
+            f'expected at least {VAL_SHARE}, or the lists train.txt and val.txt'
+        )
+    return tuple(chosen)

@@ -1,0 +1,115 @@
+"""NYU Depth V2 as its authors publish it: ``nyu_depth_v2_labeled.mat``, 1449 frames.
+
+The file is HDF5 (MATLAB 7.3) with axes reversed. Beside it lie ``splits.mat`` (the official
+frames of train and test; ``val`` means test here) and ``classMapping40.mat`` (894 names to the 40
+classes), from https://github.com/ankurhanda/nyuv2-meta-data.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mm_robust_seg.datasets.nyuv2 import classes_of, LICENCE, lookup, merged, MODALITIES
+from mm_robust_seg.datasets.reading import Part
+from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
+from mm_robust_seg.datasets.units import Units
+from mm_robust_seg.errors import DataError
+from mm_robust_seg.modality import Modality
+
+LABELED = 'nyu_depth_v2_labeled.mat'
+_INDICES = {'train': 'trainNdxs', 'val': 'testNdxs', 'test': 'testNdxs'}
+_AXES = {
+    'images': '(frames, 3, width, height)',
+    'depths': '(frames, width, height)',
+    'labels': '(frames, width, height)',
+}
+
+
+class NYUv2Labeled(StoredSplit):
+    """One official split, about 2.5 MB a sample in memory; depth is the in-painted one."""
+
+    def __init__(self, folder: Path, split: str, class_count: int = 40) -> None:
+        self._path = folder / LABELED
+        self._h5py = _module('h5py')
+        of_40 = lookup(class_count)
+        frames = _frames(folder / 'splits.mat', split)
+        mapping = _array(folder / 'classMapping40.mat', 'mapClass').ravel()
+        self._table = of_40[np.array([0, *mapping])]
+        self._check(int(frames.max()))
+        super().__init__(
+            [f'{frame:04d}' for frame in frames],
+            classes_of(class_count),
+            MODALITIES,
+            Units(),
+            {'data': 'NYU Depth V2 (Silberman et al. 2012)', 'split': f'{split}, {len(frames)}'},
+            LICENCE,
+        )
+
+    def source(self, name: str, part: Part) -> Path:
+        """Return the file, the array in it and the frame."""
+        arrays = {Modality.RGB: 'images', Modality.DEPTH: 'depths', None: 'labels'}
+        return self._path / arrays[part] / name
+
+    def read(self, name: str) -> StoredSample:
+        """Read one frame of three arrays."""
+        with self._h5py.File(self._path) as file:
+            rgb, depth, labels = (file[array][int(name) - 1].T for array in _AXES)
+        images = {
+            Modality.RGB: np.ascontiguousarray(rgb),
+            Modality.DEPTH: np.ascontiguousarray(depth, np.float32),
+        }
+        return StoredSample(images, merged(labels, self._table, self.source(name, None)))
+
+    def _check(self, last_frame: int) -> None:
+        try:
+            with self._h5py.File(self._path) as file:
+                shapes = {array: file[array].shape for array in _AXES}
+        except (OSError, KeyError) as error:
+            raise DataError(
+                f'{self._path} is not the labelled NYU Depth V2 ({error}): expected HDF5 with '
+                f'{", ".join(_AXES)}; fetch it again'
+            ) from error
+        for array, shape in shapes.items():
+            if len(shape) != _AXES[array].count(',') + 1 or shape[0] < last_frame:
+                raise DataError(
+                    f'{self._path} has {array} of {shape}: expected {_AXES[array]} with at least '
+                    f'{last_frame} frames, as splits.mat names them'
+                )
+
+
+def _frames(path: Path, split: str) -> Any:
+    """Return the 1-based frame numbers of a split."""
+    if split not in _INDICES:
+        raise DataError(f'NYU Depth V2 has no split {split!r}: expected train, or val (its test)')
+    return _array(path, _INDICES[split]).ravel()
+
+
+def _array(path: Path, variable: str) -> Any:
+    """Read one whole-number array of a MATLAB 5 file."""
+    loader = _module('scipy.io')
+    if not path.is_file():
+        raise DataError(
+            f'{path} is missing: expected it beside {LABELED}; it is in '
+            'https://github.com/ankurhanda/nyuv2-meta-data'
+        )
+    try:
+        return loader.loadmat(path)[variable].astype(np.int64)
+    except (OSError, KeyError, ValueError, NotImplementedError, AttributeError) as error:
+        raise DataError(
+            f'{path} cannot be read ({type(error).__name__} {error}): expected a MATLAB 5 file '
+            f'with {variable}; fetch it again'
+        ) from error
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f'{LABELED} needs {error.name}, which is not installed: pip install h5py scipy'
+        ) from error
