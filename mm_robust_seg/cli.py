@@ -36,6 +36,7 @@ class Command:
     remedy: str = 'pip install mm_robust_seg'
 
 
+_TRAINING = 'in the folder of the package: pip install torch==2.13.0 && pip install -e ".[train]"'
 COMMANDS: Mapping[str, Command] = {
     'demo': Command(
         'play failing cameras through the ROS 2 node and report',
@@ -50,10 +51,12 @@ COMMANDS: Mapping[str, Command] = {
     'evaluate': Command(
         'measure a bundle on a labelled data set', 'mm_robust_seg.evaluation.evaluate_command'
     ),
-    'train': Command(
-        'train a network and its adapters, write a bundle',
-        'mm_robust_seg.training.command',
-        'in the folder of the package: pip install torch==2.13.0 && pip install -e ".[train]"',
+    'train': Command('train a network on a data set', 'mm_robust_seg.training.train', _TRAINING),
+    'adapt': Command(
+        'train adapters on a frozen network', 'mm_robust_seg.training.adapt', _TRAINING
+    ),
+    'export': Command(
+        'write a trained run as a model bundle', 'mm_robust_seg.training.export', _TRAINING
     ),
 }
 

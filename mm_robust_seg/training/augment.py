@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import cv2
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.datasets.samples import Image, Sample
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.preprocess import network_input
 
 Float = NDArray[np.float32]
@@ -47,11 +47,7 @@ def augmented(
     step = -1 if rng.random() < 0.5 else 1
     images = {m: _cut(image, window, step) for m, image in sample.images.items()}
     labels = np.ascontiguousarray(sample.labels[window][:, ::step])
-    varied: dict[Modality, Image] = {
-        Modality.RGB: _vary_rgb(images[Modality.RGB], rng),
-        Modality.THERMAL: _vary_thermal(images[Modality.THERMAL], rng),
-        Modality.DEPTH: _vary_depth(images[Modality.DEPTH], rng),
-    }
+    varied = {m: _VARY[m](images[m], rng) for m in ModalitySet(images)}
     return _network_tensors(varied, labels, replace(spec, height_px=crop[0], width_px=crop[1]))
 
 
@@ -92,6 +88,13 @@ def _vary_depth(metres: Image, rng: np.random.Generator) -> Float:
         top, left = rng.integers(metres.shape[0]), rng.integers(metres.shape[1])
         out[top : top + rows, left : left + columns] = 0
     return out
+
+
+_VARY: Mapping[Modality, Callable[[Image, np.random.Generator], Image]] = {
+    Modality.RGB: _vary_rgb,
+    Modality.THERMAL: _vary_thermal,
+    Modality.DEPTH: _vary_depth,
+}
 
 
 def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,23 +12,22 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from mm_robust_seg.datasets.samples import Dataset
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import Modality
 from mm_robust_seg.training.augment import augmented, plain, Tensors
+from mm_robust_seg.training.distributed import Team
 from mm_robust_seg.training.recipe import Recipe
 
 Batch = tuple[dict[Modality, Tensor], Tensor]
 
 
-class _Epoch(TorchDataset[Tensors]):
+class _Augmented(TorchDataset[Tensors]):
     def __init__(self, dataset: Dataset, recipe: Recipe, epoch: int) -> None:
         self.dataset, self.recipe, self.epoch = dataset, recipe, epoch
-        self.order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset))
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.dataset)
 
-    def __getitem__(self, position: int) -> Tensors:
-        index = int(self.order[position])
+    def __getitem__(self, index: int) -> Tensors:
         recipe = self.recipe
         return augmented(
             self.dataset[index],
@@ -38,25 +38,43 @@ class _Epoch(TorchDataset[Tensors]):
         )
 
 
+def batch_count(dataset: Dataset, recipe: Recipe) -> int:
+    """Count the batches of an epoch; samples that do not fill a batch wait for another epoch."""
+    return len(dataset) // _batch_size(dataset, recipe)
+
+
 def training_batches(
-    dataset: Dataset, recipe: Recipe, epoch: int, combination: ModalitySet
+    dataset: Dataset, recipe: Recipe, epoch: int, team: Team | None = None
 ) -> Iterator[Batch]:
-    """Yield the augmented batches of one epoch, prepared one process ahead."""
-    batch_size = min(recipe.batch_size, len(dataset))
-    loader = DataLoader(
-        _Epoch(dataset, recipe, epoch),
-        batch_size,
-        num_workers=1,
-        drop_last=True,
-        collate_fn=_collate,
+    """Yield the augmented batches of one epoch: of each, the part that is this process's."""
+    team = team or Team()
+    size = _batch_size(dataset, recipe)
+    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset)).tolist()
+    starts = range(0, batch_count(dataset, recipe) * size, size)
+    return iter(
+        DataLoader(
+            _Augmented(dataset, recipe, epoch),
+            batch_sampler=[
+                order[start : start + size][team.rank :: team.size] for start in starts
+            ],
+            num_workers=recipe.workers,
+            collate_fn=_collate,
+            worker_init_fn=_use_one_thread,
+        )
     )
-    for images, labels in loader:
-        yield {m: images[m] for m in combination}, labels
 
 
 def validation_batch(dataset: Dataset, recipe: Recipe, index: int) -> Batch:
     """Return one sample at the network's input size, as a batch of one."""
     return _collate([plain(dataset[index], recipe.input_spec)])
+
+
+def _batch_size(dataset: Dataset, recipe: Recipe) -> int:
+    return min(recipe.batch_size, len(dataset))
+
+
+def _use_one_thread(_worker: int) -> None:
+    cv2.setNumThreads(1)
 
 
 def _collate(samples: list[Tensors]) -> Batch:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open, SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
+import torch
 from torch import Tensor
 
 from mm_robust_seg.errors import TrainingError
-from mm_robust_seg.files import replacing
+from mm_robust_seg.files import write_bytes
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -21,14 +22,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
     Raises:
         TrainingError: if the file cannot be written; an older one stays as it was.
     """
+    copies = {k: _own_copy(v) for k, v in tensors.items()}
     try:
-        with replacing(path) as temporary:
-            save_file(
-                {k: v.detach().contiguous() for k, v in tensors.items()},
-                temporary,
-                metadata={'facts': json.dumps(facts, sort_keys=True)},
-            )
-    except (OSError, SafetensorError) as error:
+        write_bytes(path, serialize(copies, {'facts': json.dumps(facts, sort_keys=True)}))
+    except OSError as error:
         raise TrainingError(f'{path} cannot be written: {error}; free some space') from error
 
 
@@ -47,3 +44,8 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f'{path} is not a usable checkpoint: {error}; delete it to start that stage again'
         ) from error
     return tensors, facts
+
+
+def _own_copy(tensor: Tensor) -> Tensor:
+    """Return ``tensor`` on the CPU, in memory that it shares with no other."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)

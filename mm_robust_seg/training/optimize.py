@@ -2,99 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 import math
 from pathlib import Path
+import time
 
-from rich.progress import Progress
+import numpy as np
+from rich.progress import TaskID
 import torch
 from torch import nn, Tensor
-from torch.nn import functional
 
-from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import TrainingError
-from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.training import checkpoint
-from mm_robust_seg.training.batches import training_batches
-from mm_robust_seg.training.recipe import Recipe, StageRecipe
+from mm_robust_seg.training.batches import Batch, batch_count, training_batches
+from mm_robust_seg.training.distributed import Team
+from mm_robust_seg.training.journal import Journal
+from mm_robust_seg.training.objectives.base import Step, Task
+from mm_robust_seg.training.recipe import Recipe
+from mm_robust_seg.training.samples_picture import samples_picture
+from mm_robust_seg.training.scores import miou_of
+from mm_robust_seg.training.task_state import TaskState
 
-_AVERAGE = 0.995
 _WARMUP = 0.1
+_CLIP = 5.0
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is optimised.
+class Training:
+    """What every task of a run is trained with.
 
     Attributes:
-        trained: the module whose parameters change.
-        logits: maps network inputs to (N, classes, h / 4, w / 4) with ``trained`` in place.
-        set_mode: puts every layer in its mode for training.
+        folder: of the checkpoints.
     """
 
-    name: str
-    combination: ModalitySet
-    trained: nn.Module
-    logits: Callable[[dict[Modality, Tensor]], Tensor]
-    set_mode: Callable[[], object]
-    stage: StageRecipe
+    recipe: Recipe
+    train: Dataset
+    val: Dataset
+    folder: Path
+    device: torch.device
+    team: Team
+    journal: Journal
 
 
-def optimize(
-    task: Task,
-    dataset: Dataset,
-    recipe: Recipe,
-    weights: Tensor,
-    folder: Path,
-    progress: Progress,
-    report: Callable[[str], None],
-) -> None:
-    """Train ``task``, leaving the averaged weights in ``task.trained``.
+def optimize(task: Task, training: Training) -> TaskState:
+    """Train ``task``, leaving the averaged weights in what it trains and its network in eval mode.
 
-    A checkpoint is written after every epoch and picked up again; since batches depend on
-    (seed, epoch, index) alone, an interrupted run ends with the result of an uninterrupted one.
-
-    Args:
-        weights: (classes,) float32 weight of each class in the loss.
-        folder: where ``<task>.safetensors`` is kept.
+    A checkpoint is written after every epoch and picked up again; since batches and all chance
+    depend on (seed, epoch, step) alone, an interrupted run ends with the result of an
+    uninterrupted one. A finished task is loaded.
 
     Raises:
-        TrainingError: if the checkpoint is of another run, or the loss is not finite.
+        TrainingError: if the checkpoint is of another run or the loss is not finite.
     """
-    path = folder / f'{task.name}.safetensors'
-    steps = len(dataset) // min(recipe.batch_size, len(dataset))
-    optimizer = _optimizer(task)
-    average = {k: v.detach().clone() for k, v in task.trained.state_dict().items()}
-    start = _restore(path, task, optimizer, average) if path.is_file() else 0
-    step, last = start * steps, task.stage.epochs * steps
-    bar = progress.add_task(task.name, total=last, completed=step)
-    for epoch in range(start, task.stage.epochs):
-        task.set_mode()
-        total = 0.0
-        for images, labels in training_batches(dataset, recipe, epoch, task.combination):
-            with torch.autocast('cpu', torch.bfloat16, enabled=recipe.bfloat16):
-                logits = task.logits(_channels_last(images))
-            loss = segmentation_loss(logits.float(), labels, weights)
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f'{task.name}: the loss became {loss.item()} in epoch {epoch}; lower '
-                    'learning_rate, or look at the data'
-                )
-            for group in optimizer.param_groups:
-                group['lr'] = group['peak'] * rate_factor(step / last)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(task.trained.parameters(), 5.0)
-            optimizer.step()
-            step += 1
-            _update(average, task.trained, _AVERAGE if epoch else 0.0)
-            total += loss.item()
-            progress.advance(bar)
-        _save(path, task, optimizer, average, epoch + 1)
-        report(f'{task.name}: epoch {epoch + 1}/{task.stage.epochs}, loss {total / steps:.4f}')
-    task.trained.load_state_dict(average)
+    for module in (task.network, task.objective.trained):
+        module.to(device=training.device, memory_format=torch.channels_last)
+    steps = batch_count(training.train, training.recipe)
+    state = TaskState(task, training.folder, steps)
+    bar = training.journal.progress.add_task(
+        task.name, total=task.stage.epochs * steps, completed=state.steps
+    )
+    _train(state, training, steps, bar)
+    state.use_average()
+    task.network.eval()
+    return state
 
 
 def rate_factor(done: float) -> float:
@@ -106,84 +76,109 @@ def rate_factor(done: float) -> float:
     )
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Weighted cross-entropy at half the input's resolution, where it costs a quarter.
+def _train(state: TaskState, training: Training, steps: int, bar: TaskID) -> None:
+    task, epochs, team = state.task, state.task.stage.epochs, training.team
+    while not state.finished:
+        started_s = time.monotonic()
+        loss = _epoch(state, training, steps, bar)
+        team.follow_first(state.statistics())
+        state.epoch += 1
+        state.seconds += time.monotonic() - started_s
+        line = f'{task.name}: epoch {state.epoch}/{epochs}, loss {loss:.4f}'
+        if team.leads and _validation_is_due(state, training.recipe):
+            line += f', val mIoU {_validate(state, training):.2f}'
+        training.journal.say(f'{line}, {state.seconds:.0f} s')
+        if team.leads:
+            state.save()
+        team.wait()
 
-    Args:
-        logits: (N, classes, h / 4, w / 4) float32.
-        labels: (N, h, w) uint8, 255 ignored.
-        weights: (classes,) float32.
-    """
-    target = labels[:, ::2, ::2].long()
-    enlarged = functional.interpolate(logits, target.shape[-2:], mode='bilinear')
-    return functional.cross_entropy(enlarged, target, weights, ignore_index=UNLABELED)
+
+def _epoch(state: TaskState, training: Training, steps: int, bar: TaskID) -> float:
+    """Train for one epoch and return the mean loss."""
+    task, recipe, device = state.task, training.recipe, training.device
+    total, last = 0.0, task.stage.epochs * steps
+    task.objective.set_mode()
+    batches = training_batches(training.train, recipe, state.epoch, training.team)
+    for index, batch in enumerate(batches):
+        done = state.steps + index
+        rate = rate_factor(done / last)
+        for group in state.optimizer.param_groups:
+            group['lr'] = group['peak'] * rate
+        with torch.autocast(device.type, torch.bfloat16, enabled=_is_mixed(recipe, device)):
+            losses = task.objective.loss(_step(batch, state, training, index))
+        loss = float(losses.detach().sum())
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f'{task.name}: the loss became {loss} in epoch {state.epoch}; lower '
+                'learning_rate, or look at the data'
+            )
+        _descend(losses, state.optimizer, task.objective.trained, training.team)
+        state.update_average()
+        total += loss
+        training.journal.progress.advance(bar)
+        curves = {'loss': loss, 'learning_rate': rate * task.stage.learning_rate}
+        training.journal.scalars(task.name, done, curves)
+    return total / steps
 
 
-def _channels_last(images: dict[Modality, Tensor]) -> dict[Modality, Tensor]:
-    return {m: x.contiguous(memory_format=torch.channels_last) for m, x in images.items()}
-
-
-def _optimizer(task: Task) -> torch.optim.AdamW:
-    named = [(k, p) for k, p in task.trained.named_parameters() if p.requires_grad]
-    encoders = [p for k, p in named if k.startswith('encoders.')]
-    others = [p for k, p in named if not k.startswith('encoders.')]
-    peak = task.stage.learning_rate
-    return torch.optim.AdamW(
-        [
-            {'params': encoders, 'peak': peak * task.stage.encoder_ratio},
-            {'params': others, 'peak': peak},
-        ],
-        lr=peak,
-        weight_decay=task.stage.weight_decay,
+def _step(batch: Batch, state: TaskState, training: Training, index: int) -> Step:
+    images, labels = batch
+    given = {
+        m: x.to(training.device, non_blocking=True, memory_format=torch.channels_last)
+        for m, x in images.items()
+    }
+    moment = (training.recipe.seed, state.epoch, index)
+    noise = np.random.SeedSequence((*moment, 1 + training.team.rank))
+    torch.manual_seed(int(noise.generate_state(1)[0]))
+    return Step(
+        images=given,
+        labels=labels.to(training.device, non_blocking=True),
+        chance=np.random.default_rng((*moment, 0, 1)),
+        epoch=state.epoch,
+        epochs=state.task.stage.epochs,
     )
 
 
-def _update(average: dict[str, Tensor], module: nn.Module, keep: float) -> None:
-    with torch.no_grad():
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - keep)
-            else:
-                average[name].copy_(value)
-
-
-def _save(
-    path: Path,
-    task: Task,
-    optimizer: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    epoch: int,
+def _descend(
+    losses: Tensor, optimizer: torch.optim.Optimizer, trained: nn.Module, team: Team
 ) -> None:
-    tensors = {f'trained/{k}': v for k, v in task.trained.state_dict().items()}
-    tensors |= {f'average/{k}': v for k, v in average.items()}
-    for index, state in optimizer.state_dict()['state'].items():
-        tensors |= {f'optimizer/{index}/{key}': value for key, value in state.items()}
-    checkpoint.save(path, tensors, {'task': task.name, 'epoch': epoch})
+    parameters = [p for p in trained.parameters() if p.requires_grad]
+    optimizer.zero_grad(set_to_none=True)
+    if losses.ndim:
+        from mm_robust_seg.training.gradients import conflict_free  # noqa: PLC0415
+
+        conflict_free(losses, parameters)
+    else:
+        losses.backward()
+    team.average(p.grad for p in parameters if p.grad is not None)
+    nn.utils.clip_grad_norm_(parameters, _CLIP)
+    optimizer.step()
 
 
-def _restore(
-    path: Path, task: Task, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
-) -> int:
-    tensors, facts = checkpoint.load(path)
-    parts: dict[str, dict[str, Tensor]] = {'trained': {}, 'average': {}}
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        part, _, rest = key.partition('/')
-        if part == 'optimizer':
-            index, _, field = rest.partition('/')
-            moments.setdefault(int(index), {})[field] = value
-        else:
-            parts[part][rest] = value
-    try:
-        task.trained.load_state_dict(parts['trained'])
-    except RuntimeError as error:
-        raise TrainingError(
-            f'{path} belongs to another network: {error}; give another output folder'
-        ) from error
-    average.update(parts['average'])
-    optimizer.load_state_dict({'state': moments, **_groups(optimizer)})
-    return int(facts['epoch'])
+def _is_mixed(recipe: Recipe, device: torch.device) -> bool:
+    if recipe.precision == 'auto':
+        if device.type == 'cuda':
+            return torch.cuda.is_bf16_supported()
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return recipe.precision == 'bfloat16'
 
 
-def _groups(optimizer: torch.optim.Optimizer) -> dict[str, object]:
-    return {'param_groups': optimizer.state_dict()['param_groups']}
+def _validation_is_due(state: TaskState, recipe: Recipe) -> bool:
+    every = recipe.validate_every
+    return every > 0 and (state.epoch % every == 0 or state.finished)
+
+
+def _validate(state: TaskState, training: Training) -> float:
+    """Score the averaged weights, keep them if they are the best, show what they make."""
+    task, recipe, done = state.task, training.recipe, state.steps
+    trained = task.objective.trained
+    present = {k: v.detach().clone() for k, v in trained.state_dict().items()}
+    state.use_average()
+    task.network.eval()
+    miou = miou_of(task.network, task.combination, training.val, recipe)
+    state.save_if_best(miou)
+    picture = samples_picture(task.network, task.combination, training.val, recipe)
+    training.journal.scalars(task.name, done, {'val_miou': miou})
+    training.journal.picture(task.name, done, picture)
+    trained.load_state_dict(present)
+    return miou

@@ -1,19 +1,19 @@
-"""mIoU of every combination, with and without its adapter."""
+"""mIoU of networks on a validation split."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
-from rich.progress import Progress
+from numpy.typing import NDArray
 import torch
+from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.metrics import ConfusionMatrix
-from mm_robust_seg.modality import all_combinations, ModalitySet
-from mm_robust_seg.network.adapters.base import adapted, Adapter
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.batches import validation_batch
 from mm_robust_seg.training.recipe import Recipe
@@ -22,11 +22,10 @@ Scores = dict[str, dict[str, float]]
 
 
 def scores_of(
-    segmenter: Segmenter,
-    adapters: Mapping[ModalitySet, Adapter],
+    networks: Mapping[ModalitySet, nn.Module],
     dataset: Dataset,
     recipe: Recipe,
-    progress: Progress,
+    advance: Callable[[], None],
 ) -> Scores:
     """Measure mIoU in percent at the labels' own size, in float32.
 
@@ -34,35 +33,53 @@ def scores_of(
     neighbour, as on the robot. Classes absent from truth and prediction are left out of the mean.
 
     Returns:
-        ``{combination: {'unadapted': mIoU, 'adapted': mIoU}}``; the complete combination has no
-        adapter, so its two figures are one.
+        ``{combination: {'unadapted': mIoU, 'adapted': mIoU}}``: of the complete-input network on
+        that combination, where it can be run on it, and of the combination's own network.
     """
-    bar = progress.add_task('validation', total=len(dataset))
-    count = len(dataset.classes)
-    rows = {
-        (combination, name): ConfusionMatrix(count)
-        for combination in all_combinations()
-        for name in ('unadapted', 'adapted')
+    complete = networks[max(networks, key=len)]
+    matrices = {
+        (combination, network): ConfusionMatrix(len(dataset.classes))
+        for combination, own in networks.items()
+        for network in {own, *([complete] if isinstance(complete, Segmenter) else [])}
     }
-    segmenter.eval()
     for index in range(len(dataset)):
-        images, labels = validation_batch(dataset, recipe, index)
+        images, _ = validation_batch(dataset, recipe, index)
         truth = dataset[index].labels
-        for (combination, name), matrix in rows.items():
-            if name == 'adapted' and combination not in adapters:
-                continue
-            adapter = adapters[combination] if name == 'adapted' else None
-            with torch.inference_mode():
-                logits = adapted(segmenter, adapter, {m: images[m] for m in combination})
-                enlarged = functional.interpolate(logits, labels.shape[-2:], mode='bilinear')
-            guess = enlarged.argmax(1)[0].numpy().astype(np.uint8)
-            size = truth.shape[1::-1]
-            matrix.add(cv2.resize(guess, size, interpolation=cv2.INTER_NEAREST), truth)
-        progress.advance(bar)
+        for (combination, network), matrix in matrices.items():
+            given = {m: images[m] for m in combination}
+            matrix.add(predicted(network, given, truth.shape), truth)
+        advance()
+    mious = {key: 100 * matrix.miou() for key, matrix in matrices.items()}
     return {
         str(combination): {
-            name: 100 * rows[combination, name if combination in adapters else 'unadapted'].miou()
-            for name in ('unadapted', 'adapted')
+            name: mious[combination, network]
+            for name, network in (('unadapted', complete), ('adapted', own))
+            if (combination, network) in mious
         }
-        for combination in all_combinations()
+        for combination, own in networks.items()
     }
+
+
+def miou_of(
+    network: nn.Module, combination: ModalitySet, dataset: Dataset, recipe: Recipe
+) -> float:
+    """Measure the mIoU, in percent, of one network."""
+    matrix = ConfusionMatrix(len(dataset.classes))
+    for index in range(len(dataset)):
+        images, _ = validation_batch(dataset, recipe, index)
+        truth = dataset[index].labels
+        matrix.add(predicted(network, {m: images[m] for m in combination}, truth.shape), truth)
+    return 100 * matrix.miou()
+
+
+def predicted(
+    network: nn.Module, images: Mapping[Modality, Tensor], shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """Return the (H, W) = ``shape`` label map of a batch of one."""
+    device = next(network.parameters()).device
+    size = next(iter(images.values())).shape[-2:]
+    with torch.inference_mode():
+        logits = network({m: image.to(device) for m, image in images.items()}).float()
+        guess = functional.interpolate(logits, size, mode='bilinear').argmax(1)
+    small = guess[0].to(torch.uint8).cpu().numpy()
+    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]

@@ -8,7 +8,7 @@ folder holds one objective and the method that uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.dataflow import UNLABELED
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.recipe import Recipe, StageRecipe
@@ -113,6 +113,7 @@ class Setting:
         trained: whether ``segmenter`` was trained.
         calibration: gives a few batches of the training split, the same ones at every call; on
             the device. Without any, nothing is recalibrated.
+        blocks: where adapters may change the network, by combination; anywhere if not in it.
     """
 
     recipe: Recipe
@@ -120,6 +121,7 @@ class Setting:
     trained: bool
     criterion: Criterion
     calibration: Callable[[], Iterable[Inputs]] = tuple
+    blocks: Mapping[ModalitySet, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def modalities(self) -> ModalitySet:
@@ -159,3 +161,18 @@ def random_combination(modalities: ModalitySet, chance: np.random.Generator) -> 
     members = tuple(modalities)
     number = int(chance.integers(1, 2 ** len(members)))
     return ModalitySet(m for bit, m in enumerate(members) if number >> bit & 1)
+
+
+def random_incomplete(modalities: ModalitySet, chance: np.random.Generator) -> ModalitySet:
+    """Draw a non-empty, proper subset of ``modalities``, each with the same probability."""
+    incomplete = all_combinations(modalities)[1:]
+    return incomplete[int(chance.integers(len(incomplete)))]
+
+
+def shared_stage(setting: Setting) -> StageRecipe:
+    """Return the stage of one optimisation in place of one for every incomplete combination.
+
+    It takes as many steps as all of them together.
+    """
+    stage, incomplete = setting.recipe.adapters, all_combinations(setting.modalities)[1:]
+    return replace(stage, epochs=stage.epochs * len(incomplete))

@@ -1,0 +1,155 @@
+"""Write a bundle: one base, small adapters where there are any, a pruned graph per combination.
+
+Graphs keep large tensors as references into ``base.safetensors`` (ONNX external data with an
+offset), so seven graphs of one network cost little more than one. What differs from the base
+stays inside each graph: the affine parameters that a folded adapter changes, where the runtimes
+fuse them into the convolutions, or all weights of a network of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import io
+import json
+from pathlib import Path
+import shutil
+import struct
+from typing import Any
+import warnings
+
+import onnx
+from onnx.external_data_helper import set_external_data
+import torch
+from torch import nn, Tensor
+
+from mm_robust_seg.bundle import (
+    CHANNELS,
+    InputSpec,
+    load_bundle,
+    MANIFEST,
+    SCHEMA_VERSION,
+    sha256,
+    UNITS,
+)
+from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.network.segmenter import Labeler
+from mm_robust_seg.training import checkpoint
+from mm_robust_seg.training.base_network import BASE, save_network
+from mm_robust_seg.training.objectives.base import Method
+
+OPSET = 17
+_SHARED_BYTES = 4096
+
+
+def write_bundle(
+    method: Method, inputs: InputSpec, manifest: Mapping[str, Any], folder: Path
+) -> None:
+    """Write the bundle beside ``folder`` and put it in its place when it is complete.
+
+    Args:
+        manifest: all of it but files, checksums, units and inputs.
+
+    Raises:
+        TrainingError: if ``folder`` holds something that is not a bundle, or the disk is full.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise TrainingError(f'{folder} exists and is not a bundle: give another folder')
+    building = folder.with_name(f'.{folder.name}.building')
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        entries = _write_files(method, inputs, building)
+        files = [p for p in sorted(building.rglob('*')) if p.is_file()]
+        whole = {
+            'schema': SCHEMA_VERSION,
+            **manifest,
+            'inputs': vars(inputs),
+            'units': dict(UNITS),
+            'base': BASE,
+            'combinations': entries,
+            'sha256': {p.relative_to(building).as_posix(): sha256(p) for p in files},
+        }
+        write_json(building / MANIFEST, whole)
+        load_bundle(building)
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+    except OSError as error:
+        raise TrainingError(f'{folder} cannot be written: {error}; free some space') from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _write_files(
+    method: Method, inputs: InputSpec, folder: Path
+) -> dict[str, dict[str, str | None]]:
+    networks, adapters = method.networks(), method.adapters()
+    complete = networks[max(networks, key=len)]
+    save_network(folder / BASE, complete)
+    base, offsets = complete.state_dict(), tensor_offsets(folder / BASE)
+    entries: dict[str, dict[str, str | None]] = {}
+    for combination, network in networks.items():
+        file: str | None = None
+        if combination in adapters:
+            file = f'adapters/{combination}.safetensors'
+            facts = {'for': str(combination)}
+            checkpoint.save(folder / file, adapters[combination].state_dict(), facts)
+        graph = f'{combination}.onnx'
+        write_bytes(folder / graph, graph_bytes(network, combination, inputs, base, offsets))
+        entries[str(combination)] = {'graph': graph, 'adapter': file}
+    return entries
+
+
+def graph_bytes(
+    network: nn.Module,
+    combination: ModalitySet,
+    inputs: InputSpec,
+    base: Mapping[str, Tensor],
+    offsets: Mapping[str, tuple[int, int]],
+) -> bytes:
+    """Export one combination; tensors equal to the base's become references into its file.
+
+    Args:
+        network: maps inputs of the combination to logits, in eval mode, on the CPU.
+        base: the state that ``base.safetensors`` holds.
+        offsets: of its tensors: first byte and length in the file.
+    """
+    size = (inputs.height_px, inputs.width_px)
+    images = tuple(torch.zeros(1, CHANNELS[m], *size) for m in combination)
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            Labeler(network, combination).eval().to(memory_format=torch.contiguous_format),
+            images,
+            stream,
+            input_names=[m.value for m in combination],
+            output_names=[LABELS, CONFIDENCE],
+            opset_version=OPSET,
+            dynamo=False,
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+        )
+    model = onnx.load_from_string(stream.getvalue())
+    state = network.state_dict()
+    for tensor in model.graph.initializer:
+        name = tensor.name.removeprefix('segmenter.')
+        large = name in offsets and offsets[name][1] >= _SHARED_BYTES
+        if large and name in state and torch.equal(state[name], base[name]):
+            offset, length = offsets[name]
+            set_external_data(tensor, BASE, offset=offset, length=length)
+            tensor.ClearField('raw_data')
+    return model.SerializeToString()
+
+
+def tensor_offsets(path: Path) -> dict[str, tuple[int, int]]:
+    """Return first byte and length of each tensor in a safetensors file."""
+    with path.open('rb') as stream:
+        (length,) = struct.unpack('<Q', stream.read(8))
+        header = json.loads(stream.read(length))
+    header.pop('__metadata__', None)
+    start = 8 + length
+    spans = {name: entry['data_offsets'] for name, entry in header.items()}
+    return {name: (start + first, end - first) for name, (first, end) in spans.items()}

@@ -1,0 +1,84 @@
+"""Every method by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.network.adapters.methods import ADAPTERS
+from mm_robust_seg.training.objectives.adapters import PlainAdapters
+from mm_robust_seg.training.objectives.base import Method, Setting
+from mm_robust_seg.training.objectives.complete import CompleteInput
+from mm_robust_seg.training.objectives.dedicated import DedicatedNetworks
+from mm_robust_seg.training.objectives.modality_dropout import ModalityDropout
+
+Kind = Literal['network', 'adapters']
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """One way of coping with missing modalities.
+
+    Attributes:
+        summary: what is trained, in one line.
+        source: the publication, or where the idea is from.
+        kind: ``network`` trains a whole network (command train), ``adapters`` a few parameters on
+            a frozen one (command adapt).
+    """
+
+    summary: str
+    source: str
+    kind: Kind
+    make: Callable[[Setting], Method]
+
+
+def _adapter(name: str, summary: str, source: str) -> MethodEntry:
+    make = partial(PlainAdapters, make_adapter=ADAPTERS[name])
+    return MethodEntry(summary, source, 'adapters', make)
+
+
+_SSF = 'Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986'
+_PROMPTS = 'Lee et al., CVPR 2023, arXiv 2303.03369, as maps on a convolutional network'
+
+METHODS: Mapping[str, MethodEntry] = {
+    'complete': MethodEntry(
+        'one network on complete input, the base of all adapters', '', 'network', CompleteInput
+    ),
+    'modality_dropout': MethodEntry(
+        'one network on random combinations',
+        'Neverova et al., TPAMI 2016, arXiv 1501.00102',
+        'network',
+        ModalityDropout,
+    ),
+    'dedicated': MethodEntry(
+        'a network of its own for every combination', '', 'network', DedicatedNetworks
+    ),
+    'ssf': _adapter('ssf', 'scale and shift of features', _SSF),
+    'scale': _adapter('scale', 'scale of features', _SSF),
+    'shift': _adapter('shift', 'shift of features', _SSF),
+    'norm': _adapter('norm', 'affine parameters of the norms', 'arXiv 2310.03986'),
+    'bitfit': _adapter('bitfit', 'biases', 'Ben Zaken et al., ACL 2022, arXiv 2106.10199'),
+    'lora': _adapter('lora', 'low-rank updates', 'Hu et al., ICLR 2022, arXiv 2106.09685'),
+    'prompt_add': _adapter('prompt_add', 'prompt maps added to stem features', _PROMPTS),
+    'prompt_concat': _adapter('prompt_concat', 'prompt maps beside stem features', _PROMPTS),
+    'combined': _adapter('combined', 'scale and shift, and low-rank updates', _SSF),
+}
+
+
+def method_entry(name: str, kind: Kind) -> MethodEntry:
+    """Return the method of that name.
+
+    Raises:
+        ConfigError: if there is none, or another command trains it.
+    """
+    entry = METHODS.get(name)
+    if entry is not None and entry.kind == kind:
+        return entry
+    known = '\n'.join(f'  {key:18} {e.summary}' for key, e in METHODS.items() if e.kind == kind)
+    if entry is None:
+        raise ConfigError(f'there is no method {name!r}: expected one of\n{known}')
+    command = {'network': 'train', 'adapters': 'adapt'}[entry.kind]
+    raise ConfigError(f'{name} is trained by "mm-robust-seg {command}": expected one of\n{known}')

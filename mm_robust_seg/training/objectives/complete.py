@@ -1,0 +1,71 @@
+"""The base: complete input and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from torch import nn, Tensor
+
+from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
+from mm_robust_seg.network.adapters.base import Adapter
+from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.objectives.base import (
+    Criterion,
+    freeze_statistics,
+    Setting,
+    Step,
+    Task,
+)
+
+
+class WholeNetwork:
+    """The task's loss of one network on one combination, all weights trained.
+
+    An RGB encoder that starts from weights of natural images keeps their batch-norm statistics.
+    """
+
+    def __init__(
+        self, segmenter: Segmenter, combination: ModalitySet, criterion: Criterion, keep_rgb: bool
+    ) -> None:
+        self.trained: nn.Module = segmenter
+        self.segmenter, self.combination, self.criterion = segmenter, combination, criterion
+        self.keep_rgb = keep_rgb and Modality.RGB in combination
+
+    def set_mode(self) -> None:
+        """Train everything; see the class about RGB."""
+        self.segmenter.train()
+        if self.keep_rgb:
+            freeze_statistics(self.segmenter.encoders[Modality.RGB.value])
+
+    def loss(self, step: Step) -> Tensor:
+        """Return the loss of the combination's logits."""
+        return self.criterion(self.segmenter(step.only(self.combination)), step.labels)
+
+
+def keeps_rgb_statistics(setting: Setting) -> bool:
+    """Tell whether the RGB encoder starts from weights worth keeping its statistics for."""
+    return setting.trained or bool(setting.recipe.pretrained)
+
+
+class CompleteInput:
+    """The method: one network, trained on complete input, run on whatever is there."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the one optimisation."""
+        setting = self.setting
+        objective = WholeNetwork(
+            setting.segmenter, setting.modalities, setting.criterion, keeps_rgb_statistics(setting)
+        )
+        yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)
+
+    def networks(self) -> dict[ModalitySet, nn.Module]:
+        """Return the same network for every combination."""
+        network = self.setting.segmenter.eval().requires_grad_(False)
+        return dict.fromkeys(all_combinations(self.setting.modalities), network)
+
+    def adapters(self) -> Mapping[ModalitySet, Adapter]:
+        """Return none."""
+        return {}

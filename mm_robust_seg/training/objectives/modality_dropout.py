@@ -1,0 +1,39 @@
+"""Modality dropout: one network, trained on a random combination in every step.
+
+As in ModDrop (Neverova et al., TPAMI 2016; arXiv 1501.00102), but with the branches of what is
+dropped not executed, so that training sees what the robot will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from mm_robust_seg.training.objectives.base import random_combination, Step, Task
+from mm_robust_seg.training.objectives.complete import (
+    CompleteInput,
+    keeps_rgb_statistics,
+    WholeNetwork,
+)
+
+
+class RandomCombination(WholeNetwork):
+    """The task's loss on a combination drawn anew for every batch."""
+
+    def loss(self, step: Step) -> Tensor:
+        """Return the loss of the logits of a random combination."""
+        inputs = step.only(random_combination(self.combination, step.chance))
+        return self.criterion(self.segmenter(inputs), step.labels)
+
+
+class ModalityDropout(CompleteInput):
+    """The method: one network that has seen every combination."""
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the one optimisation."""
+        setting = self.setting
+        objective = RandomCombination(
+            setting.segmenter, setting.modalities, setting.criterion, keeps_rgb_statistics(setting)
+        )
+        yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)

@@ -1,0 +1,199 @@
+"""From an order to a finished run folder: data, start, every task, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+import torch
+
+from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.errors import ConfigError, TrainingError
+from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.augment import class_weights
+from mm_robust_seg.training.base_network import BASE, fingerprint, load_base, save_network, START
+from mm_robust_seg.training.batches import training_batches
+from mm_robust_seg.training.costs import parameter_costs
+from mm_robust_seg.training.distributed import joined_team, Team
+from mm_robust_seg.training.journal import Journal
+from mm_robust_seg.training.methods import Kind, method_entry
+from mm_robust_seg.training.objectives.base import Inputs, Method, SegmentationLoss, Setting, Task
+from mm_robust_seg.training.optimize import optimize, Training
+from mm_robust_seg.training.recipe import NetworkRecipe, portable, Recipe
+from mm_robust_seg.training.run_folder import claim, write_run
+from mm_robust_seg.training.splits import load, surveyed
+
+Command = Literal['train', 'adapt']
+_KINDS: dict[Command, Kind] = {'train': 'network', 'adapt': 'adapters'}
+_CALIBRATION_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a command line asks for.
+
+    Attributes:
+        start: run or bundle with the trained complete-input network to build on.
+        resume: go on with the run in ``out``; without it there must be none.
+    """
+
+    command: Command
+    method: str
+    recipe: Recipe
+    start: Path | None
+    out: Path
+    resume: bool
+    device: torch.device
+
+
+def run_method(order: Order, console: Console) -> dict[str, Any]:
+    """Run or resume a whole training and return what ``run.json`` says in the end.
+
+    Raises:
+        TrainingError, DataError, ConfigError, BundleError: before the first step wherever
+            possible.
+    """
+    entry = method_entry(order.method, _KINDS[order.command])
+    with joined_team(order.device) as team:
+        _check_team(team, order.recipe)
+        splits = load(order.recipe, 'train'), load(order.recipe, 'val')
+        segmenter = _start(order, splits[0])
+        recipe = replace(order.recipe, network=_network_recipe(segmenter))
+        facts = _facts(order, recipe, splits, segmenter)
+        if team.leads:
+            claim(order.out, facts, order.resume)
+            if order.start:
+                file = BASE if order.command == 'adapt' else START
+                save_network(order.out / file, segmenter)
+        team.wait()
+        with Journal(order.out, console, team.leads) as journal:
+            training = Training(recipe, *splits, order.out, order.device, team, journal)
+            setting = _setting(training, segmenter, trained=order.start is not None)
+            torch.manual_seed(recipe.seed)
+            method = entry.make(setting)
+            states = [optimize(task, training) for task in _seeded(method.tasks(), recipe.seed)]
+            facts |= {
+                'seconds': round(sum(state.seconds for state in states), 1),
+                'steps': sum(state.steps for state in states),
+                'finished': True,
+                'parameters': parameter_costs(method),
+            }
+            if team.leads:
+                _finish(order.out, method, facts)
+    return facts
+
+
+def _check_team(team: Team, recipe: Recipe) -> None:
+    if team.size > recipe.batch_size:
+        raise ConfigError(
+            f'{team.size} processes share batches of {recipe.batch_size}: give a batch_size of at '
+            'least one sample each'
+        )
+
+
+def _start(order: Order, dataset: Dataset) -> Segmenter:
+    """Return the network that training starts from."""
+    recipe, classes = order.recipe, len(dataset.classes)
+    if order.start is None:
+        torch.manual_seed(recipe.seed)
+        network = recipe.network
+        segmenter = Segmenter(classes, dataset.modalities, network.backbone, network.channels)
+        if recipe.pretrained:
+            for encoder in segmenter.encoders.values():
+                encoder.load_pretrained(Path(recipe.pretrained))
+        return segmenter
+    segmenter = load_base(order.start)
+    found = (segmenter.class_count, segmenter.modalities)
+    if found != (classes, dataset.modalities):
+        raise TrainingError(
+            f'{order.start} is a network of {found[0]} classes from {found[1]}; the data set has '
+            f'{classes} classes and {dataset.modalities}: give a network trained on this data'
+        )
+    return segmenter
+
+
+def _network_recipe(segmenter: Segmenter) -> NetworkRecipe:
+    return NetworkRecipe(segmenter.backbone, segmenter.decoder.classify.in_channels)
+
+
+def _facts(
+    order: Order, recipe: Recipe, splits: tuple[Dataset, Dataset], segmenter: Segmenter
+) -> dict[str, Any]:
+    train, val = splits
+    if train.classes != val.classes or train.modalities != val.modalities:
+        raise TrainingError('the splits differ in classes or sensors: expected one data set')
+    start = 'pretrained encoders' if recipe.pretrained else 'random weights'
+    return {
+        'command': order.command,
+        'method': order.method,
+        'recipe': portable(recipe),
+        'classes': [asdict(c) | {'color': list(c.color)} for c in train.classes],
+        'modalities': str(train.modalities),
+        'start': f'network {fingerprint(segmenter)}' if order.start else start,
+        'licence': train.licence,
+        'provenance': {
+            'train': dict(train.provenance),
+            'val': dict(val.provenance),
+            'torch': torch.__version__,
+        },
+        'seconds': 0.0,
+        'steps': 0,
+        'finished': False,
+        'parameters': None,
+    }
+
+
+def _setting(training: Training, segmenter: Segmenter, trained: bool) -> Setting:
+    counts = surveyed(training.train)
+    classes = training.train.classes
+    absent = [c.name for c, total in zip(classes, counts, strict=True) if total == 0]
+    training.journal.say(
+        f'{len(training.train)} training and {len(training.val)} validation samples of '
+        f'{training.train.modalities}, {len(classes)} classes'
+    )
+    if absent:
+        training.journal.say(f'never present, so not learned: {", ".join(absent)}')
+    return Setting(
+        training.recipe,
+        segmenter.to(device=training.device, memory_format=torch.channels_last),
+        trained,
+        SegmentationLoss(torch.from_numpy(class_weights(counts)).to(training.device)),
+        _calibration(training),
+    )
+
+
+def _calibration(training: Training) -> Callable[[], Iterable[Inputs]]:
+    """Return what gives the same few training images at every call."""
+
+    def batches() -> Iterator[Inputs]:
+        seen = 0
+        for epoch in count():
+            for images, labels in training_batches(training.train, training.recipe, epoch):
+                if seen >= _CALIBRATION_IMAGES:
+                    return
+                seen += len(labels)
+                yield {m: x.to(training.device) for m, x in images.items()}
+
+    return batches
+
+
+def _seeded(tasks: Iterator[Task], seed: int) -> Iterator[Task]:
+    """Yield the tasks; what one starts from does not depend on what was trained before it."""
+    while True:
+        torch.manual_seed(seed)
+        task = next(tasks, None)
+        if task is None:
+            return
+        yield task
+
+
+def _finish(folder: Path, method: Method, facts: dict[str, Any]) -> None:
+    networks = method.networks()
+    complete = networks[max(networks, key=len)]
+    if isinstance(complete, Segmenter):
+        save_network(folder / BASE, complete)
+    write_run(folder, facts)
