@@ -23,8 +23,8 @@ from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.segmenter import Segmenter
 
 DECODER = 'decoder.'
-MIN_VALUES = 8
-"""Per channel; the norm behind the decoder's global mean sees one per image."""
+MIN_IMAGES = 8
+"""The norm behind the decoder's global mean sees one value per image."""
 Images = Mapping[Modality, Tensor]
 
 
@@ -86,6 +86,11 @@ def recalibrated(
     Raises:
         TrainingError: if there are too few images to measure a variance.
     """
+    count = sum(len(next(iter(batch.values()))) for batch in batches)
+    if count < MIN_IMAGES:
+        raise TrainingError(
+            f'{count} images are too few for the statistics of a norm: give at least {MIN_IMAGES}'
+        )
     network = copy.deepcopy(segmenter).eval()
     levels = [network.fuse({m: batch[m] for m in combination}) for batch in batches]
     decoder, state = network.decoder, {}
@@ -130,11 +135,6 @@ def _moments(
         decoder(level)
     handle.remove()
     count, total, squares = torch.stack(sums).sum(0)
-    if count[0] < MIN_VALUES:
-        raise TrainingError(
-            f'{int(count[0])} values per channel are too few for the statistics of a norm: '
-            f'give at least {MIN_VALUES} images'
-        )
     mean = total / count
     variance = (squares / count - mean.square()).clamp_min(0)
     return mean.float(), variance.float()

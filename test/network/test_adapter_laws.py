@@ -1,0 +1,179 @@
+"""What single adapters compute, said in another way."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='needs PyTorch')
+
+from random_inputs import perturbed, random_inputs, warmed_up  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from mm_robust_seg.bundle import CHANNELS  # noqa: E402
+from mm_robust_seg.errors import ConfigError  # noqa: E402
+from mm_robust_seg.modality import Modality, ModalitySet  # noqa: E402
+from mm_robust_seg.network.adapters.base import (  # noqa: E402
+    adapted,
+    fold,
+    key_of,
+    parameter_count,
+)
+from mm_robust_seg.network.adapters.combined import Combined  # noqa: E402
+from mm_robust_seg.network.adapters.lora import LowRank  # noqa: E402
+from mm_robust_seg.network.adapters.methods import ADAPTERS  # noqa: E402
+from mm_robust_seg.network.adapters.prompts import PromptAdd, PromptConcat  # noqa: E402
+from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
+from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
+
+pytestmark = pytest.mark.torch
+PAIR = ModalitySet.parse('thermal+depth')
+DEPTH = ModalitySet.parse('depth')
+MODELS = Path(__file__).parents[2] / 'models'
+SHIPPED = sorted(MODELS.glob('*/adapters/*.safetensors'))
+
+
+@pytest.fixture(scope='module')
+def segmenter():
+    torch.manual_seed(3)
+    return warmed_up(Segmenter(5))
+
+
+class TokenEncoder(torch.nn.Module):
+    """Linear layers and layer norms over channels, as in a transformer."""
+
+    channels = (24, 32, 96, 320)
+
+    def __init__(self, channels_in):
+        super().__init__()
+        self.embed = torch.nn.Conv2d(channels_in, 16, 4, 4)
+        self.blocks = torch.nn.ModuleList(
+            torch.nn.Sequential(torch.nn.LayerNorm(16), torch.nn.Linear(16, width))
+            for width in self.channels
+        )
+
+    def forward(self, x):
+        tokens = self.embed(x).permute(0, 2, 3, 1)
+        maps = [block(tokens).permute(0, 3, 1, 2) for block in self.blocks]
+        return [functional.avg_pool2d(x, 2**level) for level, x in enumerate(maps)]
+
+
+@pytest.fixture(scope='module')
+def transformer():
+    torch.manual_seed(3)
+    network = Segmenter(5, ModalitySet.parse('rgb+depth'))
+    for modality in network.modalities:
+        network.encoders[modality.value] = TokenEncoder(CHANNELS[modality])
+    return warmed_up(network)
+
+
+@torch.no_grad()
+def test_folding_equals_scaling_and_shifting_the_features(segmenter):
+    adapter = perturbed(ScaleShift(segmenter, PAIR))
+    hooks = []
+    for site in adapter.sites:
+        gamma, beta = adapter.gamma[key_of(site)], adapter.beta[key_of(site)]
+        hooks.append(
+            segmenter.get_submodule(site).register_forward_hook(
+                lambda _m, _i, out, g=gamma, b=beta: out * g[:, None, None] + b[:, None, None]
+            )
+        )
+    given = random_inputs(PAIR)
+    unfolded = segmenter(given)
+    for hook in hooks:
+        hook.remove()
+    torch.testing.assert_close(adapted(segmenter, adapter, given), unfolded, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_expansions_are_left_out_unless_named(segmenter):
+    expansion = 'encoders.depth.features.5.conv.0.1'
+    assert expansion not in ScaleShift(segmenter, DEPTH).sites
+    assert ScaleShift(segmenter, DEPTH, (expansion,)).sites == (expansion,)
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=lambda path: f'{path.parts[-3]} {path.stem}')
+def test_shipped_adapters_load(path):
+    classes = load_file(path.parents[1] / 'base.safetensors')['decoder.classify.bias']
+    adapter = ScaleShift(Segmenter(len(classes)), ModalitySet.parse(path.stem))
+    adapter.load_state_dict(load_file(path))
+
+
+@torch.no_grad()
+def test_a_low_rank_pair_is_two_convolutions_beside_the_first(segmenter):
+    site = 'encoders.depth.features.0.0'
+    convolution = segmenter.get_submodule(site)
+    adapter = perturbed(LowRank(segmenter, DEPTH, (site,), rank=3, scaling=0.5))
+    down, up = adapter.down[key_of(site)], adapter.up[key_of(site)]
+    image = random_inputs(DEPTH)[Modality.DEPTH]
+    kernel = down.reshape(3, *convolution.weight.shape[1:])
+    inner = functional.conv2d(image, kernel, stride=2, padding=1)
+    expected = convolution(image) + 0.5 * functional.conv2d(inner, up[:, :, None, None])
+    folded = fold(segmenter, adapter).get_submodule(site)
+    torch.testing.assert_close(folded(image), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_depthwise_convolutions_have_no_pair(segmenter):
+    sites = LowRank(segmenter, DEPTH, ('encoders.depth.features.5',)).sites
+    assert sites == tuple(f'encoders.depth.features.5.conv.{n}' for n in ('0.0', '2'))
+
+
+def test_sensors_have_pairs_in_the_same_layers(segmenter):
+    sites = LowRank(segmenter, PAIR).sites
+    layers = {m: {s.replace(m, '') for s in sites if m in s} for m in ('thermal', 'depth')}
+    assert layers['thermal'] == layers['depth']
+    assert any('encoders' in layer for layer in layers['depth'])
+
+
+@torch.no_grad()
+def test_a_concatenated_prompt_equals_a_wider_convolution(segmenter):
+    adapter = perturbed(PromptConcat(segmenter, DEPTH))
+    ((site, module),) = adapter.hooks().items()
+    convolution = segmenter.get_submodule(site)
+    features = torch.randn(2, convolution.in_channels, 20, 30)
+    prompt = functional.interpolate(module.prompt, (20, 30), mode='bilinear').expand(2, -1, -1, -1)
+    wide = torch.cat([convolution.weight, module.kernel], dim=1)
+    expected = functional.conv2d(torch.cat([features, prompt], dim=1), wide)
+    torch.testing.assert_close(module(convolution(features)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('make', [PromptAdd, PromptConcat])
+@torch.no_grad()
+def test_prompts_suit_any_input_size_and_move_with_the_network(segmenter, make):
+    folded = fold(segmenter, perturbed(make(segmenter, PAIR)))
+    for size in [(64, 96), (96, 64), (32, 32)]:
+        expected = (2, 5, size[0] // 4, size[1] // 4)
+        assert folded(random_inputs(PAIR, size)).shape == expected
+    given = {m: x.double() for m, x in random_inputs(PAIR).items()}
+    assert folded.double()(given).dtype == torch.float64
+
+
+@pytest.mark.parametrize('combination', ['rgb', 'thermal+depth'])
+def test_the_combination_spends_what_one_percent_allows(segmenter, combination):
+    adapter = Combined(segmenter, ModalitySet.parse(combination))
+    size, plain = parameter_count(adapter), ScaleShift(segmenter, ModalitySet.parse(combination))
+    assert 0.009 < size / parameter_count(segmenter) < 0.01
+    assert set(plain.sites) <= set(adapter.scale_shift.sites)
+    assert len(adapter.scale_shift.sites) > len(plain.sites)
+
+
+@pytest.mark.parametrize('name', set(ADAPTERS) - {'prompt_concat'})
+@torch.no_grad()
+def test_encoders_may_be_transformers(transformer, name):
+    adapter = ADAPTERS[name](transformer, DEPTH, None)
+    given = random_inputs(DEPTH)
+    torch.testing.assert_close(adapted(transformer, adapter, given), transformer(given))
+    perturbed(adapter)
+    logits = adapted(transformer, adapter, given)
+    assert not torch.allclose(logits, transformer(given), rtol=1e-3)
+    torch.testing.assert_close(fold(transformer, adapter)(given), logits)
+
+
+def test_scale_and_shift_cover_the_layers_of_a_transformer(transformer):
+    sites = ScaleShift(transformer, DEPTH).sites
+    assert {'encoders.depth.blocks.0.0', 'encoders.depth.blocks.0.1'} <= set(sites)
+
+
+def test_a_prompt_that_cannot_be_concatenated_is_refused(transformer):
+    with pytest.raises(ConfigError, match=r'encoders\.depth .* no 1x1 convolution'):
+        PromptConcat(transformer, DEPTH)
