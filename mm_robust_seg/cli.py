@@ -48,6 +48,9 @@ COMMANDS: Mapping[str, Command] = {
     'bundle-info': Command(
         'verify a model bundle and show it', 'mm_robust_seg.evaluation.bundle_info'
     ),
+    'inspect': Command(
+        'look a labelled data set over', 'mm_robust_seg.evaluation.inspect_command'
+    ),
     'evaluate': Command(
         'measure a bundle on a labelled data set', 'mm_robust_seg.evaluation.evaluate_command'
     ),

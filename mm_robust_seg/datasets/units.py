@@ -29,14 +29,15 @@ class Units:
     def image(self, modality: Modality, stored: NDArray[Any]) -> Image:
         """Return RGB as it is, thermal in kelvin, depth in metres; float32, 0 where invalid."""
         if modality is Modality.RGB:
-            return stored  # type: ignore[no-any-return]
+            return stored
         image: NDArray[np.float32] = stored.astype(np.float32)
         if stored.dtype.kind == 'u' and modality is Modality.THERMAL:
             image *= np.float32(self.thermal_scale_k)
             image += np.float32(self.thermal_offset_k)
         elif stored.dtype.kind == 'u':
             image *= np.float32(self.depth_scale_m)
-        return np.maximum(image, np.float32(0), out=image)
+        np.maximum(image, np.float32(0), out=image)
+        return image
 
 
 PSEUDO_KELVIN = Units(thermal_scale_k=0.16, thermal_offset_k=280.0)
