@@ -26,11 +26,12 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.modality import all_combinations, ModalitySet
-from mm_robust_seg.network.adapters.base import Adapted, adapted, Adapter, fold
+from mm_robust_seg.network.adapters.base import Adapted, adapted, Adapter
 from mm_robust_seg.network.adapters.combined import Combined
 from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.adapters.statistics import start_from_statistics
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.objectives.adapters import PlainAdapters
 from mm_robust_seg.training.objectives.base import Criterion, Inputs, Setting, Step, Task
 
 _LEAST_POWER = 1e-6
@@ -92,47 +93,32 @@ class Distillation:
         return torch.relu(losses_by_sample(self.criterion, logits, step.labels) - bound).mean()
 
 
-class DistilledAdapters:
+class DistilledAdapters(PlainAdapters):
     """The method: singles first, so that every pair has its smaller combinations."""
 
     def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self._adapters: dict[ModalitySet, Adapter] = {}
+        super().__init__(setting, _KINDS[setting.recipe.ours.adapter])
 
     def tasks(self) -> Iterator[Task]:
         """Yield one optimisation per incomplete combination, the smallest first."""
-        segmenter = self.setting.segmenter.eval().requires_grad_(False)
+        setting = self.setting
+        segmenter = setting.segmenter.eval().requires_grad_(False)
         for combination in reversed(all_combinations(segmenter.modalities)[1:]):
-            adapter = self._adapter(combination)
+            adapter = self._started(combination)
             fewer = {c: a for c, a in self._adapters.items() if c < combination}
-            objective = Distillation(self.setting, combination, adapter, fewer)
+            objective = Distillation(setting, combination, adapter, fewer)
             network = Adapted(segmenter, adapter)
-            stage = self.setting.recipe.adapters
-            yield Task(str(combination), objective, stage, network, combination)
+            yield Task(str(combination), objective, setting.recipe.adapters, network, combination)
             self._adapters[combination] = adapter.eval().requires_grad_(False)
 
-    def networks(self) -> dict[ModalitySet, nn.Module]:
-        """Return the base, and copies of it with an adapter built in."""
-        segmenter = self.setting.segmenter
-        return {
-            combination: fold(segmenter, self._adapters.get(combination))
-            for combination in all_combinations(segmenter.modalities)
-        }
-
-    def adapters(self) -> Mapping[ModalitySet, Adapter]:
-        """Return the adapter of every incomplete combination."""
-        return dict(self._adapters)
-
-    def _adapter(self, combination: ModalitySet) -> Adapter:
-        """Make a new adapter; which one does not depend on what was trained before."""
-        segmenter, recipe = self.setting.segmenter, self.setting.recipe
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(recipe.seed)
-            adapter = _KINDS[recipe.ours.adapter](segmenter, combination)
-        adapter.to(next(segmenter.parameters()).device)
-        batches = list(self.setting.calibration()) if recipe.ours.recalibrate else []
+    def _started(self, combination: ModalitySet) -> Adapter:
+        """Make an adapter with the statistics of ``combination``, where there is data for it."""
+        setting, options = self.setting, self.setting.recipe.ours
+        blocks = setting.blocks.get(combination)
+        adapter = _KINDS[options.adapter](setting.segmenter, combination, blocks)
+        batches = list(setting.calibration()) if options.recalibrate else []
         if batches:
-            start_from_statistics(adapter, segmenter, combination, batches)
+            start_from_statistics(adapter, setting.segmenter, combination, batches)
         return adapter
 
 
