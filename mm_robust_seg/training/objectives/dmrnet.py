@@ -1,0 +1,83 @@
+"""DMRNet (Wei et al., ECCV 2024; arXiv 2407.04458) on this project's network.
+
+Every step has a random combination, a sampled embedding, and its divergence from N(0, 1), whose
+gradient reaches both heads (the published script cuts it off). A second decoder on the same
+sample gives incomplete combinations more weight, once training is on its way. Inference runs
+neither it nor the variance. Combinations are drawn per batch, not per sample, so that the
+branches of absent sensors need not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import nn, Tensor
+
+from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
+from mm_robust_seg.network.adapters.base import Adapter
+from mm_robust_seg.network.probabilistic import divergence, MeanSegmenter, ProbabilisticTraining
+from mm_robust_seg.training.objectives.base import (
+    freeze_statistics,
+    random_combination,
+    Setting,
+    Step,
+    Task,
+)
+from mm_robust_seg.training.objectives.complete import keeps_rgb_statistics
+
+
+class SampledEmbedding:
+    """The task's loss of a sample, the divergence, and the second decoder's loss."""
+
+    def __init__(self, setting: Setting, training: ProbabilisticTraining) -> None:
+        self.options, self.criterion = setting.recipe.dmrnet, setting.criterion
+        self.modalities = setting.modalities
+        self.keeps_rgb = keeps_rgb_statistics(setting) and Modality.RGB in self.modalities
+        self.trained: nn.Module = training
+        self.training = training
+
+    def set_mode(self) -> None:
+        """Train everything; RGB keeps the statistics of weights from natural images."""
+        self.training.train()
+        if self.keeps_rgb:
+            freeze_statistics(self.training.network.encoders[Modality.RGB.value])
+
+    def loss(self, step: Step) -> Tensor:
+        """Return the weighted sum for a combination drawn anew."""
+        combination = random_combination(self.modalities, step.chance)
+        generator = torch.Generator().manual_seed(int(step.chance.integers(2**63 - 1)))
+        levels, mean, log_variance = self.training.sample(step.only(combination), generator)
+        total = self.criterion(self.training.network.decoder(levels), step.labels)
+        total = total + self.options.divergence_weight * divergence(mean, log_variance)
+        if combination != self.modalities and self._counts_hard_ones(step):
+            hard = self.criterion(self.training.second_decoder(levels), step.labels)
+            total = total + self.options.hard_weight * hard
+        return total
+
+    def _counts_hard_ones(self, step: Step) -> bool:
+        begun = step.epoch >= self.options.hard_from * step.epochs
+        return begun and self.options.hard_weight > 0
+
+
+class DMRNet:
+    """The method: one network that serves every combination by its mean embedding."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self._network = MeanSegmenter(setting.segmenter)
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the one optimisation."""
+        objective = SampledEmbedding(self.setting, ProbabilisticTraining(self._network))
+        stage, modalities = self.setting.recipe.base, self.setting.modalities
+        yield Task('probabilistic', objective, stage, self._network, modalities)
+
+    def networks(self) -> dict[ModalitySet, nn.Module]:
+        """Return the same network, without what only training needs, for every combination."""
+        network = self._network.eval().requires_grad_(False)
+        return dict.fromkeys(all_combinations(self.setting.modalities), network)
+
+    def adapters(self) -> Mapping[ModalitySet, Adapter]:
+        """Return none."""
+        return {}
