@@ -13,6 +13,9 @@ from mm_robust_seg.training.objectives.adapters import PlainAdapters
 from mm_robust_seg.training.objectives.base import Method, Setting
 from mm_robust_seg.training.objectives.complete import CompleteInput
 from mm_robust_seg.training.objectives.dedicated import DedicatedNetworks
+from mm_robust_seg.training.objectives.distillation import DistilledAdapters
+from mm_robust_seg.training.objectives.dmrnet import DMRNet
+from mm_robust_seg.training.objectives.gmd import DecoupledSharing
 from mm_robust_seg.training.objectives.modality_dropout import ModalityDropout
 
 Kind = Literal['network', 'adapters']
@@ -65,6 +68,24 @@ METHODS: Mapping[str, MethodEntry] = {
     'prompt_add': _adapter('prompt_add', 'prompt maps added to stem features', _PROMPTS),
     'prompt_concat': _adapter('prompt_concat', 'prompt maps beside stem features', _PROMPTS),
     'combined': _adapter('combined', 'scale and shift, and low-rank updates', _SSF),
+    'ours': MethodEntry(
+        'adapters taught by the complete-input network, no worse than with fewer sensors',
+        'Hinton et al., arXiv 1503.02531; More-vs-Fewer of arXiv 2507.19264; on combined',
+        'adapters',
+        DistilledAdapters,
+    ),
+    'dmrnet': MethodEntry(
+        'one network with a sampled embedding, on random combinations',
+        'Wei et al., ECCV 2024, arXiv 2407.04458',
+        'network',
+        DMRNet,
+    ),
+    'gmd': MethodEntry(
+        'one encoder for all sensors, private norms, conflicts between gradients removed',
+        'Wang et al., AAAI 2024, arXiv 2402.16318',
+        'network',
+        DecoupledSharing,
+    ),
 }
 
 
