@@ -1,0 +1,70 @@
+"""Damaged inputs: exactly what the benchmark says, repeatable, and nothing else touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mm_robust_seg.evaluation.damage import benchmark_damages, Noise, RandomMissing
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+
+
+@pytest.fixture
+def inputs():
+    rng = np.random.default_rng(5)
+    return {
+        m: (1 + rng.random((1, channels, 80, 100), np.float32))
+        for m, channels in zip(Modality, (3, 2, 3), strict=True)
+    }
+
+
+def chance():
+    return np.random.default_rng(1)
+
+
+@pytest.mark.parametrize('rate', [0.25, 0.75])
+def test_random_missing_zeroes_that_share_of_the_damaged_sensors_alone(inputs, rate):
+    hurt = RandomMissing(ModalitySet.parse('rgb+depth'), rate)(inputs, chance())
+    for modality in (Modality.RGB, Modality.DEPTH):
+        kept = hurt[modality] != 0
+        assert 1 - kept.mean() == pytest.approx(rate, abs=0.02)
+        np.testing.assert_array_equal(hurt[modality][kept], inputs[modality][kept])
+        assert (kept[0].any(0) & ~kept[0].all(0)).any(), 'channels fail on their own'
+    np.testing.assert_array_equal(hurt[Modality.THERMAL], inputs[Modality.THERMAL])
+
+
+def test_salt_and_pepper_are_the_extremes_of_the_channels(inputs):
+    share = 0.2
+    hurt = Noise(share, 0.0)(inputs, chance())
+    for modality, array in inputs.items():
+        high, low = array.max((2, 3), keepdims=True), array.min((2, 3), keepdims=True)
+        salted = (hurt[modality] == high).all(1)
+        peppered = (hurt[modality] == low).all(1)
+        for pixels in (salted, peppered):
+            assert pixels.mean() == pytest.approx(share / 2, abs=0.02)
+        same = (hurt[modality] == array).all(1)
+        assert (same | salted | peppered).all()
+
+
+def test_gaussian_noise_has_the_sigma_of_normalised_units(inputs):
+    hurt = Noise(0.0, 0.5)(inputs, chance())
+    for modality, array in inputs.items():
+        difference = hurt[modality] - array
+        assert difference.std() == pytest.approx(0.5, abs=0.02)
+        assert abs(difference.mean()) < 0.02
+
+
+@pytest.mark.parametrize('damage', [RandomMissing(COMPLETE, 0.5), Noise(0.1, 0.2)])
+def test_damage_is_repeatable_float32_and_leaves_its_input_alone(inputs, damage):
+    before = {m: array.copy() for m, array in inputs.items()}
+    first, second = damage(inputs, chance()), damage(inputs, chance())
+    for modality, array in inputs.items():
+        assert first[modality].dtype == np.float32
+        assert first[modality].shape == array.shape
+        np.testing.assert_array_equal(first[modality], second[modality])
+        np.testing.assert_array_equal(array, before[modality])
+
+
+def test_the_benchmark_damages_every_subset_at_every_rate():
+    damages = benchmark_damages(ModalitySet.parse('rgb+depth'))
+    assert len(damages) == len(set(damages)) == 3 * 3 + 3

@@ -1,0 +1,246 @@
+"""mm-robust-seg evaluate: figures against an independent count, files, and refusals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_bundle import TINY_CLASSES, write_tiny_bundle
+
+from mm_robust_seg.build import build_engine
+from mm_robust_seg.bundle import load_bundle, SegmentationClass
+from mm_robust_seg.cli import main
+from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.datasets.samples import Sample
+from mm_robust_seg.errors import DataError
+from mm_robust_seg.evaluation.dataset_evaluation import evaluate
+from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.robustness import emm_average
+from mm_robust_seg.stages.preprocess import network_input
+
+pytest.importorskip('openvino')
+
+ENGINE = EngineConfig(threads=1, warmup_iterations=0)
+HEIGHT_PX, WIDTH_PX = 96, 128
+CLASSES = tuple(SegmentationClass(name, color) for name, color in TINY_CLASSES.items())
+
+
+@dataclass
+class Room:
+    """Random images; the labels never show the last class and are partly unknown."""
+
+    count: int = 4
+    modalities: ModalitySet = COMPLETE
+    classes: tuple[SegmentationClass, ...] = CLASSES
+    licence: str = 'none'
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        rng = np.random.default_rng(index)
+        shape = (HEIGHT_PX, WIDTH_PX)
+        images = {
+            Modality.RGB: rng.integers(0, 256, (*shape, 3), np.uint8),
+            Modality.THERMAL: rng.uniform(280, 310, shape).astype(np.float32),
+            Modality.DEPTH: rng.uniform(1, 20, shape).astype(np.float32),
+        }
+        labels = rng.integers(0, 4, shape).astype(np.uint8)
+        labels[:7] = 255
+        return Sample(f'room {index}', {m: images[m] for m in self.modalities}, labels)
+
+
+@pytest.fixture(scope='module')
+def bundle(tiny_bundle):
+    return load_bundle(tiny_bundle)
+
+
+@pytest.fixture(scope='module')
+def found(bundle):
+    return evaluate(bundle, Room(), ENGINE)
+
+
+def test_the_scores_are_those_of_the_engine_counted_by_hand(bundle, found):
+    engine = build_engine(ENGINE, bundle)
+    for combination in all_combinations():
+        engine.activate(combination)
+        guesses, truths = [], []
+        for index in range(4):
+            sample = Room()[index]
+            inputs = {m: network_input(m, sample.images[m], bundle.inputs)[None]
+                      for m in combination}  # fmt: skip
+            labels = engine.infer(inputs).labels
+            guesses.append(np.kron(labels, np.ones((2, 2), np.uint8)))
+            truths.append(sample.labels)
+        guess, truth = np.array(guesses), np.array(truths)
+        known = truth != 255
+        row = found.scores['combinations'][str(combination)]
+        ious = []
+        for label, name in enumerate(TINY_CLASSES):
+            union = ((guess == label) | (truth == label)) & known
+            iou = (
+                ((guess == label) & (truth == label)).sum() / union.sum() if union.any() else None
+            )
+            assert row['iou'][name] == (
+                None if iou is None else pytest.approx(100 * iou, abs=1e-3)
+            )
+            ious += [] if iou is None else [iou]
+        assert row['miou'] == pytest.approx(100 * np.mean(ious), abs=1e-3)
+        accuracy = (guess == truth)[known].mean()
+        assert row['pixel_accuracy'] == pytest.approx(100 * accuracy, abs=1e-3)
+    engine.close()
+
+
+def test_the_summary_is_made_of_its_parts(found):
+    scores = found.scores
+    mious = {ModalitySet.parse(n): row['miou'] for n, row in scores['combinations'].items()}
+    assert scores['emm_avg'] == pytest.approx(float(emm_average(mious)), abs=1e-3)
+    assert list(scores['emm_e']) == ['0.2', '0.1', '0.05']
+    assert scores['emm_e']['0.05'] == pytest.approx(mious[COMPLETE], abs=5)
+    assert scores['counter_intuitive']['pairs'] == 4 * 9
+    assert scores['absent_classes'] == ['sky']
+    assert any('sky' in note for note in scores['notes'])
+    for row in scores['combinations'].values():
+        low, high = row['miou_interval']
+        assert low <= row['miou'] <= high
+        assert low < high or not row['miou']
+    assert set(scores['rmm']) == {'0.25', '0.5', '0.75'}
+    assert set(scores['rmm']['0.5']['damaged']) == {str(c) for c in all_combinations()}
+    assert [level['sigma'] for level in scores['nm']['levels']] == [0.1, 0.2, 0.5]
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+
+
+def test_the_counts_of_each_sample_add_up(found):
+    for counts in [*found.run.clean.values(), *found.run.damaged.values()]:
+        assert counts.shape == (4, 5, 6)
+        assert counts.dtype == np.int32
+        assert (counts.sum((1, 2)) == (HEIGHT_PX - 7) * WIDTH_PX).all()
+
+
+def test_evaluating_again_gives_the_same(bundle, found):
+    assert evaluate(bundle, Room(), ENGINE).scores == found.scores
+
+
+def test_samples_are_evenly_spaced_and_said(bundle):
+    scores = evaluate(bundle, Room(9), ENGINE, limit=3, damage=False).scores
+    assert scores['sample_names'] == ['room 0', 'room 4', 'room 8']
+    assert any('Only 3 of 9 samples' in note for note in scores['notes'])
+    assert (scores['rmm'], scores['nm']) == (None, None)
+
+
+def test_a_data_set_without_a_sensor_is_evaluated_as_far_as_it_goes(bundle):
+    room = Room(modalities=ModalitySet.parse('rgb+depth'))
+    scores = evaluate(bundle, room, ENGINE).scores
+    assert list(scores['combinations']) == ['rgb+depth', 'rgb', 'depth']
+    assert set(scores['rmm']['0.25']['damaged']) == {'rgb+depth', 'rgb', 'depth'}
+    assert any(
+        'not evaluated: rgb+thermal+depth' in note and 'means rgb+depth' in note
+        for note in scores['notes']
+    )
+
+
+def test_without_every_combination_emm_is_not_defined(tmp_path):
+    served = [ModalitySet.parse(text) for text in ('rgb+depth', 'rgb')]
+    bundle = load_bundle(write_tiny_bundle(tmp_path / 'b', served))
+    scores = evaluate(bundle, Room(), ENGINE, damage=False).scores
+    assert scores['emm_avg'] is None
+    assert set(scores['emm_e'].values()) == {None}
+    assert any('does not serve depth' in note for note in scores['notes'])
+
+
+def test_an_empty_split_other_classes_and_no_common_sensor_are_refused(bundle, tmp_path):
+    with pytest.raises(DataError, match='split is empty'):
+        evaluate(bundle, Room(0), ENGINE)
+    renamed = (*CLASSES[:4], SegmentationClass('cloud', (0, 0, 0)))
+    with pytest.raises(DataError, match=r'car, sky\).*car, cloud\)'):
+        evaluate(bundle, Room(classes=renamed), ENGINE)
+    with pytest.raises(DataError, match=r'5 classes .* the data set 4'):
+        evaluate(bundle, Room(classes=CLASSES[:4]), ENGINE)
+    blind = load_bundle(write_tiny_bundle(tmp_path / 'b', [ModalitySet.parse('thermal')]))
+    with pytest.raises(DataError, match=r'data set has rgb, .* serves thermal'):
+        evaluate(blind, Room(modalities=ModalitySet.parse('rgb')), ENGINE)
+
+
+def test_a_label_outside_the_classes_is_refused(bundle):
+    class Wrong(Room):
+        def __getitem__(self, index):
+            sample = super().__getitem__(index)
+            sample.labels[50, 50] = 9
+            return sample
+
+    with pytest.raises(DataError, match='label 9'):
+        evaluate(bundle, Wrong(), ENGINE)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory) -> Path:
+    """The room in the layout of MM5."""
+    root = tmp_path_factory.mktemp('data') / 'mm5'
+    for index in range(3):
+        sample = Room()[index]
+        images = {
+            'rgb': cv2.cvtColor(sample.images[Modality.RGB], cv2.COLOR_RGB2BGR),
+            'thermal': (sample.images[Modality.THERMAL] * 64).astype(np.uint16),
+            'depth': (sample.images[Modality.DEPTH] * 1000).astype(np.uint16),
+            'label': sample.labels,
+        }
+        for kind, image in images.items():
+            path = root / kind / f'{index}.{"jpg" if kind == "rgb" else "png"}'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), image)
+    (root / 'classes.json').write_text(json.dumps({str(i): n for i, n in enumerate(TINY_CLASSES)}))
+    (root / 'val.txt').write_text('0\n1\n2\n')
+    return root
+
+
+def test_the_command_writes_all_results(tiny_bundle, folder, tmp_path, capsys):
+    out = tmp_path / 'out'
+    words = ['--bundle', str(tiny_bundle), '--dataset', 'mm5', '--data', str(folder)]
+    assert main(['evaluate', *words, '--out', str(out), '--threads', '1', '--json']) == 0
+    scores = json.loads((out / 'evaluation.json').read_text())
+    assert json.loads(capsys.readouterr().out) == scores
+    assert (scores['schema'], scores['dataset'], scores['split']) == (1, 'mm5', 'val')
+    assert scores['sample_names'] == ['0', '1', '2']
+    pictures = ['classes', 'combinations', 'damage', 'expected', 'sample_1', 'sample_3']
+    for name in pictures:
+        assert cv2.imread(str(out / f'{name}.png')).std() > 0
+    page = (out / 'evaluation.html').read_text()
+    assert page.count('data:image/png') == len(pictures) + 1
+    text = (out / 'evaluation.md').read_text()
+    assert f'{scores["combinations"]["rgb"]["miou"]:.1f} [' in text
+    with np.load(out / 'confusion.npz') as counts:
+        assert set(counts) == {str(c) for c in all_combinations()}
+        assert counts['rgb'].shape == (3, 5, 6)
+        assert counts['rgb'].dtype == np.int32
+
+
+def test_the_command_prints_a_table_and_skips_noise(tiny_bundle, folder, tmp_path, capsys):
+    words = ['--bundle', str(tiny_bundle), '--dataset', 'mm5', '--data', str(folder)]
+    words += ['--out', str(tmp_path), '--threads', '1', '--samples', '2', '--skip-noise']
+    assert main(['evaluate', *words]) == 0
+    shown = capsys.readouterr().out
+    for text in ('rgb+thermal+depth', 'EMM Avg', 'E(0.05)', 'Only 2 of 3 samples', str(tmp_path)):
+        assert text in shown.replace('\n', '')
+    assert 'Damaged inputs' not in (tmp_path / 'evaluation.md').read_text()
+    assert not (tmp_path / 'damage.png').exists()
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['--dataset', 'mm5'], 'give it with --data'),
+        (['--dataset', 'sim', '--samples', '0'], 'expected at least 1'),
+        (['--dataset', 'sim', '--samples', '1'], '5 classes (road, grass'),
+        (['--dataset', 'mm5', '--data', 'nowhere'], 'nowhere'),
+    ],
+)
+def test_wrong_use_is_said_before_anything_runs(words, said, tiny_bundle, capsys, tmp_path):
+    out = tmp_path / 'out'
+    assert main(['evaluate', '--bundle', str(tiny_bundle), *words, '--out', str(out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
