@@ -18,7 +18,8 @@ from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.training import checkpoint
 from mm_robust_seg.training.objectives.base import Task
 
-_AVERAGE = 0.995
+_AVERAGED_STEPS = 200
+_AVERAGED_SHARE = 0.06
 
 
 class TaskState:
@@ -51,8 +52,13 @@ class TaskState:
         return self.epoch * self._epoch_steps
 
     def update_average(self) -> None:
-        """Move the averaged weights towards the present ones; in the first epoch, onto them."""
-        keep = _AVERAGE if self.epoch else 0.0
+        """Move the averaged weights towards the present ones; in the first epoch, onto them.
+
+        The average reaches back over 200 steps, or over 6 % of a short run, so that it never lags
+        behind the falling learning rate.
+        """
+        share = _AVERAGED_SHARE * self.task.stage.epochs * self._epoch_steps
+        keep = 1 - 1 / max(1.0, min(_AVERAGED_STEPS, share)) if self.epoch else 0.0
         with torch.no_grad():
             for name, value in self.task.objective.trained.state_dict().items():
                 if value.is_floating_point():
