@@ -111,6 +111,6 @@ def _module(name: str) -> ModuleType:
         return import_module(name)
     except ModuleNotFoundError as error:
         raise DataError(
-            f'{LABELED} needs {error.name}, which is not installed: pip install h5py scipy, or in the '
-            'folder of the package pip install -e ".[nyuv2]"'
+            f'{LABELED} needs {error.name}, which is not installed: in the folder of the package, '
+            'pip install -e ".[nyuv2]"'
         ) from error

@@ -164,6 +164,8 @@ def read_classes(path: Path, layout: str) -> tuple[SegmentationClass, ...]:
         listed = json.loads(read_text(path, layout))
         if isinstance(listed, dict):
             listed = [listed[str(index)] for index in range(len(listed))]
+        if not isinstance(listed, list):
+            raise TypeError(f'it holds {type(listed).__name__}')
         classes = tuple(_class(entry, index) for index, entry in enumerate(listed))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -184,7 +186,9 @@ def numbered_classes(names: Sequence[str]) -> tuple[SegmentationClass, ...]:
 
 def _class(entry: Any, index: int) -> SegmentationClass:
     if isinstance(entry, str):
-        return SegmentationClass(entry, _color(index))
+        entry = {'name': entry}
+    if not isinstance(entry, dict):
+        raise TypeError(f'entry {index} is {entry!r}')
     red, green, blue = map(int, entry.get('color', _color(index)))
     if not all(0 <= value <= 255 for value in (red, green, blue)):
         raise ValueError(f'the colour of {entry["name"]} is outside 0..255')

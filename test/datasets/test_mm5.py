@@ -1,9 +1,9 @@
 """MM5: units, and what is said of a folder that is something else."""
 
 import cv2
-from folders import mm5
 import numpy as np
 import pytest
+from tiny_datasets import mm5
 
 from mm_robust_seg.datasets.mm5 import MM5
 from mm_robust_seg.errors import DataError
@@ -48,7 +48,7 @@ def test_access_is_repeatable(folder):
         (lambda f: (f / 'classes.json').write_text('["a", "a"]'), 'different names'),
         (
             lambda f: cv2.imwrite(str(f / 'thermal/0.png'), np.zeros((48, 64), np.uint8)),
-            r'thermal/0\.png has 1 channels of uint8: .* uint16',
+            r'thermal/0\.png has 1 channel of uint8: .* uint16',
         ),
         (
             lambda f: cv2.imwrite(str(f / 'depth/0.png'), np.zeros((9, 12), np.uint16)),
