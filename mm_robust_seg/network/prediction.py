@@ -1,0 +1,85 @@
+"""Predict what a missing modality would have said (Kim & Kim, arXiv 2407.12616).
+
+The predictions take the place of the missing projections in the gated fusion, at the three
+coarser levels; the finest, where most of the computing is and least can be known, stays without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn, Tensor
+
+from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.segmenter import Segmenter
+
+FIRST_LEVEL = 1
+"""The finest level that is predicted: stride 8."""
+
+Levels = list[dict[Modality, Tensor]]
+"""Per level, the finest first, (N, channels, h_i, w_i) projections by modality."""
+
+
+class FeaturePredictor(nn.Module):
+    """Predict the projections of absent modalities from those of the present ones.
+
+    Every present modality is read by its own 1x1 convolution, the mean is rectified, and every
+    absent modality is written by its own 1x1 convolution: one predictor for all combinations.
+    """
+
+    def __init__(self, channels: int, hidden: int, modalities: ModalitySet) -> None:
+        super().__init__()
+        self.modalities = modalities
+        names = [m.value for m in modalities]
+        self.read = nn.ModuleDict({name: nn.Conv2d(channels, hidden, 1) for name in names})
+        self.write = nn.ModuleDict({name: nn.Conv2d(hidden, channels, 1) for name in names})
+
+    def forward(self, projected: Mapping[Modality, Tensor]) -> dict[Modality, Tensor]:
+        """Map (N, channels, h, w) of the present modalities to as much of each absent one."""
+        absent = self.modalities - ModalitySet(projected)
+        if not absent:
+            return {}
+        read = torch.stack([self.read[m.value](x) for m, x in projected.items()]).mean(0)
+        hidden = torch.relu(read)
+        return {m: self.write[m.value](hidden) for m in absent}
+
+
+class PredictiveSegmenter(Segmenter):
+    """A copy of a segmenter that completes its projections before they are fused.
+
+    Names and values of the copied state stay those of the original.
+    """
+
+    def __init__(self, segmenter: Segmenter, hidden: int) -> None:
+        channels = segmenter.decoder.classify.in_channels
+        super().__init__(segmenter.class_count, segmenter.modalities, segmenter.backbone, channels)
+        self.load_state_dict(segmenter.state_dict())
+        self.predictors = nn.ModuleList(
+            FeaturePredictor(channels, hidden, segmenter.modalities)
+            for _ in self.fusion[FIRST_LEVEL:]
+        )
+
+    def fuse(self, inputs: Mapping[Modality, Tensor]) -> list[Tensor]:
+        """Return the fused features at strides 4, 8, 16 and 32, the absent ones predicted."""
+        return self.blend(self.completed(inputs))
+
+    def completed(self, inputs: Mapping[Modality, Tensor]) -> Levels:
+        """Return the projections: computed for the present modalities, else predicted."""
+        levels = projections(self, inputs)
+        for predictor, level in zip(self.predictors, levels[FIRST_LEVEL:], strict=True):
+            level.update(predictor(level))
+        return levels
+
+    def blend(self, levels: Levels) -> list[Tensor]:
+        """Fuse every level."""
+        return [fuse.blend(level) for fuse, level in zip(self.fusion, levels, strict=True)]
+
+
+def projections(segmenter: Segmenter, inputs: Mapping[Modality, Tensor]) -> Levels:
+    """Return what enters the gated fusion of ``segmenter``, by level and modality."""
+    pyramids = {m: segmenter.encoders[m.value](inputs[m]) for m in ModalitySet(inputs)}
+    return [
+        fuse.projected({m: pyramid[level] for m, pyramid in pyramids.items()})
+        for level, fuse in enumerate(segmenter.fusion)
+    ]

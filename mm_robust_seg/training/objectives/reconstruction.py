@@ -1,0 +1,140 @@
+"""Masked modelling that also makes up the missing modality (Zhao et al., arXiv 2406.01987).
+
+Patches of the present images are masked; from the fused features a light decoder reconstructs
+them and the missing images, and complete input teaches incomplete input. The paper does so with a
+masked autoencoder of transformers, feeds the reconstruction back, and learns from incomplete
+training data too. Here all is one training of the convolutional network:
+
+- masked pixels are set to 0, as convolutions cannot leave patches out,
+- images are reconstructed at a quarter of their size, at the stride of the finest features,
+- the complete pass of the same network, which has its own loss in every step, is the teacher.
+
+The hyper-network of the same paper is a method of its own. The light decoder is not exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import nn, Tensor
+from torch.nn import functional
+
+from mm_robust_seg.bundle import CHANNELS
+from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.decoder import SumDecoder
+from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.objectives.base import (
+    freeze_statistics,
+    Inputs,
+    random_combination,
+    Setting,
+    Step,
+    Task,
+)
+from mm_robust_seg.training.objectives.complete import CompleteInput, keeps_rgb_statistics
+from mm_robust_seg.training.objectives.distillation import softened_divergence
+
+STRIDE = 4
+"""Input pixels per side of a reconstructed one."""
+
+
+class MaskedReconstruction(nn.Module):
+    """What is trained: the network, and the decoder of images that is dropped afterwards."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        super().__init__()
+        self.segmenter = segmenter
+        self.widths = [CHANNELS[m] for m in segmenter.modalities]
+        channels = segmenter.decoder.classify.in_channels
+        self.imagine = SumDecoder(channels, sum(self.widths))
+
+    def forward(self, inputs: Mapping[Modality, Tensor]) -> tuple[Tensor, Inputs]:
+        """Return logits and images of all modalities, (N, C_m, h / 4, w / 4)."""
+        levels = self.segmenter.fuse(inputs)
+        images = self.imagine(levels).split(self.widths, dim=1)
+        return self.segmenter.decoder(levels), dict(
+            zip(self.segmenter.modalities, images, strict=True)
+        )
+
+
+class Reconstruction:
+    """The task's loss on complete and on incomplete input, reconstruction and distillation."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.network = MaskedReconstruction(setting.segmenter)
+        self.trained: nn.Module = self.network
+        self.criterion, self.options = setting.criterion, setting.recipe.reconstruction
+        self.keep_rgb = keeps_rgb_statistics(setting) and Modality.RGB in setting.modalities
+
+    def set_mode(self) -> None:
+        """Train everything; a pretrained RGB encoder keeps its statistics."""
+        self.network.train()
+        if self.keep_rgb:
+            freeze_statistics(self.network.segmenter.encoders[Modality.RGB.value])
+
+    def loss(self, step: Step) -> Tensor:
+        """Return the weighted sum of the four terms."""
+        segmenter, options = self.network.segmenter, self.options
+        present = random_combination(segmenter.modalities, step.chance)
+        hidden = self._hidden(step, present)
+        complete = segmenter(step.images)
+        logits, images = self.network(masked(step.only(present), hidden))
+        return (
+            self.criterion(complete, step.labels)
+            + self.criterion(logits, step.labels)
+            + options.reconstruction_weight * reconstruction_error(images, step.images, hidden)
+            + options.distillation_weight
+            * softened_divergence(logits, complete.detach(), options.temperature)
+        )
+
+    def _hidden(self, step: Step, present: ModalitySet) -> Inputs:
+        """Tell what the network does not see: (N, 1, h / 4, w / 4) of 0 and 1 per modality."""
+        count, height, width = step.labels.shape
+        size, side = (height // STRIDE, width // STRIDE), max(1, self.options.patch_px // STRIDE)
+        hidden = {}
+        for modality, image in step.images.items():
+            share = self.options.masked if modality in present else 1.0
+            patches = patch_mask((count, *size), side, share, step.chance)
+            hidden[modality] = torch.from_numpy(patches[:, None]).to(image.device)
+        return hidden
+
+
+class ReconstructedModalities(CompleteInput):
+    """The method: one network that has seen every combination and learned what is missing."""
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the one optimisation."""
+        setting, objective = self.setting, Reconstruction(self.setting)
+        yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)
+
+
+def patch_mask(
+    shape: tuple[int, int, int], side: int, share: float, chance: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return (N, h, w) = ``shape`` float32: 1 in a random ``share`` of square patches, else 0."""
+    count, height, width = shape
+    patches = chance.random((count, -(-height // side), -(-width // side))) < share
+    enlarged = patches.repeat(side, axis=1).repeat(side, axis=2)
+    return enlarged[:, :height, :width].astype(np.float32)
+
+
+def masked(inputs: Inputs, hidden: Inputs) -> Inputs:
+    """Set what is hidden to 0, the mean after normalisation."""
+    return {
+        m: image * (1 - functional.interpolate(hidden[m], image.shape[-2:]))
+        for m, image in inputs.items()
+    }
+
+
+def reconstruction_error(images: Inputs, originals: Inputs, hidden: Inputs) -> Tensor:
+    """Return the mean squared error where the network did not look; 0 if it saw everything."""
+    errors = [
+        (image.float() - functional.avg_pool2d(originals[m], STRIDE)).square().mean(1, True)
+        for m, image in images.items()
+    ]
+    weights = [hidden[m] for m in images]
+    total = sum(error.mul(weight).sum() for error, weight in zip(errors, weights, strict=True))
+    return total / sum(weight.sum() for weight in weights).clamp_min(1.0)

@@ -1,0 +1,151 @@
+"""Feature prediction: VICReg by hand, predictors that learn, absent encoders that do not run."""
+
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='needs PyTorch')
+
+from toy_training import (  # noqa: E402
+    descend,
+    executed,
+    exported_logits,
+    make_setting,
+    make_step,
+)
+
+from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet  # noqa: E402
+from mm_robust_seg.network.prediction import FIRST_LEVEL, PredictiveSegmenter  # noqa: E402
+from mm_robust_seg.training.objectives.feature_prediction import (  # noqa: E402
+    covariance,
+    invariance,
+    PredictedFeatures,
+    prediction_loss,
+    variance,
+)
+from mm_robust_seg.training.recipe import FeaturePredictionRecipe  # noqa: E402
+
+pytestmark = pytest.mark.torch
+RGB, RGB_DEPTH = ModalitySet.parse('rgb'), ModalitySet.parse('rgb+depth')
+INCOMPLETE = all_combinations()[1:]
+
+
+def test_invariance_is_the_mean_squared_difference():
+    first, second = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [2.0, 0.0]])
+    assert invariance(first, second).item() == pytest.approx((4 + 4) / 4)
+
+
+def test_variance_counts_what_is_below_a_deviation_of_one():
+    # Deviations (n - 1): sqrt(2) and sqrt(1 / 8); only the second is below 1.
+    embeddings = torch.tensor([[0.0, 0.0], [2.0, 0.5]])
+    expected = (1 - (0.125 + 1e-4) ** 0.5) / 2
+    assert variance(embeddings).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_covariance_sums_the_squares_off_the_diagonal():
+    # Centred columns (-1, 1) and (-2, 2): covariance 4 twice, over two channels.
+    embeddings = torch.tensor([[1.0, 0.0], [3.0, 4.0]])
+    assert covariance(embeddings).item() == pytest.approx((4**2 + 4**2) / 2)
+    independent = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    assert covariance(independent).item() == pytest.approx(0)
+
+
+def test_the_perfect_prediction_costs_least_at_any_scale():
+    options = replace(FeaturePredictionRecipe(), covariance_weight=0.0)
+    generator = torch.Generator().manual_seed(0)
+    target = 30 + 7 * torch.randn(2, 3, 8, 8, generator=generator)
+    flat = target.mean((0, 2, 3), keepdim=True).expand_as(target)
+    assert prediction_loss(target, target, options).item() == pytest.approx(0, abs=1e-3)
+    assert prediction_loss(flat, target, options).item() == pytest.approx(1 + 0.99, abs=0.02)
+
+
+@pytest.fixture(scope='module')
+def finished():
+    """A method whose task took a few steps on one batch, the losses, complete logits before."""
+    setting = make_setting()
+    images = make_step(chance=9).images
+    with torch.no_grad():
+        before = setting.segmenter(images)
+    method = PredictedFeatures(setting)
+    (task,) = method.tasks()
+    losses = descend(task.objective, [make_step(chance=1) for _ in range(5)], rate=3e-3)
+    return method, losses, images, before
+
+
+def test_it_learns_and_complete_input_stays(finished):
+    method, (first, last), images, before = finished
+    assert last < first
+    assert torch.equal(method.networks()[COMPLETE](images), before)
+
+
+def test_predictors_and_biases_have_gradients_and_nothing_else():
+    method = PredictedFeatures(make_setting())
+    (task,) = method.tasks()
+    task.objective.set_mode()
+    for chance in range(12):  # enough for every sensor to be there once, and missing once
+        task.objective.loss(make_step(chance=chance)).backward()
+    trained = {n: p for n, p in method.network.named_parameters() if p.requires_grad}
+    assert all(n.startswith('predictors.') or n.endswith('.bias') for n in trained)
+    predictors = {n: p for n, p in trained.items() if n.startswith('predictors.')}
+    assert len(predictors) == 3 * 3 * 2 * 2
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in predictors.values())
+    assert trained['encoders.rgb.features.0.1.bias'].grad.abs().sum() > 0
+    assert all(p.grad is None for p in method.setting.segmenter.parameters())
+
+
+def test_only_weights_that_were_to_change_have_changed(finished):
+    method, *_ = finished
+    base = method.setting.segmenter.state_dict()
+    for name, value in method.network.state_dict().items():
+        if not name.startswith('predictors.') and not name.endswith('.bias'):
+            assert torch.equal(value, base[name]), name
+
+
+@pytest.mark.parametrize('combination', INCOMPLETE, ids=str)
+def test_absent_encoders_do_not_run_but_are_predicted(finished, combination):
+    method, _, images, _ = finished
+    network = method.networks()[combination]
+    given = {m: images[m] for m in combination}
+    assert network(given).shape == (2, 4, 16, 24)
+    ran = executed(network, given)
+    assert {Modality(n.split('.')[1]) for n in ran if n.startswith('encoders.')} == set(
+        combination
+    )
+    written = {n.split('.')[-1] for n in ran if '.write.' in n}
+    assert written == {m.value for m in COMPLETE - combination}
+    levels = network.completed(given)
+    assert all(set(level) == set(COMPLETE) for level in levels[FIRST_LEVEL:])
+    assert all(set(level) == set(combination) for level in levels[:FIRST_LEVEL])
+
+
+def test_perfect_predictions_at_every_level_but_the_finest_leave_the_base_as_it_was(finished):
+    method, *_ = finished
+    base = method.setting.segmenter
+    network = PredictiveSegmenter(base, hidden=4).eval()
+    images = make_step(chance=9).images
+    levels = network.completed(images)
+    fused = network.blend(levels)
+    for own, before in zip(fused, base.fuse(images), strict=True):
+        assert torch.equal(own, before)
+
+
+def test_the_exported_graph_agrees(finished):
+    method, _, images, _ = finished
+    network = method.networks()[RGB]
+    graph = exported_logits(network, RGB, images)
+    torch.testing.assert_close(
+        graph, network({m: images[m][:1] for m in RGB}), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_the_combination_follows_from_the_chance_of_the_step():
+    (task,) = PredictedFeatures(make_setting()).tasks()
+    task.objective.set_mode()
+    losses = [task.objective.loss(make_step(chance=c)).item() for c in (3, 3)]
+    assert losses[0] == losses[1]
+
+
+def test_two_sensors_are_enough():
+    method = PredictedFeatures(make_setting(RGB_DEPTH))
+    assert [str(c) for c in method.networks()] == ['rgb+depth', 'rgb', 'depth']
+    assert not method.adapters()
