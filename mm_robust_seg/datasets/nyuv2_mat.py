@@ -36,6 +36,7 @@ class NYUv2Labeled(StoredSplit):
     def __init__(self, folder: Path, split: str, class_count: int = 40) -> None:
         self._path = folder / LABELED
         self._h5py = _module('h5py')
+        official = 'train' if split == 'train' else 'test'
         of_40 = lookup(class_count)
         frames = _frames(folder / 'splits.mat', split)
         mapping = _array(folder / 'classMapping40.mat', 'mapClass').ravel()
@@ -46,7 +47,10 @@ class NYUv2Labeled(StoredSplit):
             classes_of(class_count),
             MODALITIES,
             Units(),
-            {'data': 'NYU Depth V2 (Silberman et al. 2012)', 'split': f'{split}, {len(frames)}'},
+            {
+                'data': 'NYU Depth V2 (Silberman et al. 2012)',
+                'split': f'{split} (official {official}), {len(frames)}',
+            },
             LICENCE,
         )
 

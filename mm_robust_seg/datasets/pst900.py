@@ -61,7 +61,7 @@ class PST900(StoredSplit):
             description.units(replace(usual, depth_scale_m=DEPTH_SCALE_M)),
             {
                 'data': 'PST900 (Shivakumar et al. 2020)',
-                'split': f'{split}, {len(names)}',
+                'split': f'{split} (published {_FOLDERS[split]}), {len(names)}',
                 'thermal': 'unit stated by the user' if self._raw else PSEUDO_KELVIN_NOTE,
             },
             'no explicit licence; research with citation (data: PST900)',

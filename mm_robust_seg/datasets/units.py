@@ -36,7 +36,7 @@ class Units:
             image += np.float32(self.thermal_offset_k)
         elif stored.dtype.kind == 'u':
             image *= np.float32(self.depth_scale_m)
-        np.maximum(image, np.float32(0), out=image)
+        image[~(np.isfinite(image) & (image > 0))] = 0
         return image
 
 

@@ -87,6 +87,17 @@ def test_suffixes_grey_and_floating_point_are_understood(tmp_path):
     assert dataset.classes[0].color == (1, 2, 3)
 
 
+def test_what_is_not_finite_or_not_above_zero_is_invalid(folder):
+    image = ramp(np.float32, 290, 300)
+    image[0, :3] = np.nan, np.inf, -5
+    for number in range(5):
+        cv2.imwrite(str(folder / f'thermal/{number}.tiff'), image)
+        (folder / f'thermal/{number}.png').unlink()
+    kelvin = FolderSplit(folder, 'val')[0].images[Modality.THERMAL]
+    assert list(kelvin[0, :3]) == [0, 0, 0]
+    assert kelvin[1].min() == 290
+
+
 def test_eight_bit_thermal_with_a_unit_is_read(folder):
     for number in range(5):
         write(folder / f'thermal/{number}.png', ramp(np.uint8, 0, 250))

@@ -65,6 +65,7 @@ def test_pst900_has_depth_where_the_folder_is_there(tmp_path):
 def test_pst900_without_depth_and_its_published_test_as_val(tmp_path):
     dataset = PST900(pst900(tmp_path, depth=False), 'val')
     assert (dataset.modalities, dataset.names) == (RGB_THERMAL, ('2',))
+    assert dataset.provenance['split'] == 'val (published test), 1'
 
 
 def test_pst900_reads_raw_counts_whose_unit_is_stated(tmp_path):
