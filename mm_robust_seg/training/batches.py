@@ -46,7 +46,12 @@ def batch_count(dataset: Dataset, recipe: Recipe) -> int:
 def training_batches(
     dataset: Dataset, recipe: Recipe, epoch: int, team: Team | None = None
 ) -> Iterator[Batch]:
-    """Yield the augmented batches of one epoch: of each, the part that is this process's."""
+    """Yield the augmented batches of one epoch: of each, the part that is this process's.
+
+    OpenCV's threads are ended first: they do not survive the fork into a worker, which would wait
+    for them for ever.
+    """
+    cv2.setNumThreads(1)
     team = team or Team()
     size = _batch_size(dataset, recipe)
     order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset)).tolist()
@@ -59,7 +64,6 @@ def training_batches(
             ],
             num_workers=recipe.workers,
             collate_fn=_collate,
-            worker_init_fn=_use_one_thread,
         )
     )
 
@@ -71,10 +75,6 @@ def validation_batch(dataset: Dataset, recipe: Recipe, index: int) -> Batch:
 
 def _batch_size(dataset: Dataset, recipe: Recipe) -> int:
     return min(recipe.batch_size, len(dataset))
-
-
-def _use_one_thread(_worker: int) -> None:
-    cv2.setNumThreads(1)
 
 
 def _collate(samples: list[Tensors]) -> Batch:
