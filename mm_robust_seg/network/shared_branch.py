@@ -7,10 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import nn, Tensor
 
+from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.backbones.base import build_backbone
 from mm_robust_seg.network.blocks import conv_norm
 from mm_robust_seg.network.decoder import SumDecoder
-from mm_robust_seg.network.shared_encoder import SharedEncoder
+
+_COLOURS = 3
 
 
 class SharedBranch(nn.Module):
@@ -36,3 +39,38 @@ class SharedBranch(nn.Module):
         count = len(ModalitySet(inputs))
         levels = [torch.stack(x.chunk(count)).mean(0) for x in self.encoders(inputs)]
         return self.decoder([project(x) for project, x in zip(self.project, levels, strict=True)])
+
+
+class SharedEncoder(nn.Module):
+    """A backbone for colour images, and per modality a 1x1 convolution that turns it into one.
+
+    A stem starts as the identity where a modality has three channels, otherwise every colour is
+    the mean of the channels; so the weights of a pretrained backbone keep their sense.
+
+    Attributes:
+        channels: width of the four features, at strides 4, 8, 16 and 32.
+    """
+
+    def __init__(self, backbone: str, modalities: ModalitySet) -> None:
+        super().__init__()
+        self.stems = nn.ModuleDict({m.value: _stem(CHANNELS[m]) for m in modalities})
+        self.trunk = build_backbone(backbone, _COLOURS)
+        self.channels: tuple[int, ...] = self.trunk.channels
+
+    def forward(self, inputs: Mapping[Modality, Tensor]) -> list[Tensor]:
+        """Return the pyramid of the present modalities, one after the other along the batch.
+
+        (N, C_m, h, w) each become (P * N, C, h_i, w_i), the finest first; in training, batch
+        norms see all present modalities as one batch.
+        """
+        images = [self.stems[m.value](inputs[m]) for m in ModalitySet(inputs)]
+        return self.trunk(torch.cat(images))
+
+
+def _stem(channels: int) -> nn.Sequential:
+    stem = conv_norm(channels, _COLOURS, activate=False)
+    identity = torch.eye(_COLOURS)
+    start = identity if channels == _COLOURS else torch.full((_COLOURS, channels), 1 / channels)
+    with torch.no_grad():
+        stem[0].weight.copy_(start[:, :, None, None])
+    return stem

@@ -15,8 +15,12 @@ from mm_robust_seg.training.objectives.complete import CompleteInput
 from mm_robust_seg.training.objectives.dedicated import DedicatedNetworks
 from mm_robust_seg.training.objectives.distillation import DistilledAdapters
 from mm_robust_seg.training.objectives.dmrnet import DMRNet
+from mm_robust_seg.training.objectives.feature_prediction import PredictedFeatures
 from mm_robust_seg.training.objectives.gmd import DecoupledSharing
+from mm_robust_seg.training.objectives.hypernetwork import HyperNetworkAdapters
 from mm_robust_seg.training.objectives.modality_dropout import ModalityDropout
+from mm_robust_seg.training.objectives.reconstruction import ReconstructedModalities
+from mm_robust_seg.training.objectives.shared_branch import OneBranch
 
 Kind = Literal['network', 'adapters']
 
@@ -85,6 +89,30 @@ METHODS: Mapping[str, MethodEntry] = {
         'Wang et al., AAAI 2024, arXiv 2402.16318',
         'network',
         DecoupledSharing,
+    ),
+    'shared_branch': MethodEntry(
+        'one encoder for all sensors behind private stems, on random combinations',
+        'Saeed et al., arXiv 2408.07445',
+        'network',
+        OneBranch,
+    ),
+    'reconstruction': MethodEntry(
+        'one network on masked random combinations that also makes up the missing images',
+        'Zhao et al., arXiv 2406.01987',
+        'network',
+        ReconstructedModalities,
+    ),
+    'feature_prediction': MethodEntry(
+        'biases, and predictors of the missing features from the present ones',
+        'Kim and Kim, arXiv 2407.12616; VICReg of arXiv 2105.04906',
+        'adapters',
+        PredictedFeatures,
+    ),
+    'hypernetwork': MethodEntry(
+        'a small network that makes scale and shift from the set of sensors',
+        'Zhao et al., arXiv 2406.01987; Ha et al., arXiv 1609.09106',
+        'adapters',
+        HyperNetworkAdapters,
     ),
 }
 
