@@ -179,7 +179,7 @@ class Positional(torch.nn.Module):
 def test_the_exported_graph_gives_the_same_logits(networks, make):
     onnxruntime = pytest.importorskip('onnxruntime')
     segmenter, depth = networks['rgb+depth'], ModalitySet.parse('depth')
-    given = random_inputs(depth, count=1)
+    given = random_inputs(depth)
     network = Positional(fold(segmenter, perturbed(make(segmenter, depth, None))), depth).eval()
     stream = io.BytesIO()
     with warnings.catch_warnings():

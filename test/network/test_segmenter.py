@@ -24,7 +24,7 @@ def segmenter():
 
 @pytest.mark.parametrize('combination', all_combinations(), ids=str)
 def test_every_combination_gives_logits(segmenter, combination):
-    assert segmenter(random_inputs(combination)).shape == (2, 5, 16, 24)
+    assert segmenter(random_inputs(combination, count=2)).shape == (2, 5, 16, 24)
 
 
 def test_absent_encoders_do_not_run(segmenter):
@@ -47,7 +47,7 @@ def test_order_of_the_inputs_does_not_matter(segmenter):
 
 def test_labeler_agrees_with_the_logits(segmenter):
     combination = ModalitySet.parse('rgb+thermal')
-    given = {m: x[:1] for m, x in random_inputs(combination).items()}
+    given = random_inputs(combination)
     labels, confidence = Labeler(segmenter, combination)(*given.values())
     logits = torch.nn.functional.interpolate(segmenter(given), (64, 96), mode='bilinear')
     assert torch.equal(labels, logits.argmax(1).to(torch.uint8))
