@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import InputSpec
-from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.datasets.samples import Image, Sample
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.preprocess import network_input
@@ -105,8 +104,3 @@ def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float32]:
     weights[present] = 1 / np.sqrt(share[present])
     weights[present] /= np.average(weights[present], weights=np.sqrt(share[present]))
     return np.where(present, np.clip(weights, 0.25, 4.0), 0).astype(np.float32)
-
-
-def label_counts(labels: NDArray[np.uint8], class_count: int) -> NDArray[np.int64]:
-    """Count the pixels of each class."""
-    return np.bincount(labels[labels != UNLABELED], minlength=class_count)[:class_count]

@@ -16,6 +16,7 @@ from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.training.batches import Batch, batch_count, training_batches
 from mm_robust_seg.training.distributed import Team
+from mm_robust_seg.training.gradients import conflict_free
 from mm_robust_seg.training.journal import Journal
 from mm_robust_seg.training.objectives.base import Step, Task
 from mm_robust_seg.training.recipe import Recipe
@@ -145,8 +146,6 @@ def _descend(
     parameters = [p for p in trained.parameters() if p.requires_grad]
     optimizer.zero_grad(set_to_none=True)
     if losses.ndim:
-        from mm_robust_seg.training.gradients import conflict_free  # noqa: PLC0415
-
         conflict_free(losses, parameters)
     else:
         losses.backward()

@@ -25,6 +25,7 @@ class DataRecipe:
     kind: str = parameter('sim', 'Data set.', choices=DATA_KINDS)
     folder: str = parameter('', 'Folder of the data set; --data overrides it.')
     classes: int = parameter(0, 'Size of the class map, where a data set has several; 0: its own.')
+    strict: bool = parameter(True, 'Refuse data in which the survey finds problems.')
     train_count: int = parameter(400, 'Simulated training samples.', 1, 1_000_000)
     val_count: int = parameter(60, 'Simulated validation samples.', 1, 1_000_000)
 
@@ -144,6 +145,14 @@ class Recipe:
     feature_prediction: FeaturePredictionRecipe = field(default_factory=FeaturePredictionRecipe)
     reconstruction: ReconstructionRecipe = field(default_factory=ReconstructionRecipe)
     hypernetwork: HypernetworkRecipe = field(default_factory=HypernetworkRecipe)
+
+    def __post_init__(self) -> None:
+        for name, value, spec in flatten(self):
+            spec.check(name, value)
+        if self.zoom_min > self.zoom_max:
+            raise ConfigError(
+                f'zoom_min is {self.zoom_min}, above zoom_max {self.zoom_max}: swap them'
+            )
 
     @property
     def input_spec(self) -> InputSpec:

@@ -8,10 +8,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 import torch
 
 from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.datasets.survey import lines
 from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.augment import class_weights
@@ -25,7 +28,7 @@ from mm_robust_seg.training.objectives.base import Inputs, Method, SegmentationL
 from mm_robust_seg.training.optimize import optimize, Training
 from mm_robust_seg.training.recipe import NetworkRecipe, portable, Recipe
 from mm_robust_seg.training.run_folder import claim, write_run
-from mm_robust_seg.training.splits import load, surveyed
+from mm_robust_seg.training.splits import checked_survey, load
 
 Command = Literal['train', 'adapt']
 _KINDS: dict[Command, Kind] = {'train': 'network', 'adapt': 'adapters'}
@@ -60,19 +63,20 @@ def run_method(order: Order, console: Console) -> dict[str, Any]:
     entry = method_entry(order.method, _KINDS[order.command])
     with joined_team(order.device) as team:
         _check_team(team, order.recipe)
-        splits = load(order.recipe, 'train'), load(order.recipe, 'val')
-        segmenter = _start(order, splits[0])
+        train, val = load(order.recipe, 'train'), load(order.recipe, 'val')
+        found = checked_survey({'train': train, 'val': val}, order.recipe.data.strict)
+        segmenter = _start(order, train)
         recipe = replace(order.recipe, network=_network_recipe(segmenter))
-        facts = _facts(order, recipe, splits, segmenter)
+        facts = _facts(order, recipe, train, val, segmenter)
         if team.leads:
-            claim(order.out, facts, order.resume)
-            if order.start:
-                file = BASE if order.command == 'adapt' else START
-                save_network(order.out / file, segmenter)
+            _claim(order, facts, segmenter)
         team.wait()
         with Journal(order.out, console, team.leads) as journal:
-            training = Training(recipe, *splits, order.out, order.device, team, journal)
-            setting = _setting(training, segmenter, trained=order.start is not None)
+            for line in lines(found):
+                journal.say(line)
+            training = Training(recipe, train, val, order.out, order.device, team, journal)
+            weights = class_weights(found.splits['train'].class_pixels)
+            setting = _setting(training, segmenter, weights, trained=order.start is not None)
             torch.manual_seed(recipe.seed)
             method = entry.make(setting)
             states = [optimize(task, training) for task in _seeded(method.tasks(), recipe.seed)]
@@ -121,11 +125,8 @@ def _network_recipe(segmenter: Segmenter) -> NetworkRecipe:
 
 
 def _facts(
-    order: Order, recipe: Recipe, splits: tuple[Dataset, Dataset], segmenter: Segmenter
+    order: Order, recipe: Recipe, train: Dataset, val: Dataset, segmenter: Segmenter
 ) -> dict[str, Any]:
-    train, val = splits
-    if train.classes != val.classes or train.modalities != val.modalities:
-        raise TrainingError('the splits differ in classes or sensors: expected one data set')
     start = 'pretrained encoders' if recipe.pretrained else 'random weights'
     return {
         'command': order.command,
@@ -147,21 +148,20 @@ def _facts(
     }
 
 
-def _setting(training: Training, segmenter: Segmenter, trained: bool) -> Setting:
-    counts = surveyed(training.train)
-    classes = training.train.classes
-    absent = [c.name for c, total in zip(classes, counts, strict=True) if total == 0]
-    training.journal.say(
-        f'{len(training.train)} training and {len(training.val)} validation samples of '
-        f'{training.train.modalities}, {len(classes)} classes'
-    )
-    if absent:
-        training.journal.say(f'never present, so not learned: {", ".join(absent)}')
+def _claim(order: Order, facts: dict[str, Any], segmenter: Segmenter) -> None:
+    claim(order.out, facts, order.resume)
+    if order.start:
+        save_network(order.out / (BASE if order.command == 'adapt' else START), segmenter)
+
+
+def _setting(
+    training: Training, segmenter: Segmenter, weights: NDArray[np.float32], trained: bool
+) -> Setting:
     return Setting(
         training.recipe,
         segmenter.to(device=training.device, memory_format=torch.channels_last),
         trained,
-        SegmentationLoss(torch.from_numpy(class_weights(counts)).to(training.device)),
+        SegmentationLoss(torch.from_numpy(weights).to(training.device)),
         _calibration(training),
     )
 

@@ -82,4 +82,4 @@ def predicted(
         logits = network({m: image.to(device) for m, image in images.items()}).float()
         guess = functional.interpolate(logits, size, mode='bilinear').argmax(1)
     small = guess[0].to(torch.uint8).cpu().numpy()
-    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mm_robust_seg.datasets.load import load_split
 from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.datasets.survey import Survey, survey
 from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.training.augment import label_counts
 from mm_robust_seg.training.recipe import Recipe
 
 
@@ -37,9 +35,16 @@ def load(recipe: Recipe, split: str) -> Dataset:
     return dataset
 
 
-def surveyed(dataset: Dataset) -> NDArray[np.int64]:
-    """Look at every sample and count the pixels of each class."""
-    counts = np.zeros(len(dataset.classes), np.int64)
-    for index in range(len(dataset)):
-        counts += label_counts(dataset[index].labels, len(counts))
-    return counts
+def checked_survey(splits: Mapping[str, Dataset], strict: bool) -> Survey:
+    """Look at every sample before the first step.
+
+    Raises:
+        DataError: if something is wrong that would spoil training, and ``strict``.
+    """
+    found = survey(splits)
+    if found.problems and strict:
+        raise DataError(
+            'the data set is not fit for training; repair it, or train all the same with '
+            '--set data.strict=false:\n' + '\n'.join(f'  {line}' for line in found.problems)
+        )
+    return found
