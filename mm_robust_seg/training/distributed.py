@@ -5,7 +5,8 @@ are averaged, and every process takes the same step. That is what DistributedDat
 but not by wrapping the module: adapters run the frozen network through ``functional_call``, and
 objectives of several losses free their gradients of conflicts between backward and step; neither
 passes through the wrapper's forward and its hooks. Gradients are sent in one piece after backward,
-which costs the overlap with it, little at this size of network.
+which costs the overlap with it, little at this size of network. All processes see one file system;
+number 0 writes, the others read its checkpoints when a run is resumed.
 """
 
 from __future__ import annotations
