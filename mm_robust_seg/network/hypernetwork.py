@@ -27,8 +27,8 @@ Affine = tuple[Tensor, Tensor]
 class HyperNetwork(nn.Module):
     """Generate gamma and beta for every layer that runs; a new one generates 1 and 0.
 
-    The output is divided by the width of the hidden layer: a step of the optimiser then moves a
-    scale about as far as it moves a stored one, and the same learning rates serve.
+    The output is divided by the root of the hidden layer's width: without, a step of the optimiser
+    moves a scale many times as far as a stored one, and learning rates of adapters diverge.
 
     Args:
         chunk: channels that are generated together.
@@ -54,7 +54,7 @@ class HyperNetwork(nn.Module):
         """Return gamma and beta by the name of the layer."""
         present = self.places.new_tensor([float(m in combination) for m in self.modalities])
         hidden = torch.relu(self.read_place(self.places) + self.read_presence(present))
-        generated = self.write(hidden).float() / hidden.shape[1]
+        generated = self.write(hidden).float() / hidden.shape[1] ** 0.5
         pieces = generated.split(list(self.chunks.values()))
         affines = {}
         for (site, width), chunks in zip(self.widths.items(), pieces, strict=True):
