@@ -10,6 +10,7 @@ from mm_robust_seg.network.adapters.combined import Combined
 from mm_robust_seg.network.adapters.lora import LowRank
 from mm_robust_seg.network.adapters.norm import NormAffine
 from mm_robust_seg.network.adapters.placement import MakeAdapter
+from mm_robust_seg.network.adapters.prompt_tokens import PromptAttention, PromptInput
 from mm_robust_seg.network.adapters.prompts import PromptAdd, PromptConcat
 from mm_robust_seg.network.adapters.scale import Scale
 from mm_robust_seg.network.adapters.shift import Shift
@@ -25,6 +26,8 @@ ADAPTERS: Mapping[str, MakeAdapter] = MappingProxyType(
         'lora': LowRank,
         'prompt_add': PromptAdd,
         'prompt_concat': PromptConcat,
+        'prompt_input': PromptInput,
+        'prompt_attention': PromptAttention,
         'combined': Combined,
     }
 )

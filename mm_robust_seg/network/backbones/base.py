@@ -8,9 +8,10 @@ from typing import Protocol
 from torch import nn, Tensor
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.network.backbones.mit import MixTransformer, SIZES
 from mm_robust_seg.network.backbones.mobilenetv2 import MobileNetV2
 
-BACKBONES = ('mobilenetv2',)
+BACKBONES = ('mobilenetv2', *SIZES)
 
 
 class Backbone(Protocol):
@@ -41,4 +42,6 @@ def build_backbone(name: str, channels_in: int) -> nn.Module:
     """
     if name == 'mobilenetv2':
         return MobileNetV2(channels_in)
+    if name in SIZES:
+        return MixTransformer(name, channels_in)
     raise ConfigError(f'there is no backbone {name!r}: expected one of {", ".join(BACKBONES)}')

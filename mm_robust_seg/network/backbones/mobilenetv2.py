@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.network.backbones.pretrained import for_channels, read_weights
 from mm_robust_seg.network.blocks import conv_norm
 
 # (expansion, channels, blocks, stride of the first block)
@@ -73,7 +72,7 @@ class MobileNetV2(nn.Module):
         return pyramid
 
     def load_pretrained(self, path: Path) -> None:
-        """Start from an .npz of RGB weights with torchvision's names.
+        """Start from an .npz or .safetensors of RGB weights with torchvision's names.
 
         For another number of input channels the first convolution takes the mean over the
         colours, scaled so that its response keeps its size.
@@ -81,16 +80,11 @@ class MobileNetV2(nn.Module):
         Raises:
             TrainingError: if the file cannot be read or is of another architecture.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                weights = {k: torch.from_numpy(archive[k].astype(np.float32)) for k in archive}
-        except (OSError, ValueError) as error:
-            raise TrainingError(f'{path} cannot be read as weights: {error}') from error
+        weights = read_weights(path)
         own = self.state_dict()
         stem = 'features.0.0.weight'
-        if stem in weights and weights[stem].shape[1] != own[stem].shape[1]:
-            count = own[stem].shape[1]
-            weights[stem] = weights[stem].mean(1, keepdim=True).repeat(1, count, 1, 1) * 3 / count
+        if stem in weights:
+            weights[stem] = for_channels(weights[stem], own[stem].shape[1])
         wanted = {k: v for k, v in own.items() if not k.endswith('num_batches_tracked')}
         wrong = [k for k, v in wanted.items() if k not in weights or weights[k].shape != v.shape]
         if wrong:
