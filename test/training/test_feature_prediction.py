@@ -50,6 +50,13 @@ def test_covariance_sums_the_squares_off_the_diagonal():
     assert covariance(independent).item() == pytest.approx(0)
 
 
+def test_covariance_is_exact_in_mixed_precision():
+    embeddings = 100 + torch.randn(64, 8, generator=torch.Generator().manual_seed(1))
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = covariance(embeddings)
+    assert torch.equal(mixed, covariance(embeddings))
+
+
 def test_the_perfect_prediction_costs_least_at_any_scale():
     options = replace(FeaturePredictionRecipe(), covariance_weight=0.0)
     generator = torch.Generator().manual_seed(0)

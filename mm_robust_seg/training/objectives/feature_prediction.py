@@ -131,7 +131,8 @@ def covariance(embeddings: Tensor) -> Tensor:
     """
     count, width = embeddings.shape
     centred = embeddings - embeddings.mean(0)
-    matrix = centred.T @ centred / (count - 1)
+    with torch.autocast(embeddings.device.type, enabled=False):
+        matrix = centred.T @ centred / (count - 1)
     return (matrix.square().sum() - matrix.diagonal().square().sum()) / width
 
 
