@@ -20,9 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--base', type=Path, required=True, help='run or bundle with the network to freeze'
     )
+    parser.add_argument(
+        '--importance',
+        type=Path,
+        help='file of "mm-robust-seg importance": adapt where it matters',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train an adapter for every incomplete combination and keep checkpoints."""
     recipe = replace(recipe_of_arguments(args), pretrained='')
-    return run_command(args, 'adapt', recipe, args.base)
+    return run_command(args, 'adapt', recipe, args.base, args.importance)

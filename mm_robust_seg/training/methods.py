@@ -9,6 +9,7 @@ from typing import Literal
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.network.adapters.methods import ADAPTERS
+from mm_robust_seg.network.adapters.placement import MakeAdapter
 from mm_robust_seg.training.objectives.adapters import PlainAdapters
 from mm_robust_seg.training.objectives.base import Method, Setting
 from mm_robust_seg.training.objectives.complete import CompleteInput
@@ -34,17 +35,20 @@ class MethodEntry:
         source: the publication, or where the idea is from.
         kind: ``network`` trains a whole network (command train), ``adapters`` a few parameters on
             a frozen one (command adapt).
+        adapter: how one is made, if they can be placed by importance.
     """
 
     summary: str
     source: str
     kind: Kind
     make: Callable[[Setting], Method]
+    adapter: MakeAdapter | None = None
 
 
 def _adapter(name: str, summary: str, source: str) -> MethodEntry:
-    make = partial(PlainAdapters, make_adapter=ADAPTERS[name])
-    return MethodEntry(summary, source, 'adapters', make)
+    adapter = ADAPTERS[name]
+    make = partial(PlainAdapters, make_adapter=adapter)
+    return MethodEntry(summary, source, 'adapters', make, adapter)
 
 
 _SSF = 'Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986'

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.training.recipe import load_recipe, Recipe
+from mm_robust_seg.training.run_folder import read_run
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +52,11 @@ def recipe_of_arguments(args: argparse.Namespace) -> Recipe:
 
 
 def run_command(
-    args: argparse.Namespace, command: Command, recipe: Recipe, start: Path | None
+    args: argparse.Namespace,
+    command: Command,
+    recipe: Recipe,
+    start: Path | None,
+    importance: Path | None = None,
 ) -> int:
     """Train, with progress on the terminal, and print the result if it is asked for."""
     # Here, so that --help works without torch.
@@ -62,10 +67,10 @@ def run_command(
     if args.threads:
         torch.set_num_threads(args.threads)
     device = chosen_device(args.device)
-    order = Order(command, args.method, recipe, start, args.out, args.resume, device)
-    facts = run_method(order, Console(stderr=args.json))
+    order = Order(command, args.method, recipe, start, args.out, args.resume, device, importance)
+    run_method(order, Console(stderr=args.json))
     if args.json and int(os.environ.get('RANK', '0')) == 0:
-        sys.stdout.write(json.dumps(facts, indent=2) + '\n')
+        sys.stdout.write(json.dumps(read_run(args.out), indent=2) + '\n')
     return 0
 
 

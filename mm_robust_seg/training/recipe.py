@@ -117,6 +117,13 @@ class HypernetworkRecipe:
 
 
 @dataclass(frozen=True)
+class PlacementRecipe:
+    """Adapters that are placed by importance; without --importance they are everywhere."""
+
+    budget: float = parameter(0.003, "Share of the network's parameters.", 0.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training run, whatever the method.
 
@@ -140,6 +147,7 @@ class Recipe:
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
+    placement: PlacementRecipe = field(default_factory=PlacementRecipe)
     ours: OursRecipe = field(default_factory=OursRecipe)
     dmrnet: DMRNetRecipe = field(default_factory=DMRNetRecipe)
     feature_prediction: FeaturePredictionRecipe = field(default_factory=FeaturePredictionRecipe)

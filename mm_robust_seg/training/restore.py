@@ -13,6 +13,7 @@ from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.base_network import BASE, load_network, START
 from mm_robust_seg.training.methods import METHODS
 from mm_robust_seg.training.objectives.base import Method, Setting
+from mm_robust_seg.training.placement import from_json
 from mm_robust_seg.training.run_folder import recipe_of
 from mm_robust_seg.training.task_state import best_path, last_path, load_weights
 
@@ -46,7 +47,8 @@ def restored_method(run: Path, facts: dict[str, Any], weights: str = 'last') -> 
             recipe.network.channels,
         )
     )
-    setting = Setting(recipe, segmenter, start.is_file(), _not_training)
+    blocks = from_json(facts.get('blocks'))
+    setting = Setting(recipe, segmenter, start.is_file(), _not_training, blocks=blocks)
     method = METHODS[facts['method']].make(setting)
     for task in method.tasks():
         path = (best_path if weights == 'best' else last_path)(run, task.name)

@@ -23,9 +23,10 @@ from mm_robust_seg.training.batches import training_batches
 from mm_robust_seg.training.costs import parameter_costs
 from mm_robust_seg.training.distributed import joined_team, Team
 from mm_robust_seg.training.journal import Journal
-from mm_robust_seg.training.methods import Kind, method_entry
+from mm_robust_seg.training.methods import Kind, method_entry, MethodEntry
 from mm_robust_seg.training.objectives.base import Inputs, Method, SegmentationLoss, Setting, Task
 from mm_robust_seg.training.optimize import optimize, Training
+from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
 from mm_robust_seg.training.recipe import NetworkRecipe, portable, Recipe
 from mm_robust_seg.training.run_folder import claim, write_run
 from mm_robust_seg.training.splits import checked_survey, load
@@ -42,6 +43,7 @@ class Order:
     Attributes:
         start: run or bundle with the trained complete-input network to build on.
         resume: go on with the run in ``out``; without it there must be none.
+        importance: file by which adapters are placed.
     """
 
     command: Command
@@ -51,10 +53,11 @@ class Order:
     out: Path
     resume: bool
     device: torch.device
+    importance: Path | None = None
 
 
-def run_method(order: Order, console: Console) -> dict[str, Any]:
-    """Run or resume a whole training and return what ``run.json`` says in the end.
+def run_method(order: Order, console: Console) -> None:
+    """Run or resume a whole training; what came of it is in ``run.json`` in the end.
 
     Raises:
         TrainingError, DataError, ConfigError, BundleError: before the first step wherever
@@ -67,7 +70,8 @@ def run_method(order: Order, console: Console) -> dict[str, Any]:
         found = checked_survey({'train': train, 'val': val}, order.recipe.data.strict)
         segmenter = _start(order, train)
         recipe = replace(order.recipe, network=_network_recipe(segmenter))
-        facts = _facts(order, recipe, train, val, segmenter)
+        blocks = _blocks(order, entry, segmenter)
+        facts = _facts(order, recipe, train, val, segmenter) | {'blocks': as_json(blocks)}
         if team.leads:
             _claim(order, facts, segmenter)
         team.wait()
@@ -76,7 +80,7 @@ def run_method(order: Order, console: Console) -> dict[str, Any]:
                 journal.say(line)
             training = Training(recipe, train, val, order.out, order.device, team, journal)
             weights = class_weights(found.splits['train'].class_pixels)
-            setting = _setting(training, segmenter, weights, trained=order.start is not None)
+            setting = _setting(training, segmenter, order.start is not None, weights, blocks)
             torch.manual_seed(recipe.seed)
             method = entry.make(setting)
             states = [optimize(task, training) for task in _seeded(method.tasks(), recipe.seed)]
@@ -88,7 +92,6 @@ def run_method(order: Order, console: Console) -> dict[str, Any]:
             }
             if team.leads:
                 _finish(order.out, method, facts)
-    return facts
 
 
 def _check_team(team: Team, recipe: Recipe) -> None:
@@ -154,8 +157,21 @@ def _claim(order: Order, facts: dict[str, Any], segmenter: Segmenter) -> None:
         save_network(order.out / (BASE if order.command == 'adapt' else START), segmenter)
 
 
+def _blocks(order: Order, entry: MethodEntry, segmenter: Segmenter) -> Blocks:
+    if order.importance is None:
+        return {}
+    if entry.adapter is None:
+        raise ConfigError(f'{order.method} is not placed by importance: leave out --importance')
+    importance = read_importance(order.importance)
+    return placed_blocks(entry.adapter, segmenter, importance, order.recipe.placement.budget)
+
+
 def _setting(
-    training: Training, segmenter: Segmenter, weights: NDArray[np.float32], trained: bool
+    training: Training,
+    segmenter: Segmenter,
+    trained: bool,
+    weights: NDArray[np.float32],
+    blocks: Blocks,
 ) -> Setting:
     return Setting(
         training.recipe,
@@ -163,6 +179,7 @@ def _setting(
         trained,
         SegmentationLoss(torch.from_numpy(weights).to(training.device)),
         _calibration(training),
+        blocks,
     )
 
 
