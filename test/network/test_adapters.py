@@ -2,6 +2,7 @@
 
 import copy
 import io
+from itertools import chain
 import warnings
 
 import pytest
@@ -11,7 +12,7 @@ torch = pytest.importorskip('torch', reason='needs PyTorch')
 from random_inputs import perturbed, random_inputs, warmed_up  # noqa: E402
 from safetensors.torch import load, save  # noqa: E402
 
-from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet  # noqa: E402
+from mm_robust_seg.modality import all_combinations, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import (  # noqa: E402
     Adapted,
     adapted,
@@ -21,34 +22,56 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
     runs_for,
 )
 from mm_robust_seg.network.adapters.methods import ADAPTERS  # noqa: E402
+from mm_robust_seg.network.adapters.placement import blocks_of  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch
-PAIR = ModalitySet.parse('thermal+depth')
-CASES = [('rgb+thermal+depth', 'rgb'), ('rgb+thermal+depth', str(PAIR)), ('rgb+depth', 'depth')]
+NETWORKS = {
+    'three sensors': ('mobilenetv2', 'rgb+thermal+depth'),
+    'two sensors': ('mobilenetv2', 'rgb+depth'),
+    'transformer': ('mit_b0', 'rgb+depth'),
+}
+CASES = [
+    ('two sensors', 'rgb'),
+    ('three sensors', 'thermal+depth'),
+    ('transformer', 'depth'),
+]
+NO_TRANSFORMER, ONLY_TRANSFORMER = {'prompt_concat'}, {'prompt_input', 'prompt_attention'}
+
+
+def suits(adapter, network):
+    unsuited = NO_TRANSFORMER if network == 'transformer' else ONLY_TRANSFORMER
+    return adapter not in unsuited
+
+
+def first_suited(adapter):
+    return next(case for case in CASES if suits(adapter, case[0]))
 
 
 @pytest.fixture(scope='module')
 def networks():
     torch.manual_seed(3)
-    sets = ModalitySet.parse('rgb+thermal+depth'), ModalitySet.parse('rgb+depth')
-    return {str(modalities): warmed_up(Segmenter(32, modalities)) for modalities in sets}
+    return {
+        name: warmed_up(Segmenter(32, ModalitySet.parse(modalities), backbone))
+        for name, (backbone, modalities) in NETWORKS.items()
+    }
 
 
-@pytest.fixture(scope='module')
-def segmenter(networks):
-    return networks[str(COMPLETE)]
-
-
-@pytest.fixture(params=CASES, ids=lambda case: f'{case[1]} of {case[0]}')
+@pytest.fixture(
+    params=[(name, *case) for name in ADAPTERS for case in CASES if suits(name, case[0])],
+    ids=' '.join,
+)
 def case(request, networks):
-    modalities, combination = request.param
-    return networks[modalities], ModalitySet.parse(combination)
+    """A network, an incomplete combination and what makes an adapter, as they suit each other."""
+    adapter, network, combination = request.param
+    return networks[network], ModalitySet.parse(combination), ADAPTERS[adapter]
 
 
 @pytest.fixture(params=ADAPTERS)
-def make(request):
-    return ADAPTERS[request.param]
+def one_case(request, networks):
+    """One such case of each adapter."""
+    network, combination = first_suited(request.param)
+    return networks[network], ModalitySet.parse(combination), ADAPTERS[request.param]
 
 
 def changed_sites(network, adapter):
@@ -61,8 +84,8 @@ def assert_same_logits(one, other):
 
 
 @torch.no_grad()
-def test_a_new_adapter_changes_nothing(case, make):
-    network, combination = case
+def test_a_new_adapter_changes_nothing(case):
+    network, combination, make = case
     given = random_inputs(combination)
     adapter = make(network, combination, None)
     assert parameter_count(adapter) > 0
@@ -70,8 +93,8 @@ def test_a_new_adapter_changes_nothing(case, make):
     assert torch.equal(fold(network, adapter)(given), network(given))
 
 
-def test_only_what_runs_is_changed(case, make):
-    network, combination = case
+def test_only_what_runs_is_changed(case):
+    network, combination, make = case
     ran = set()
     handles = [
         module.register_forward_hook(lambda *_, name=name: ran.add(name))
@@ -80,14 +103,14 @@ def test_only_what_runs_is_changed(case, make):
     network(random_inputs(combination))
     for handle in handles:
         handle.remove()
-    parameters = dict(network.named_parameters())
+    state = {name for name, _ in chain(network.named_parameters(), network.named_buffers())}
     for site in changed_sites(network, make(network, combination, None)):
         assert runs_for(site, combination)
-        assert (site.rpartition('.')[0] if site in parameters else site) in ran
+        assert (site.rpartition('.')[0] if site in state else site) in ran
 
 
-def test_every_parameter_learns(case, make):
-    network, combination = case
+def test_every_parameter_learns(case):
+    network, combination, make = case
     adapter = make(network, combination, None)
     before = copy.deepcopy(adapter.state_dict())
     optimizer = torch.optim.Adam(adapter.parameters(), 1e-3)
@@ -102,8 +125,8 @@ def test_every_parameter_learns(case, make):
 
 
 @torch.no_grad()
-def test_folding_changes_no_logits(case, make):
-    network, combination = case
+def test_folding_changes_no_logits(case):
+    network, combination, make = case
     given = random_inputs(combination)
     adapter = perturbed(make(network, combination, None))
     logits = adapted(network, adapter, given)
@@ -115,41 +138,39 @@ def test_folding_changes_no_logits(case, make):
     assert_same_logits(copy.deepcopy(folded)(given), logits)
 
 
-def test_what_folds_has_the_structure_of_the_base(case, make):
-    network, combination = case
+def test_what_folds_has_the_structure_of_the_base(case):
+    network, combination, make = case
     adapter = perturbed(make(network, combination, None))
     folded = fold(network, adapter)
-    same_modules = [n for n, _ in folded.named_modules()] == [
-        n for n, _ in network.named_modules()
-    ]
-    assert same_modules == adapter.folds
-    assert (adapter.hooks() == {}) == adapter.folds
-    shapes = {name: value.shape for name, value in folded.state_dict().items()}
-    for name, value in network.state_dict().items():
-        assert shapes[name] == value.shape
+    assert structure(folded) == structure(network) or not adapter.folds
+
+
+def structure(network):
+    modules = [(name, type(module)) for name, module in network.named_modules()]
+    return modules, {name: value.shape for name, value in network.state_dict().items()}
 
 
 @torch.no_grad()
-def test_complete_input_is_bit_identical_whatever_adapters_exist(segmenter, make):
-    given = random_inputs(COMPLETE)
-    before = segmenter(given)
-    for combination in (ModalitySet.parse('rgb'), PAIR):
-        adapter = perturbed(make(segmenter, combination, None))
-        adapted(segmenter, adapter, random_inputs(combination))
-        fold(segmenter, adapter)(random_inputs(combination))
-    assert torch.equal(segmenter(given), before)
+def test_complete_input_is_bit_identical_whatever_adapters_exist(one_case):
+    network, combination, make = one_case
+    given = random_inputs(network.modalities)
+    before = network(given)
+    adapter = perturbed(make(network, combination, None))
+    adapted(network, adapter, random_inputs(combination))
+    fold(network, adapter)(random_inputs(combination))
+    assert torch.equal(network(given), before)
 
 
-def test_an_adapter_is_under_one_percent(networks, make):
-    for network in networks.values():
-        for combination in all_combinations(network.modalities)[1:]:
-            size = parameter_count(make(network, combination, None))
-            assert 0 < size < 0.01 * parameter_count(network)
+def test_an_adapter_is_under_one_percent(case):
+    network, _, make = case
+    for combination in all_combinations(network.modalities)[1:]:
+        size = parameter_count(make(network, combination, None))
+        assert 0 < size < 0.01 * parameter_count(network)
 
 
 @torch.no_grad()
-def test_the_state_can_be_saved_and_loaded(case, make):
-    network, combination = case
+def test_the_state_can_be_saved_and_loaded(case):
+    network, combination, make = case
     adapter = perturbed(make(network, combination, None))
     other = make(network, combination, None)
     other.load_state_dict(load(save(adapter.state_dict())))
@@ -157,13 +178,13 @@ def test_the_state_can_be_saved_and_loaded(case, make):
     assert torch.equal(adapted(network, other, given), adapted(network, adapter, given))
 
 
-def test_blocks_restrict_the_sites(segmenter, make):
-    for blocks in [('fusion.2', 'decoder.smooth.1'), ('encoders.depth.features.0',), ()]:
-        sites = changed_sites(segmenter, make(segmenter, PAIR, blocks))
+def test_blocks_restrict_the_sites(case):
+    network, combination, make = case
+    for blocks in [blocks_of(network)[::2], ('fusion.2', 'decoder.smooth.1'), ()]:
+        sites = changed_sites(network, make(network, combination, blocks))
         assert all(is_within(site, blocks) for site in sites)
-    everything = ('encoders', 'fusion', 'decoder')
-    whole = parameter_count(make(segmenter, PAIR, everything))
-    assert whole >= parameter_count(make(segmenter, PAIR, None))
+    everywhere = parameter_count(make(network, combination, ('encoders', 'fusion', 'decoder')))
+    assert everywhere >= parameter_count(make(network, combination, None))
 
 
 class Positional(torch.nn.Module):
@@ -176,11 +197,12 @@ class Positional(torch.nn.Module):
 
 
 @torch.no_grad()
-def test_the_exported_graph_gives_the_same_logits(networks, make):
+def test_the_exported_graph_gives_the_same_logits(one_case):
     onnxruntime = pytest.importorskip('onnxruntime')
-    segmenter, depth = networks['rgb+depth'], ModalitySet.parse('depth')
-    given = random_inputs(depth)
-    network = Positional(fold(segmenter, perturbed(make(segmenter, depth, None))), depth).eval()
+    base, combination, make = one_case
+    given = random_inputs(combination)
+    adapter = perturbed(make(base, combination, None))
+    network = Positional(fold(base, adapter), combination).eval()
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
@@ -188,7 +210,7 @@ def test_the_exported_graph_gives_the_same_logits(networks, make):
             network,
             tuple(given.values()),
             stream,
-            input_names=[m.value for m in depth],
+            input_names=[m.value for m in combination],
             opset_version=17,
             dynamo=False,
         )
