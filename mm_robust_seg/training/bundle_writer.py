@@ -35,21 +35,26 @@ from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.files import write_bytes, write_json
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Labeler
 from mm_robust_seg.training import checkpoint
 from mm_robust_seg.training.base_network import BASE, save_network
-from mm_robust_seg.training.objectives.base import Method
 
 OPSET = 17
 _SHARED_BYTES = 4096
 
 
 def write_bundle(
-    method: Method, inputs: InputSpec, manifest: Mapping[str, Any], folder: Path
+    networks: Mapping[ModalitySet, nn.Module],
+    adapters: Mapping[ModalitySet, Adapter],
+    inputs: InputSpec,
+    manifest: Mapping[str, Any],
+    folder: Path,
 ) -> None:
     """Write the bundle beside ``folder`` and put it in its place when it is complete.
 
     Args:
+        networks, adapters: of a finished ``Method``.
         manifest: all of it but files, checksums, units and inputs.
 
     Raises:
@@ -61,7 +66,7 @@ def write_bundle(
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        entries = _write_files(method, inputs, building)
+        entries = _write_files(networks, adapters, inputs, building)
         files = [p for p in sorted(building.rglob('*')) if p.is_file()]
         whole = {
             'schema': SCHEMA_VERSION,
@@ -83,9 +88,11 @@ def write_bundle(
 
 
 def _write_files(
-    method: Method, inputs: InputSpec, folder: Path
+    networks: Mapping[ModalitySet, nn.Module],
+    adapters: Mapping[ModalitySet, Adapter],
+    inputs: InputSpec,
+    folder: Path,
 ) -> dict[str, dict[str, str | None]]:
-    networks, adapters = method.networks(), method.adapters()
     complete = networks[max(networks, key=len)]
     save_network(folder / BASE, complete)
     base, offsets = complete.state_dict(), tensor_offsets(folder / BASE)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+import json
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
-from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.errors import ConfigError, TrainingError
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.training.run_folder import read_run, recipe_of
 
 if TYPE_CHECKING:
-    from mm_robust_seg.training.objectives.base import Method
+    from torch import nn
+
     from mm_robust_seg.training.recipe import Recipe
     from mm_robust_seg.training.scores import Scores
 
@@ -30,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--weights', choices=('last', 'best'), default='last', help='checkpoint (default: last)'
     )
+    parser.add_argument(
+        '--merge',
+        type=Path,
+        metavar='FILE',
+        help='JSON with "classes" and, for each class of the network, its place in them as '
+        '"merged"; such as config/nyuv2_40_to_13.json',
+    )
     parser.add_argument('--threads', type=int, default=0, help='CPU threads; 0 means all')
 
 
@@ -38,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     # Here, so that --help works without torch.
     import torch  # noqa: PLC0415
 
+    from mm_robust_seg.network.merging import merge_classes  # noqa: PLC0415
     from mm_robust_seg.training.bundle_writer import write_bundle  # noqa: PLC0415
     from mm_robust_seg.training.restore import restored_method  # noqa: PLC0415
 
@@ -48,17 +60,64 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_of(facts)
     recipe = replace(recipe, data=replace(recipe.data, folder=str(args.data or '')))
     method = restored_method(args.folder, facts, args.weights)
-    scores = {} if args.no_scores else _scores(method, recipe, facts, console)
+    networks = method.networks()
+    if args.merge:
+        merged = read_merging(args.merge, len(facts['classes']))
+        for network in networks.values():
+            merge_classes(network, merged.places)
+        facts['classes'] = merged.classes
+        recipe = replace(recipe, data=replace(recipe.data, classes=len(merged.classes)))
+    scores = {} if args.no_scores else _scores(networks, recipe, facts, console)
     for name, row in scores.items():
         text = ', '.join(f'{kind} {miou:.2f}' for kind, miou in row.items())
         console.print(f'{name}: {text}', highlight=False)
     manifest = _manifest(facts, recipe, scores, args.weights)
-    write_bundle(method, recipe.input_spec, manifest, args.bundle)
+    write_bundle(networks, method.adapters(), recipe.input_spec, manifest, args.bundle)
     console.print(f'bundle written to {args.bundle}', highlight=False)
     return 0
 
 
-def _scores(method: Method, recipe: Recipe, facts: dict[str, Any], console: Console) -> Scores:
+@dataclass(frozen=True)
+class Merging:
+    """Coarser classes.
+
+    Attributes:
+        classes: name and color of each, as in a manifest.
+        places: the coarser class of each class of the network.
+    """
+
+    classes: list[dict[str, Any]]
+    places: list[int]
+
+
+def read_merging(path: Path, class_count: int) -> Merging:
+    """Read which classes of a network of ``class_count`` classes are one.
+
+    Raises:
+        ConfigError: if the file cannot be read or does not place every class.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding='utf-8'))
+        found = Merging(list(tree['classes']), [int(place) for place in tree['merged']])
+        named = all({'name', 'color'} <= set(one) for one in found.classes)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f'{path} cannot be read as a merging of classes: {error}') from error
+    used = set(found.places)
+    if len(found.places) != class_count or used != set(range(len(found.classes))) or not named:
+        raise ConfigError(
+            f'{path} places {len(found.places)} classes into {len(found.classes)}: expected '
+            f'{class_count}, the classes of the network, into classes with name and color that '
+            'are all used'
+        )
+    return found
+
+
+def _scores(
+    networks: Mapping[ModalitySet, nn.Module],
+    recipe: Recipe,
+    facts: dict[str, Any],
+    console: Console,
+) -> Scores:
     from mm_robust_seg.training.scores import scores_of  # noqa: PLC0415
     from mm_robust_seg.training.splits import load  # noqa: PLC0415
 
@@ -69,7 +128,7 @@ def _scores(method: Method, recipe: Recipe, facts: dict[str, Any], console: Cons
         )
     with Progress(console=console) as progress:
         bar = progress.add_task('validation', total=len(val))
-        return scores_of(method.networks(), val, recipe, lambda: progress.advance(bar))
+        return scores_of(networks, val, recipe, lambda: progress.advance(bar))
 
 
 def _manifest(

@@ -11,6 +11,7 @@ from random_inputs import random_inputs  # noqa: E402
 from mm_robust_seg.errors import TrainingError  # noqa: E402
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.network.backbones.mobilenetv2 import MobileNetV2  # noqa: E402
+from mm_robust_seg.network.merging import merge_classes  # noqa: E402
 from mm_robust_seg.network.segmenter import Labeler, Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -82,3 +83,12 @@ def test_state_is_not_shared_with_a_copy(segmenter):
         for a, b in zip(segmenter.parameters(), clone.parameters(), strict=True)
     )
     assert set(segmenter.encoders) == {m.value for m in Modality}
+
+
+def test_merged_classes_have_the_sum_of_the_probabilities(segmenter):
+    clone, given = copy.deepcopy(segmenter), random_inputs(COMPLETE)
+    finer = torch.softmax(segmenter(given), dim=1)
+    merge_classes(clone, [1, 0, 1, 2, 0][: segmenter.class_count])
+    coarser = torch.softmax(clone(given), dim=1)
+    assert coarser.shape[1] == 3
+    torch.testing.assert_close(coarser[:, 1], finer[:, 0] + finer[:, 2])

@@ -202,6 +202,6 @@ def test_a_full_disk_keeps_the_old_bundle(bundle, two_base, tmp_path, monkeypatc
     monkeypatch.setattr(bundle_writer, 'write_bytes', full)
     method = restored_method(two_base, read_run(two_base))
     with pytest.raises(TrainingError, match='No space left'):
-        bundle_writer.write_bundle(method, bundle.inputs, {}, folder)
+        bundle_writer.write_bundle(method.networks(), method.adapters(), bundle.inputs, {}, folder)
     assert load_bundle(folder).checksums == bundle.checksums
     assert [path.name for path in tmp_path.iterdir()] == ['bundle']
