@@ -52,7 +52,8 @@ def _adapter(name: str, summary: str, source: str) -> MethodEntry:
 
 
 _SSF = 'Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986'
-_PROMPTS = 'Lee et al., CVPR 2023, arXiv 2303.03369, as maps on a convolutional network'
+_TOKENS = 'Lee et al., CVPR 2023, arXiv 2303.03369'
+_PROMPTS = f'{_TOKENS}, as maps on a convolutional network'
 
 METHODS: Mapping[str, MethodEntry] = {
     'complete': MethodEntry(
@@ -75,6 +76,10 @@ METHODS: Mapping[str, MethodEntry] = {
     'lora': _adapter('lora', 'low-rank updates', 'Hu et al., ICLR 2022, arXiv 2106.09685'),
     'prompt_add': _adapter('prompt_add', 'prompt maps added to stem features', _PROMPTS),
     'prompt_concat': _adapter('prompt_concat', 'prompt maps beside stem features', _PROMPTS),
+    'prompt_input': _adapter('prompt_input', 'prompt tokens; a transformer only', _TOKENS),
+    'prompt_attention': _adapter(
+        'prompt_attention', 'prompts as keys and values; a transformer only', _TOKENS
+    ),
     'combined': _adapter('combined', 'scale and shift, and low-rank updates', _SSF),
     'ours': MethodEntry(
         'adapters taught by the complete-input network, no worse than with fewer sensors',
