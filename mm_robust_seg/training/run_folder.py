@@ -41,6 +41,8 @@ def claim(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
                     f'{folder} was started with another {key}: {before.get(key)!r}, now '
                     f'{facts.get(key)!r}; give another folder'
                 )
+        for unfinished in folder.glob('.*.safetensors'):  # of a process that was killed
+            unfinished.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     write_run(folder, facts)
 

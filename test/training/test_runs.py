@@ -158,9 +158,11 @@ def test_runs_are_not_mixed(base_run, adapter_run, recipe, train_run, tmp_path):
         train_run(recipe, adapter_run, 'ssf', other, resume=True)
 
 
-def test_options_that_do_not_change_the_result_may_change(base_run, recipe, train_run, tmp_path):
+def test_what_does_not_change_the_result_is_no_other_run(base_run, recipe, train_run, tmp_path):
     copy = shutil.copytree(base_run, tmp_path / 'copy')
+    (copy / '.base.last.0a1b.safetensors').write_bytes(b'half of a file')
     train_run(replace(recipe, workers=1), copy, resume=True)
+    assert not list(copy.glob('.*'))
 
 
 @pytest.mark.parametrize(
