@@ -107,7 +107,7 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: TaskID) -> flo
             group['lr'] = group['peak'] * rate
         with torch.autocast(device.type, torch.bfloat16, enabled=_is_mixed(recipe, device)):
             losses = task.objective.loss(_step(batch, state, training, index))
-        loss = float(losses.detach().sum())
+        loss = float(losses.detach().mean())
         if not math.isfinite(loss):
             raise TrainingError(
                 f'{task.name}: the loss became {loss} in epoch {state.epoch}; lower '
