@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     networks = method.networks()
     if args.merge:
         merged = read_merging(args.merge, len(facts['classes']))
-        for network in networks.values():
+        for network in set(networks.values()):
             merge_classes(network, merged.places)
         facts['classes'] = merged.classes
         recipe = replace(recipe, data=replace(recipe.data, classes=len(merged.classes)))

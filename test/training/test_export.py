@@ -205,3 +205,35 @@ def test_a_full_disk_keeps_the_old_bundle(bundle, two_base, tmp_path, monkeypatc
         bundle_writer.write_bundle(method.networks(), method.adapters(), bundle.inputs, {}, folder)
     assert load_bundle(folder).checksums == bundle.checksums
     assert [path.name for path in tmp_path.iterdir()] == ['bundle']
+
+
+def write_merging(path, merged, names=('surface', 'thing')):
+    classes = [{'name': name, 'color': [10, 20, 30]} for name in names]
+    path.write_text(json.dumps({'classes': classes, 'merged': merged}))
+    return path
+
+
+def test_classes_can_be_merged_at_export(two_base, tmp_path):
+    """Also of a run whose combinations share one network."""
+    file = write_merging(tmp_path / 'merging.json', [0, 1, 1])
+    bundle = export(two_base, tmp_path / 'bundle', '--no-scores', '--merge', file)
+    assert [c.name for c in bundle.classes] == ['surface', 'thing']
+    rng = np.random.default_rng(0)
+    given = {
+        m: torch.from_numpy(rng.normal(size=(1, CHANNELS[m], 64, 96)).astype(np.float32))
+        for m in bundle.combinations[0]
+    }
+    with torch.no_grad():
+        logits = load_base(two_base)(given)
+    shares = torch.softmax(logits, dim=1)
+    coarse = torch.stack([shares[:, 0], shares[:, 1] + shares[:, 2]], dim=1).log()
+    assert (run_graph(bundle, given) == enlarged(coarse)).mean() > 0.995
+
+
+@pytest.mark.parametrize('merged', [[0, 1], [0, 1, 2], [0, 0, 0], 'ab', [0, -1, 1]])
+def test_a_merging_must_place_every_class(two_base, tmp_path, capsys, merged):
+    file = write_merging(tmp_path / 'merging.json', merged)
+    arguments = ['export', str(two_base), '--bundle', str(tmp_path / 'b'), '--merge', str(file)]
+    assert cli.main(arguments) == 2
+    assert 'merging' in capsys.readouterr().err
+    assert not (tmp_path / 'b').exists()
