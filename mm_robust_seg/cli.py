@@ -61,6 +61,11 @@ COMMANDS: Mapping[str, Command] = {
     'export': Command(
         'write a trained run as a model bundle', 'mm_robust_seg.training.export', _TRAINING
     ),
+    'summary': Command(
+        'count what a network and its adapters cost',
+        'mm_robust_seg.training.summary_command',
+        _TRAINING,
+    ),
 }
 
 
