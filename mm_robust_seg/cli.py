@@ -66,6 +66,11 @@ COMMANDS: Mapping[str, Command] = {
         'mm_robust_seg.training.summary_command',
         _TRAINING,
     ),
+    'importance': Command(
+        'measure how much each sensor carries, and where',
+        'mm_robust_seg.training.importance_command',
+        _TRAINING,
+    ),
 }
 
 
