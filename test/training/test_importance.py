@@ -136,7 +136,7 @@ def test_the_command_writes_what_adapt_reads(base_run, scenes, tmp_path, capsys)
 
 def test_few_samples_are_enough(base_run, scenes, tmp_path, capsys):
     assert importance(base_run, scenes, tmp_path, '--samples', 1) == 0
-    assert 'without thermal: mIoU' in capsys.readouterr().out
+    assert 'without thermal: ' in capsys.readouterr().out
     assert json.loads((tmp_path / 'importance.json').read_text())['samples'] == 1
 
 
