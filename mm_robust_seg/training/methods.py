@@ -22,6 +22,7 @@ from mm_robust_seg.training.objectives.hypernetwork import HyperNetworkAdapters
 from mm_robust_seg.training.objectives.modality_dropout import ModalityDropout
 from mm_robust_seg.training.objectives.reconstruction import ReconstructedModalities
 from mm_robust_seg.training.objectives.shared_branch import OneBranch
+from mm_robust_seg.training.objectives.unadapted import Unadapted
 
 Kind = Literal['network', 'adapters']
 
@@ -68,6 +69,7 @@ METHODS: Mapping[str, MethodEntry] = {
     'dedicated': MethodEntry(
         'a network of its own for every combination', '', 'network', DedicatedNetworks
     ),
+    'none': MethodEntry('no adapters, the base as it is', '', 'adapters', Unadapted),
     'ssf': _adapter('ssf', 'scale and shift of features', _SSF),
     'scale': _adapter('scale', 'scale of features', _SSF),
     'shift': _adapter('shift', 'shift of features', _SSF),
