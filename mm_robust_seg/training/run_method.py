@@ -23,6 +23,7 @@ from mm_robust_seg.training.batches import training_batches
 from mm_robust_seg.training.costs import parameter_costs
 from mm_robust_seg.training.distributed import joined_team, Team
 from mm_robust_seg.training.journal import Journal
+from mm_robust_seg.training.liveness import constant_features
 from mm_robust_seg.training.methods import Kind, method_entry, MethodEntry
 from mm_robust_seg.training.objectives.base import Inputs, Method, SegmentationLoss, Setting, Task
 from mm_robust_seg.training.optimize import optimize, Training
@@ -91,6 +92,7 @@ def run_method(order: Order, console: Console) -> None:
                 'parameters': parameter_costs(method),
             }
             if team.leads:
+                _look_over(method, setting, journal)
                 _finish(order.out, method, facts)
 
 
@@ -206,6 +208,18 @@ def _seeded(tasks: Iterator[Task], seed: int) -> Iterator[Task]:
         if task is None:
             return
         yield task
+
+
+def _look_over(method: Method, setting: Setting, journal: Journal) -> None:
+    networks = method.networks()
+    complete = networks[max(networks, key=len)]
+    if isinstance(complete, Segmenter) and not method.adapters():
+        dead = constant_features(complete, list(setting.calibration()))
+        if dead:
+            journal.say(
+                f'warning: the feature of {", ".join(dead)} is the same for all images, so that '
+                'stage learned nothing; lower base.learning_rate'
+            )
 
 
 def _finish(folder: Path, method: Method, facts: dict[str, Any]) -> None:

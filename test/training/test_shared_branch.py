@@ -82,15 +82,6 @@ def test_it_starts_from_the_rgb_encoder_and_sees_colours_as_they_are():
         assert torch.equal(feature, before)
 
 
-def test_a_pretrained_trunk_keeps_its_statistics_and_stems_do_not(finished):
-    method, _ = finished
-    (task,) = method.tasks()
-    task.objective.set_mode()
-    trunk, stem = method.network.encoders.trunk, method.network.encoders.stems['depth'][1]
-    assert not any(m.training for m in trunk.modules() if isinstance(m, torch.nn.BatchNorm2d))
-    assert stem.training
-
-
 def test_the_exported_graph_agrees(finished):
     method, _ = finished
     network, images = method.networks()[THERMAL_DEPTH], make_step(chance=4).images

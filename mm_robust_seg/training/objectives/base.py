@@ -149,13 +149,6 @@ class SegmentationLoss:
         return functional.cross_entropy(enlarged, target, weights, ignore_index=UNLABELED)
 
 
-def freeze_statistics(module: nn.Module) -> None:
-    """Let the batch norms in ``module`` use their running statistics and leave them alone."""
-    for child in module.modules():
-        if isinstance(child, nn.BatchNorm2d):
-            child.eval()
-
-
 def random_combination(modalities: ModalitySet, chance: np.random.Generator) -> ModalitySet:
     """Draw a non-empty subset of ``modalities``, each with the same probability."""
     members = tuple(modalities)

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from torch import nn, Tensor
 
-from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
+from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.base import (
     Criterion,
-    freeze_statistics,
     Setting,
     Step,
     Task,
@@ -19,32 +18,25 @@ from mm_robust_seg.training.objectives.base import (
 
 
 class WholeNetwork:
-    """The task's loss of one network on one combination, all weights trained.
+    """The task's loss of one network on one combination, all weights and statistics trained.
 
-    An RGB encoder that starts from weights of natural images keeps their batch-norm statistics.
+    Keeping the batch-norm statistics that an encoder was pretrained with is a trap: nothing then
+    holds its features in range while the weights move, and the last stage dies (decision 7).
     """
 
     def __init__(
-        self, segmenter: Segmenter, combination: ModalitySet, criterion: Criterion, keep_rgb: bool
+        self, segmenter: Segmenter, combination: ModalitySet, criterion: Criterion
     ) -> None:
         self.trained: nn.Module = segmenter
         self.segmenter, self.combination, self.criterion = segmenter, combination, criterion
-        self.keep_rgb = keep_rgb and Modality.RGB in combination
 
     def set_mode(self) -> None:
-        """Train everything; see the class about RGB."""
+        """Train everything."""
         self.segmenter.train()
-        if self.keep_rgb:
-            freeze_statistics(self.segmenter.encoders[Modality.RGB.value])
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the combination's logits."""
         return self.criterion(self.segmenter(step.only(self.combination)), step.labels)
-
-
-def keeps_rgb_statistics(setting: Setting) -> bool:
-    """Tell whether the RGB encoder starts from weights worth keeping its statistics for."""
-    return setting.trained or bool(setting.recipe.pretrained)
 
 
 class CompleteInput:
@@ -56,9 +48,7 @@ class CompleteInput:
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
         setting = self.setting
-        objective = WholeNetwork(
-            setting.segmenter, setting.modalities, setting.criterion, keeps_rgb_statistics(setting)
-        )
+        objective = WholeNetwork(setting.segmenter, setting.modalities, setting.criterion)
         yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:

@@ -11,7 +11,7 @@ from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.base import Setting, Task
-from mm_robust_seg.training.objectives.complete import keeps_rgb_statistics, WholeNetwork
+from mm_robust_seg.training.objectives.complete import WholeNetwork
 
 
 class DedicatedNetworks:
@@ -33,9 +33,7 @@ class DedicatedNetworks:
             self._networks[combination] = network
             if setting.trained and combination == setting.modalities:
                 continue
-            objective = WholeNetwork(
-                network, combination, setting.criterion, keeps_rgb_statistics(setting)
-            )
+            objective = WholeNetwork(network, combination, setting.criterion)
             yield Task(str(combination), objective, setting.recipe.base, network, combination)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:

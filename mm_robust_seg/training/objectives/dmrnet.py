@@ -14,17 +14,15 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import nn, Tensor
 
-from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
+from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.probabilistic import divergence, MeanSegmenter, ProbabilisticTraining
 from mm_robust_seg.training.objectives.base import (
-    freeze_statistics,
     random_combination,
     Setting,
     Step,
     Task,
 )
-from mm_robust_seg.training.objectives.complete import keeps_rgb_statistics
 
 
 class SampledEmbedding:
@@ -33,15 +31,12 @@ class SampledEmbedding:
     def __init__(self, setting: Setting, training: ProbabilisticTraining) -> None:
         self.options, self.criterion = setting.recipe.dmrnet, setting.criterion
         self.modalities = setting.modalities
-        self.keeps_rgb = keeps_rgb_statistics(setting) and Modality.RGB in self.modalities
         self.trained: nn.Module = training
         self.training = training
 
     def set_mode(self) -> None:
-        """Train everything; RGB keeps the statistics of weights from natural images."""
+        """Train everything."""
         self.training.train()
-        if self.keeps_rgb:
-            freeze_statistics(self.training.network.encoders[Modality.RGB.value])
 
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum for a combination drawn anew."""

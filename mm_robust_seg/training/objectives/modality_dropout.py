@@ -13,7 +13,6 @@ from torch import Tensor
 from mm_robust_seg.training.objectives.base import random_combination, Step, Task
 from mm_robust_seg.training.objectives.complete import (
     CompleteInput,
-    keeps_rgb_statistics,
     WholeNetwork,
 )
 
@@ -33,7 +32,5 @@ class ModalityDropout(CompleteInput):
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
         setting = self.setting
-        objective = RandomCombination(
-            setting.segmenter, setting.modalities, setting.criterion, keeps_rgb_statistics(setting)
-        )
+        objective = RandomCombination(setting.segmenter, setting.modalities, setting.criterion)
         yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)

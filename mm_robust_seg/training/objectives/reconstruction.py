@@ -27,14 +27,13 @@ from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.network.decoder import SumDecoder
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.base import (
-    freeze_statistics,
     Inputs,
     random_combination,
     Setting,
     Step,
     Task,
 )
-from mm_robust_seg.training.objectives.complete import CompleteInput, keeps_rgb_statistics
+from mm_robust_seg.training.objectives.complete import CompleteInput
 from mm_robust_seg.training.objectives.distillation import softened_divergence
 
 STRIDE = 4
@@ -67,13 +66,10 @@ class Reconstruction:
         self.network = MaskedReconstruction(setting.segmenter)
         self.trained: nn.Module = self.network
         self.criterion, self.options = setting.criterion, setting.recipe.reconstruction
-        self.keep_rgb = keeps_rgb_statistics(setting) and Modality.RGB in setting.modalities
 
     def set_mode(self) -> None:
-        """Train everything; a pretrained RGB encoder keeps its statistics."""
+        """Train everything."""
         self.network.train()
-        if self.keep_rgb:
-            freeze_statistics(self.network.segmenter.encoders[Modality.RGB.value])
 
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum of the four terms."""

@@ -17,31 +17,23 @@ from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.shared_branch import SharedBranch
 from mm_robust_seg.training.objectives.base import (
     Criterion,
-    freeze_statistics,
     random_combination,
     Setting,
     Step,
     Task,
 )
-from mm_robust_seg.training.objectives.complete import keeps_rgb_statistics
 
 
 class RandomlyFed:
-    """The task's loss of one network on a combination drawn anew for every batch.
+    """The task's loss of one network on a combination drawn anew for every batch."""
 
-    A trunk that starts from weights of natural images keeps their batch-norm statistics: then
-    single modalities and mixtures are normalised alike, in training as on the robot.
-    """
-
-    def __init__(self, network: SharedBranch, criterion: Criterion, keep_trunk: bool) -> None:
+    def __init__(self, network: SharedBranch, criterion: Criterion) -> None:
         self.trained: nn.Module = network
-        self.network, self.criterion, self.keep_trunk = network, criterion, keep_trunk
+        self.network, self.criterion = network, criterion
 
     def set_mode(self) -> None:
-        """Train everything; see the class about the trunk."""
+        """Train everything."""
         self.network.train()
-        if self.keep_trunk:
-            freeze_statistics(self.network.encoders.trunk)
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the logits of a random combination."""
@@ -61,8 +53,7 @@ class OneBranch:
         self.network = SharedBranch(
             source.class_count, source.modalities, source.backbone, channels
         )
-        self.starts_from_rgb = Modality.RGB in source.modalities
-        if self.starts_from_rgb:
+        if Modality.RGB in source.modalities:
             rgb = source.encoders[Modality.RGB.value]
             self.network.encoders.trunk.load_state_dict(rgb.state_dict())
         self.network.decoder.load_state_dict(source.decoder.state_dict())
@@ -70,8 +61,7 @@ class OneBranch:
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
         setting, network = self.setting, self.network
-        keep_trunk = self.starts_from_rgb and keeps_rgb_statistics(setting)
-        objective = RandomlyFed(network, setting.criterion, keep_trunk)
+        objective = RandomlyFed(network, setting.criterion)
         yield Task('base', objective, setting.recipe.base, network, setting.modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
