@@ -54,6 +54,9 @@ COMMANDS: Mapping[str, Command] = {
     'evaluate': Command(
         'measure a bundle on a labelled data set', 'mm_robust_seg.evaluation.evaluate_command'
     ),
+    'compare': Command(
+        'put methods side by side on one base', 'mm_robust_seg.evaluation.compare_command'
+    ),
     'train': Command('train a network on a data set', 'mm_robust_seg.training.train', _TRAINING),
     'adapt': Command(
         'train adapters on a frozen network', 'mm_robust_seg.training.adapt', _TRAINING

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 import json
 from pathlib import Path
 
 import cv2
+from labelled_room import CLASSES, HEIGHT_PX, Room, WIDTH_PX, write_room
 import numpy as np
 import pytest
 from tiny_bundle import TINY_CLASSES, write_tiny_bundle
@@ -15,44 +15,15 @@ from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import load_bundle, SegmentationClass
 from mm_robust_seg.cli import main
 from mm_robust_seg.config import EngineConfig
-from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.dataset_evaluation import evaluate
-from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.robustness import emm_average
 from mm_robust_seg.stages.preprocess import network_input
 
 pytest.importorskip('openvino')
 
 ENGINE = EngineConfig(threads=1, warmup_iterations=0)
-HEIGHT_PX, WIDTH_PX = 96, 128
-CLASSES = tuple(SegmentationClass(name, color) for name, color in TINY_CLASSES.items())
-
-
-@dataclass
-class Room:
-    """Random images; the labels never show the last class and are partly unknown."""
-
-    count: int = 4
-    modalities: ModalitySet = COMPLETE
-    classes: tuple[SegmentationClass, ...] = CLASSES
-    licence: str = 'none'
-    provenance: dict[str, str] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Sample:
-        rng = np.random.default_rng(index)
-        shape = (HEIGHT_PX, WIDTH_PX)
-        images = {
-            Modality.RGB: rng.integers(0, 256, (*shape, 3), np.uint8),
-            Modality.THERMAL: rng.uniform(280, 310, shape).astype(np.float32),
-            Modality.DEPTH: rng.uniform(1, 20, shape).astype(np.float32),
-        }
-        labels = rng.integers(0, 4, shape).astype(np.uint8)
-        labels[:7] = 255
-        return Sample(f'room {index}', {m: images[m] for m in self.modalities}, labels)
 
 
 @pytest.fixture(scope='module')
@@ -179,23 +150,7 @@ def test_a_label_outside_the_classes_is_refused(bundle):
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory) -> Path:
-    """The room in the layout of MM5."""
-    root = tmp_path_factory.mktemp('data') / 'mm5'
-    for index in range(3):
-        sample = Room()[index]
-        images = {
-            'rgb': cv2.cvtColor(sample.images[Modality.RGB], cv2.COLOR_RGB2BGR),
-            'thermal': (sample.images[Modality.THERMAL] * 64).astype(np.uint16),
-            'depth': (sample.images[Modality.DEPTH] * 1000).astype(np.uint16),
-            'label': sample.labels,
-        }
-        for kind, image in images.items():
-            path = root / kind / f'{index}.{"jpg" if kind == "rgb" else "png"}'
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), image)
-    (root / 'classes.json').write_text(json.dumps({str(i): n for i, n in enumerate(TINY_CLASSES)}))
-    (root / 'val.txt').write_text('0\n1\n2\n')
-    return root
+    return write_room(tmp_path_factory.mktemp('data') / 'mm5')
 
 
 def test_the_command_writes_all_results(tiny_bundle, folder, tmp_path, capsys):
