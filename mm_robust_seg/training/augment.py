@@ -74,9 +74,12 @@ def _vary_rgb(image: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _vary_thermal(kelvin: Image, rng: np.random.Generator) -> Float:
-    middle = np.float32(np.median(kelvin[::8, ::8]))
+    valid = kelvin > 0
+    some = kelvin[::8, ::8]
+    some = some[some > 0]
+    middle = np.float32(np.median(some)) if some.size else np.float32(0)
     gain, shift = np.float32(rng.uniform(0.85, 1.15)), np.float32(rng.normal(0, 1.5))
-    return ((kelvin - middle) * gain + (middle + shift)).astype(np.float32)
+    return np.where(valid, (kelvin - middle) * gain + (middle + shift), 0).astype(np.float32)
 
 
 def _vary_depth(metres: Image, rng: np.random.Generator) -> Float:

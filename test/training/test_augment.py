@@ -44,6 +44,21 @@ def test_a_data_set_may_have_any_sensors(scenes, recipe, combination):
     assert ModalitySet(plain(sample, recipe.input_spec)[0]) == combination
 
 
+def test_invalid_pixels_stay_invalid(scenes, recipe):
+    whole = FolderSplit(scenes, 'train')[0]
+    images = {m: np.zeros_like(image) for m, image in whole.images.items()}
+    for image in images.values():
+        image[:, 64:] = 250
+    images[Modality.DEPTH][:, 64:] = 2
+    sample = Sample(whole.name, images, whole.labels)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        inputs, _ = augmented(sample, recipe.input_spec, (64, 96), (1.0, 1.0), rng)
+        for modality in (Modality.THERMAL, Modality.DEPTH):
+            blank = (inputs[modality] == 0).all(0)
+            assert 0.4 < blank.mean() < 0.6
+
+
 def test_class_weights_favour_the_rare_and_skip_the_absent():
     weights = class_weights(np.array([900, 100, 0]))
     assert weights[1] > weights[0] > 0 == weights[2]
