@@ -176,7 +176,7 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f'{path} cannot be read as a training recipe: {error}') from error
     if not isinstance(tree, dict):
         raise ConfigError(f'{path} holds {type(tree).__name__}: expected a mapping of parameters')

@@ -76,6 +76,14 @@ def test_pretrained_weights_load_and_wrong_ones_are_named(tmp_path):
         encoder.load_pretrained(tmp_path / 'absent.npz')
 
 
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04' + bytes(60), b'\x93NUMPY'])
+def test_damaged_weights_are_named(tmp_path, content):
+    path = tmp_path / 'weights.npz'
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r'weights\.npz cannot be read'):
+        MobileNetV2(3).load_pretrained(path)
+
+
 def test_state_is_not_shared_with_a_copy(segmenter):
     clone = copy.deepcopy(segmenter)
     assert all(

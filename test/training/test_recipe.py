@@ -29,6 +29,13 @@ def test_mistakes_are_named(tmp_path, text, message):
         load_recipe(path)
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / 'weights.npz'
+    path.write_bytes(b'\xff\xfe\x80')
+    with pytest.raises(ConfigError, match='cannot be read as a training recipe'):
+        load_recipe(path)
+
+
 def test_settings_win_over_the_file(tmp_path):
     path = tmp_path / 'recipe.yaml'
     path.write_text('seed: 3\nbase: {epochs: 5}\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+import zipfile
 
 import numpy as np
 from safetensors import SafetensorError
@@ -25,11 +26,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             '.safetensors; convert others, such as .pth, first'
         )
     try:
+        if path.suffix == '.npz' and path.is_file() and not zipfile.is_zipfile(path):
+            raise ValueError('it is incomplete, or no .npz archive')
         if path.suffix == '.safetensors':
             return {name: value.float() for name, value in load_file(path).items()}
         with np.load(path, allow_pickle=False) as archive:
             return {k: torch.from_numpy(archive[k].astype(np.float32)) for k in archive}
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, SafetensorError) as error:
         raise TrainingError(f'{path} cannot be read as weights: {error}') from error
 
 
