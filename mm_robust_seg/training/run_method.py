@@ -66,8 +66,8 @@ def run_method(order: Order, console: Console) -> None:
     """
     entry = method_entry(order.method, _KINDS[order.command])
     with joined_team(order.device) as team:
-        _check_team(team, order.recipe)
         train, val = load(order.recipe, 'train'), load(order.recipe, 'val')
+        _check_share(team, entry.kind, min(order.recipe.batch_size, len(train)))
         found = checked_survey({'train': train, 'val': val}, order.recipe.data.strict)
         segmenter = _start(order, train)
         recipe = replace(order.recipe, network=_network_recipe(segmenter))
@@ -96,11 +96,13 @@ def run_method(order: Order, console: Console) -> None:
                 _finish(order.out, method, facts)
 
 
-def _check_team(team: Team, recipe: Recipe) -> None:
-    if team.size > recipe.batch_size:
+def _check_share(team: Team, kind: Kind, batch_size: int) -> None:
+    """Refuse shares of a batch that are empty, or too small for the batch norms of a network."""
+    least = 2 if kind == 'network' else 1
+    if batch_size < least * team.size:
         raise ConfigError(
-            f'{team.size} processes share batches of {recipe.batch_size}: give a batch_size of at '
-            'least one sample each'
+            f'{team.size} processes share batches of {batch_size}: expected at least {least} '
+            'samples for each; raise batch_size, or add samples to the split train'
         )
 
 

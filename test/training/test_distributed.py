@@ -96,3 +96,12 @@ def test_more_processes_than_samples_are_refused(order, tmp_path, monkeypatch, c
     monkeypatch.setattr(run_method, 'joined_team', lambda _device: nullcontext(Team(0, 3)))
     assert cli.main([*order, str(tmp_path / 'run')]) == 2
     assert '3 processes share batches of 2' in capsys.readouterr().err
+
+
+def test_a_process_with_one_sample_cannot_train_batch_norms(order, tmp_path, monkeypatch, capsys):
+    from mm_robust_seg.training import run_method
+
+    monkeypatch.setattr(run_method, 'joined_team', lambda _device: nullcontext(Team(0, 2)))
+    train = ['train', *(x for x in order[1:] if x not in ('--base', str(tmp_path / 'base')))]
+    assert cli.main([*train, str(tmp_path / 'run')]) == 2
+    assert 'at least 2 samples for each' in capsys.readouterr().err
