@@ -62,6 +62,8 @@ def optimize(task: Task, training: Training) -> TaskState:
     bar = training.journal.progress.add_task(
         task.name, total=task.stage.epochs * steps, completed=state.steps
     )
+    if not task.stage.epochs and training.team.leads:
+        state.save()
     _train(state, training, steps, bar)
     state.use_average()
     task.network.eval()

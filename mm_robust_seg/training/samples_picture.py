@@ -32,7 +32,8 @@ def samples_picture(
         shown = [_visible(sample.images[m]) for m in combination]
         masks = [_coloured(labels, dataset.classes) for labels in (guess, sample.labels)]
         rows.append(np.hstack([_small(picture) for picture in (*shown, *masks)]))
-    return np.vstack(rows)
+    width = max(row.shape[1] for row in rows)
+    return np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
 
 
 def _visible(image: Image) -> Picture:

@@ -230,6 +230,35 @@ def test_bad_data_is_refused_before_the_folder_is_claimed(recipe, scenes, train_
     assert not (tmp_path / 'run').exists()
 
 
+def test_without_epochs_the_start_is_the_result(recipe, base_run, train_run, tmp_path):
+    none = replace(recipe, adapters=replace(recipe.adapters, epochs=0))
+    train_run(none, tmp_path, 'ssf', base_run)
+    state, facts = checkpoint.load(last_path(tmp_path, 'rgb'))
+    assert facts['finished']
+    assert all((v == (1 if 'gamma' in name else 0)).all() for name, v in state.items())
+
+
+def test_samples_of_several_shapes_make_one_picture(recipe, scenes):
+    from mm_robust_seg.datasets.folder import FolderSplit
+    from mm_robust_seg.datasets.samples import Sample
+    from mm_robust_seg.training.samples_picture import samples_picture
+
+    class Mixed:
+        classes = FolderSplit(scenes, 'val').classes
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            whole, height = FolderSplit(scenes, 'val')[index], 64 + 32 * index
+            images = {m: image[:height] for m, image in whole.images.items()}
+            return Sample(whole.name, images, whole.labels[:height])
+
+    network = Segmenter(3, channels=16).eval()
+    picture = samples_picture(network, network.modalities, Mixed(), recipe)
+    assert picture.shape == (2 * 160, 5 * 320, 3)
+
+
 def test_a_data_set_needs_its_folder(recipe, train_run, tmp_path):
     with pytest.raises(ConfigError, match='--data'):
         train_run(replace(recipe, data=replace(recipe.data, folder='')), tmp_path / 'run')
