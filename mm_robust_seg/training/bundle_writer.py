@@ -79,12 +79,26 @@ def write_bundle(
         }
         write_json(building / MANIFEST, whole)
         load_bundle(building)
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
+        _put_in_place(building, folder)
     except OSError as error:
         raise TrainingError(f'{folder} cannot be written: {error}; free some space') from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    """Rename ``building`` to ``folder``; a bundle there stays whole until the new one is."""
+    before = folder.with_name(f'.{folder.name}.before')
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
+    try:
+        building.rename(folder)
+    except OSError:
+        if before.exists():
+            before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _write_files(

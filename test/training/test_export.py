@@ -207,6 +207,26 @@ def test_a_full_disk_keeps_the_old_bundle(bundle, two_base, tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ['bundle']
 
 
+def test_a_bundle_that_cannot_be_replaced_stays(bundle, two_base, tmp_path, monkeypatch):
+    folder = shutil.copytree(bundle.path, tmp_path / 'bundle')
+    rename = Path.rename
+
+    def refused(path, target):
+        if path.name.endswith('.building'):
+            raise OSError(5, 'Input/output error')
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, 'rename', refused)
+    method = restored_method(two_base, read_run(two_base))
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    with pytest.raises(TrainingError, match='Input/output error'):
+        bundle_writer.write_bundle(
+            method.networks(), method.adapters(), bundle.inputs, manifest, folder
+        )
+    assert load_bundle(folder).checksums == bundle.checksums
+    assert [path.name for path in tmp_path.iterdir()] == ['bundle']
+
+
 def write_merging(path, merged, names=('surface', 'thing')):
     classes = [{'name': name, 'color': [10, 20, 30]} for name in names]
     path.write_text(json.dumps({'classes': classes, 'merged': merged}))
