@@ -136,27 +136,35 @@ def _recovery(rows: Mapping[str, Row]) -> Table:
         rows,
         names,
         lambda row: [
-            '-' if row['recovery'].get(name) is None else f'{row["recovery"][name]:.0f}'
+            '-' if row['recovery'].get(name) is None else str(round(row['recovery'][name]))
             for name in names
         ],
     )
 
 
 def _costs(rows: Mapping[str, Row]) -> Table:
-    header = ('start', 'stored in total', 'trained a combination', 'steps', 'seconds', 'seeds')
+    header = ('start', 'stored in total', 'own of a combination', 'steps', 'seconds', 'seeds')
     return _table(rows, header, _cost_cells)
 
 
 def _cost_cells(row: Row) -> list[str]:
-    own = row['parameters']['per_combination'].values()
     return [
         'base' if row['starts_from_base'] else 'encoders',
         f'{row["parameters"]["total_stored"] / 1e6:.2f} M',
-        f'{min(own)} to {max(own)} ({row["largest_share"]:.2f} %)',
+        _own(row),
         str(row['steps']),
         f'{row["seconds"]:.0f}',
         ', '.join(map(str, row['seeds'])),
     ]
+
+
+def _own(row: Row) -> str:
+    """Say how many parameters an incomplete combination has to itself."""
+    own = row['parameters']['per_combination']
+    sizes = [size for name, size in own.items() if name in row['recovery']]
+    if not any(sizes):
+        return 'none'
+    return f'{min(sizes)} to {max(sizes)} ({row["largest_share"]:.2f} %)'
 
 
 def _combination_plot(rows: Mapping[str, Row]) -> Picture:
@@ -169,7 +177,8 @@ def _combination_plot(rows: Mapping[str, Row]) -> Picture:
         values, reach = _whiskers([row['combinations'].get(c) for c in combinations])
         axes.bar(places, values, width * 0.92, label=name, color=COLORS[number % len(COLORS)])
         axes.errorbar(places, values, reach, fmt='none', ecolor='#6b7685', elinewidth=0.8)
-    axes.set_xticks(range(len(combinations)), combinations)
+    labels = [name.replace('+', '\n+') for name in combinations]
+    axes.set_xticks(range(len(combinations)), labels)
     axes.set_ylabel('mIoU (%)')
     tidy(axes)
     figure.legend(loc='outside upper center', ncols=6, frameon=False, fontsize=9)
@@ -185,6 +194,7 @@ def _mean_plot(rows: Mapping[str, Row]) -> Picture:
     axes = figure.subplots()
     axes.errorbar(values, range(len(names)), xerr=reach, fmt='o', color=COLORS[0], capsize=3)
     axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel('mean mIoU of the incomplete combinations (%)')
     tidy(axes, 'x')
     caption = 'Mean of the incomplete combinations, with intervals.'
