@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from mm_robust_seg.bundle import find_bundle
-from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.modality import COMPLETE, ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training import checkpoint
@@ -53,15 +53,15 @@ def load_network(file: Path) -> Segmenter:
     classes = state.get('decoder.classify.weight')
     if classes is None:
         raise TrainingError(f'{file} is of another architecture: it has no decoder')
-    segmenter = Segmenter(
-        int(facts.get('class_count', classes.shape[0])),
-        ModalitySet.parse(facts.get('modalities', str(COMPLETE))),
-        facts.get('backbone', 'mobilenetv2'),
-        int(facts.get('channels', classes.shape[1])),
-    )
     try:
+        segmenter = Segmenter(
+            int(facts.get('class_count', classes.shape[0])),
+            ModalitySet.parse(str(facts.get('modalities', COMPLETE))),
+            facts.get('backbone', 'mobilenetv2'),
+            int(facts.get('channels', classes.shape[1])),
+        )
         missing, unknown = segmenter.load_state_dict(state, strict=False)
-    except RuntimeError as error:
+    except (ConfigError, RuntimeError, TypeError, ValueError) as error:
         raise TrainingError(f'{file} is of another architecture: {error}') from error
     wrong = [*unknown, *(name for name in missing if not name.endswith(_COUNTER))]
     if wrong:

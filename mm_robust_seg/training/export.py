@@ -66,7 +66,12 @@ def run(args: argparse.Namespace) -> int:
         for network in set(networks.values()):
             merge_classes(network, merged.places)
         facts['classes'] = merged.classes
-        recipe = replace(recipe, data=replace(recipe.data, classes=len(merged.classes)))
+        recipe = replace(
+            recipe,
+            name=args.bundle.resolve().name,
+            description=merged.description or recipe.description,
+            data=replace(recipe.data, classes=len(merged.classes)),
+        )
     scores = {} if args.no_scores else _scores(networks, recipe, facts, console)
     for name, row in scores.items():
         text = ', '.join(f'{kind} {miou:.2f}' for kind, miou in row.items())
@@ -84,10 +89,12 @@ class Merging:
     Attributes:
         classes: name and color of each, as in a manifest.
         places: the coarser class of each class of the network.
+        description: one sentence for the manifest, if it is to be another.
     """
 
     classes: list[dict[str, Any]]
     places: list[int]
+    description: str = ''
 
 
 def read_merging(path: Path, class_count: int) -> Merging:
@@ -98,7 +105,8 @@ def read_merging(path: Path, class_count: int) -> Merging:
     """
     try:
         tree = json.loads(path.read_text(encoding='utf-8'))
-        found = Merging(list(tree['classes']), [int(place) for place in tree['merged']])
+        places = [int(place) for place in tree['merged']]
+        found = Merging(list(tree['classes']), places, str(tree.get('description', '')))
         named = all({'name', 'color'} <= set(one) for one in found.classes)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f'{path} cannot be read as a merging of classes: {error}') from error

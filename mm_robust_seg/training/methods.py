@@ -88,6 +88,7 @@ METHODS: Mapping[str, MethodEntry] = {
         'Hinton et al., arXiv 1503.02531; More-vs-Fewer of arXiv 2507.19264; on combined',
         'adapters',
         DistilledAdapters,
+        ADAPTERS['combined'],
     ),
     'dmrnet': MethodEntry(
         'one network with a sampled embedding, on random combinations',
