@@ -1,6 +1,7 @@
 """What single adapters compute, said in another way."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from mm_robust_seg.network.adapters.lora import LowRank  # noqa: E402
 from mm_robust_seg.network.adapters.prompts import PromptAdd, PromptConcat  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
+from mm_robust_seg.training.base_network import load_network  # noqa: E402
 
 pytestmark = pytest.mark.torch
 PAIR = ModalitySet.parse('thermal+depth')
@@ -66,9 +68,10 @@ def test_expansions_are_left_out_unless_named(segmenter):
 
 @pytest.mark.parametrize('path', SHIPPED, ids=lambda path: f'{path.parts[-3]} {path.stem}')
 def test_shipped_adapters_load(path):
-    classes = load_file(path.parents[1] / 'base.safetensors')['decoder.classify.bias']
-    adapter = ScaleShift(Segmenter(len(classes)), ModalitySet.parse(path.stem))
-    adapter.load_state_dict(load_file(path))
+    manifest = json.loads((path.parents[1] / 'manifest.json').read_text())
+    kind = Combined if manifest['provenance']['method'] == 'ours' else ScaleShift
+    network = load_network(path.parents[1] / 'base.safetensors')
+    kind(network, ModalitySet.parse(path.stem)).load_state_dict(load_file(path))
 
 
 @torch.no_grad()
