@@ -20,6 +20,7 @@ _COMMANDS = ('train', 'adapt')
 _PLAN_KEYS = {'recipe', 'base', 'seeds', 'set', 'noise', 'rows'}
 _ROW_KEYS = {'command', 'method', 'init', 'set', 'seeds'}
 _BASE_KEYS = {'run', 'set'}
+_COUNTED = 'data.val_count'
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _row(path: Path, name: str, tree: Any, common: tuple[str, ...], seeds: tuple
 def _read(path: Path) -> Any:
     try:
         tree = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f'{path} cannot be read: {error}') from error
     if not isinstance(tree, dict):
         raise ConfigError(f'{path} holds {type(tree).__name__}: expected a mapping')
@@ -159,6 +160,8 @@ def _seeds(path: Path, value: Any) -> tuple[int, ...]:
 def _settings(path: Path, where: str, tree: Any) -> tuple[str, ...]:
     if not isinstance(tree, (dict, type(None))):
         raise ConfigError(f'{path}: {where} is {tree!r}: expected {{adapters.epochs: 6}} or so')
+    if _COUNTED in (tree or {}):
+        raise ConfigError(f'{path}: {where} sets {_COUNTED}: set it in the recipe, for all rows')
     return tuple(f'{name}={_value(value)}' for name, value in (tree or {}).items())
 
 

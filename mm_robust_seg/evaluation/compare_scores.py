@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import math
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ _QUOTED_RATE = 0.1
 
 @dataclass(frozen=True)
 class _Measured:
-    """A score of a row: of each seed, and in every resample of the images, averaged over seeds."""
+    """A score of a row: by seed, and in every resample of the images, averaged over seeds."""
 
+    names: tuple[int, ...]
     seeds: Float
     draws: Float
 
@@ -32,10 +34,10 @@ class _Measured:
         return float(self.seeds.mean())
 
     def __sub__(self, other: _Measured) -> _Measured:
-        """Compare paired by image; seeds are paired where both rows have them all."""
-        paired = len(self.seeds) == len(other.seeds)
+        """Compare paired by image; seeds are paired where both rows have the same."""
+        paired = self.names == other.names
         seeds = self.seeds - (other.seeds if paired else other.mean)
-        return _Measured(seeds, self.draws - other.draws)
+        return _Measured(self.names, seeds, self.draws - other.draws)
 
     def facts(self) -> Scores:
         """Return percent: the mean over seeds, its interval, and the spread where there is one."""
@@ -77,6 +79,7 @@ def _status(results: Results) -> str:
 def _by_combination(outcomes: Sequence[Outcome]) -> Row:
     return {
         combination: _Measured(
+            tuple(outcome.seed for outcome in outcomes),
             np.array([_miou(outcome, combination) for outcome in outcomes]),
             np.mean([outcome.draws[combination] for outcome in outcomes], axis=0),
         )
@@ -85,7 +88,9 @@ def _by_combination(outcomes: Sequence[Outcome]) -> Row:
 
 
 def _miou(outcome: Outcome, combination: ModalitySet) -> float:
-    return float(outcome.scores['combinations'][str(combination)]['miou']) / 100
+    """Return the score as a share; NaN where no class had one."""
+    miou = outcome.scores['combinations'][str(combination)]['miou']
+    return math.nan if miou is None else float(miou) / 100
 
 
 def _figures(results: Results, measured: Mapping[str, Row]) -> Scores:
@@ -116,6 +121,7 @@ def _incomplete(row: Row) -> _Measured | None:
     if not parts:
         return None
     return _Measured(
+        parts[0].names,
         np.mean([part.seeds for part in parts], axis=0),
         np.mean([part.draws for part in parts], axis=0),
     )
@@ -128,7 +134,7 @@ def _recovery(
     if not unadapted or not dedicated:
         return None
     low, high = unadapted[combination].mean, dedicated[combination].mean
-    if high <= low:
+    if not high > low:
         return None
     return percent((row[combination].mean - low) / (high - low))
 
@@ -138,8 +144,11 @@ def _missing(row: Row) -> Scores:
         return {'emm_avg': None, 'emm_e': {f'{_QUOTED_RATE:g}': None}}
     seeds = {c: score.seeds for c, score in row.items()}
     draws = {c: score.draws for c, score in row.items()}
-    average = _Measured(emm_average(seeds), emm_average(draws))
-    expected = _Measured(emm_expected(seeds, _QUOTED_RATE), emm_expected(draws, _QUOTED_RATE))
+    names = next(iter(row.values())).names
+    average = _Measured(names, emm_average(seeds), emm_average(draws))
+    expected = _Measured(
+        names, emm_expected(seeds, _QUOTED_RATE), emm_expected(draws, _QUOTED_RATE)
+    )
     return {'emm_avg': average.facts(), 'emm_e': {f'{_QUOTED_RATE:g}': expected.facts()}}
 
 

@@ -69,6 +69,11 @@ def run_method(order: Order, console: Console) -> None:
         train, val = load(order.recipe, 'train'), load(order.recipe, 'val')
         _check_share(team, entry.kind, min(order.recipe.batch_size, len(train)))
         found = checked_survey({'train': train, 'val': val}, order.recipe.data.strict)
+        if entry.kind == 'adapters' and len(train.modalities) == 1:
+            raise ConfigError(
+                f'the data set has {train.modalities} alone, so nothing can be missing: expected '
+                'two or three sensors for adapters'
+            )
         segmenter = _start(order, train)
         recipe = replace(order.recipe, network=_network_recipe(segmenter))
         blocks = _blocks(order, entry, segmenter)

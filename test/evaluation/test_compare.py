@@ -308,6 +308,27 @@ def test_the_figures_of_a_row_by_hand():
     assert rows['unadapted']['combinations']['rgb']['spread'] is None
 
 
+def test_other_seeds_are_not_paired():
+    """Paired with ssf, seed by seed, the gain would not spread at all."""
+    ssf = results('ssf', outcome(0, 50, 30, 20), outcome(1, 50, 34, 24))
+    others = outcome(2, 50, 31, 21), outcome(3, 50, 35, 25)
+    same = outcome(0, 50, 31, 21), outcome(1, 50, 35, 25)
+    gains = [
+        compare([ssf, results('ours', *o)])['ours']['gain_over_plain'] for o in (others, same)
+    ]
+    assert [gain['value'] for gain in gains] == pytest.approx([1.0, 1.0])
+    assert [gain['spread'] for gain in gains] == pytest.approx([8**0.5, 0.0], abs=1e-3)
+
+
+def test_a_combination_in_which_nothing_could_be_scored_has_no_figure():
+    found = outcome(0, 50, 30, 20)
+    found.scores['combinations']['rgb']['miou'] = None
+    row = compare([results('unadapted', outcome(0, 50, 10, 10)), results('ssf', found)])['ssf']
+    assert row['combinations']['rgb']['value'] is None
+    assert row['combinations']['depth']['value'] == 20.0
+    assert row['mean_incomplete']['value'] is None
+
+
 def test_rows_without_outcome_say_why():
     rows = compare([results('unadapted'), results('ssf', failed=True)])
     assert rows['unadapted']['status'] == 'not run'
@@ -374,6 +395,7 @@ def test_the_plans_that_are_shipped_name_methods_and_parameters_that_exist(name)
         ('init: base', 'start: base', 'rows.dedicated has start'),
         ('seeds: [0]\nset', 'seeds: [a]\nset', "seeds is ['a']: expected whole numbers"),
         ('{adapters.epochs: 6}', '6', 'rows.ssf.set is 6'),
+        ('{adapters.epochs: 6}', '{data.val_count: 6}', 'set it in the recipe'),
         ('  gmd:', '  g/m:', 'is no name for a folder'),
         ('{command: train, method: gmd}', 'gmd', "rows.gmd is 'gmd': expected a mapping"),
         ('{run: base}', 'base', "base is 'base': expected a mapping"),
@@ -385,6 +407,12 @@ def test_a_wrong_plan_is_refused(config, before, after, said):
     with pytest.raises(ConfigError) as refusal:
         load_plan(config)
     assert said in str(refusal.value)
+
+
+def test_a_plan_that_is_no_text_is_refused(config):
+    config.write_bytes(b'\xff\xfe\x00rows')
+    with pytest.raises(ConfigError, match='cannot be read'):
+        load_plan(config)
 
 
 def test_a_plan_without_rows_is_refused(config):

@@ -53,9 +53,14 @@ def demo_process(tmp_path, bundle, *options):
     (tmp_path / 'scenario.yaml').write_text(SCENARIO)
     command = [sys.executable, '-m', 'mm_robust_seg.cli', 'demo', '--bundle', str(bundle)]
     command += ['--scenario', str(tmp_path / 'scenario.yaml'), '--out', str(tmp_path / 'out')]
+    # A shell that runs the tests in the background lets them, and so the demo, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with (tmp_path / 'demo.txt').open('w') as stream:
         return subprocess.Popen(
-            [*command, *options], stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT
+            [*command, *options],
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
         )
 
 

@@ -61,6 +61,17 @@ def test_adapters_go_where_the_importance_file_says(command, base_run, tmp_path)
     assert command('adapt', '--base', base_run, '--out', out, '--resume') == 2
 
 
+def test_our_adapters_can_be_placed_too(command, base_run, tmp_path):
+    (tmp_path / 'importance.json').write_text('{"blocks": {"decoder.refine": 5.0}}')
+    out, importance = tmp_path / 'run', ['--importance', tmp_path / 'importance.json']
+    assert command('adapt', '--method', 'ours', '--base', base_run, '--out', out, *importance) == 0
+    facts = read_run(out)
+    assert facts['blocks']['rgb'] == ['decoder.refine']
+    adapter = restored_method(out, facts).adapters()[ModalitySet.parse('rgb')]
+    assert all(s.startswith('decoder.refine') for s in adapter.low_rank.sites)
+    assert adapter.low_rank.sites and adapter.scale_shift.sites
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -189,6 +189,10 @@ def test_weights_that_do_not_fit_are_refused(base_run, tmp_path):
     checkpoint.save(folder / 'base.safetensors', state, {**facts, 'channels': 24})
     with pytest.raises(TrainingError, match='another architecture'):
         load_base(folder)
+    for strange in ({'channels': 'many'}, {'modalities': 'sonar'}, {'backbone': 'abacus'}):
+        checkpoint.save(folder / 'base.safetensors', state, facts | strange)
+        with pytest.raises(TrainingError, match='another architecture'):
+            load_base(folder)
     del state['decoder.refine.0.0.weight']
     checkpoint.save(folder / 'base.safetensors', state, facts)
     with pytest.raises(TrainingError, match=r'decoder\.refine\.0\.0\.weight the first'):
@@ -289,3 +293,14 @@ def test_a_full_disk_loses_nothing(base_run, recipe, train_run, tmp_path, monkey
     monkeypatch.undo()
     train_run(recipe, tmp_path / 'run', resume=True)
     same(tensors(base_run, 'base'), tensors(tmp_path / 'run', 'base'))
+
+
+@pytest.mark.parametrize('method', ['ssf', 'ours', 'hypernetwork', 'feature_prediction'])
+def test_one_sensor_alone_needs_no_adapter(recipe, scenes, train_run, base_run, tmp_path, method):
+    folder = shutil.copytree(scenes, tmp_path / 'one')
+    for sensor in ('rgb', 'thermal'):
+        shutil.rmtree(folder / sensor)
+    one = replace(recipe, data=replace(recipe.data, folder=str(folder)))
+    with pytest.raises(ConfigError, match='depth alone, so nothing can be missing'):
+        train_run(one, tmp_path / 'run', method, base_run)
+    assert not (tmp_path / 'run').exists()
