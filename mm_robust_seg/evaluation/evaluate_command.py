@@ -11,11 +11,9 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
+from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import EngineConfig
-from mm_robust_seg.datasets.load import KINDS, load_split
-from mm_robust_seg.datasets.samples import Dataset
-from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.datasets.options import add_dataset_arguments, open_dataset
 from mm_robust_seg.evaluation.dataset_evaluation import evaluate, Evaluation
 from mm_robust_seg.evaluation.dataset_report import report, text
 from mm_robust_seg.evaluation.dataset_scores import Scores
@@ -29,7 +27,6 @@ Run every graph of a bundle on a labelled split, through the engine that a robot
 Writes evaluation.json, evaluation.md, evaluation.html (one file with all plots) and confusion.npz
 (the confusion counts of every sample and combination): mIoU, IoU per class and pixel accuracy with
 bootstrap intervals, EMM Avg, E(p), RMM, NM and the counter-intuitive rate."""
-SIMULATED_SAMPLES = 60
 EXAMPLE = 'mm-robust-seg evaluate --bundle mm5 --dataset mm5 --data MM5_FOLDER'
 
 
@@ -37,18 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.description = DESCRIPTION
     parser.add_argument('--bundle', required=True, help='model folder, or name in models/')
-    parser.add_argument('--dataset', required=True, choices=KINDS, help='kind of data set')
-    parser.add_argument('--data', type=Path, help='folder of the data set; not for sim')
-    parser.add_argument('--split', default='val', help='split of the data set (val)')
+    add_dataset_arguments(parser)
     parser.add_argument(
         '--out', type=Path, help='folder of the results (out/evaluate/<bundle>-<dataset>-<split>)'
     )
     backends = next(s.choices for n, _, s in flatten(EngineConfig()) if n == 'backend')
     parser.add_argument('--backend', choices=backends, default='auto', help='inference runtime')
     parser.add_argument('--threads', type=int, default=0, help='CPU threads; 0 means all')
-    parser.add_argument(
-        '--samples', type=int, help='use only so many, evenly spaced; sim renders so many (60)'
-    )
     parser.add_argument(
         '--skip-noise', action='store_true', help='leave out damaged inputs (RMM and NM)'
     )
@@ -61,10 +53,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         RobustSegError: if bundle and data set do not fit, or cannot be read or run.
     """
-    if args.samples is not None and args.samples < 1:
-        raise ConfigError(f'--samples is {args.samples}: expected at least 1')
     bundle = load_bundle(find_bundle(args.bundle))
-    dataset = _load(args, bundle)
+    dataset = open_dataset(args, bundle.inputs, len(bundle.classes))
     engine = with_values(EngineConfig(), {'backend': args.backend, 'threads': args.threads})
     found = evaluate(bundle, dataset, engine, args.samples, not args.skip_noise)
     about = {'dataset': args.dataset, 'split': args.split, 'data': dict(dataset.provenance)}
@@ -77,29 +67,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         console.print(_summary(scores, out))
     return 0
-
-
-def _load(args: argparse.Namespace, bundle: Bundle) -> Dataset:
-    """Open the split in the classes of the bundle, where the data set has several lists."""
-    if args.dataset != 'sim' and args.data is None:
-        raise ConfigError(f'{args.dataset} is read from a folder: give it with --data')
-    size_px = (bundle.inputs.width_px, bundle.inputs.height_px)
-
-    def load(class_count: int) -> Dataset:
-        return load_split(
-            args.dataset,
-            args.data or Path(),
-            args.split,
-            classes=class_count,
-            count=args.samples or SIMULATED_SAMPLES,
-            size_px=size_px,
-        )
-
-    try:
-        return load(len(bundle.classes))
-    except ConfigError:
-        # With its own classes instead, so that what is said next can name both lists.
-        return load(0)
 
 
 def _write(found: Evaluation, scores: Scores, out: Path) -> None:

@@ -11,10 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from mm_robust_seg.bundle import InputSpec
-from mm_robust_seg.datasets.load import KINDS, load_split
-from mm_robust_seg.datasets.samples import Dataset
-from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.datasets.options import add_dataset_arguments, open_dataset
 from mm_robust_seg.files import write_bytes, write_json
 from mm_robust_seg.training.options import chosen_device, DEVICES
 
@@ -24,19 +21,13 @@ for every layer gradient times activation. Writes importance.json, importance.md
 "mm-robust-seg adapt --importance" places adapters by the JSON file; measure that on the split
 train, so that scores on val stay untouched by it."""
 EXAMPLE = 'mm-robust-seg importance mm5 --dataset mm5 --data MM5_FOLDER --out out/importance'
-_SIMULATED_SAMPLES = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.description = DESCRIPTION
     parser.add_argument('network', type=Path, help='run or bundle folder, or name in models/')
-    parser.add_argument('--dataset', required=True, choices=KINDS, help='kind of data set')
-    parser.add_argument('--data', type=Path, help='folder of the data set; not for sim')
-    parser.add_argument('--split', default='val', help='split of the data set (val)')
-    parser.add_argument(
-        '--samples', type=int, help='use only so many, evenly spaced; sim renders so many (60)'
-    )
+    add_dataset_arguments(parser)
     parser.add_argument('--out', type=Path, required=True, help='folder of the results')
     parser.add_argument('--device', choices=DEVICES, default='auto', help='default: auto')
     parser.add_argument('--threads', type=int, default=0, help='CPU threads; 0 means all')
@@ -56,12 +47,10 @@ def run(args: argparse.Namespace) -> int:
     from mm_robust_seg.training.importance_report import facts_of  # noqa: PLC0415
     from mm_robust_seg.training.trained import load_trained  # noqa: PLC0415
 
-    if args.samples is not None and args.samples < 1:
-        raise ConfigError(f'--samples is {args.samples}: expected at least 1')
     if args.threads:
         torch.set_num_threads(args.threads)
     segmenter, spec = load_trained(args.network)
-    dataset = _load(args, spec, segmenter.class_count)
+    dataset = open_dataset(args, spec, segmenter.class_count)
     count = min(args.samples or len(dataset), len(dataset))
     indices = np.linspace(0, len(dataset) - 1, count).round().astype(int).tolist()
     with _progress() as progress:
@@ -78,22 +67,6 @@ def run(args: argparse.Namespace) -> int:
     _write(facts, args.out)
     _print(facts, args)
     return 0
-
-
-def _load(args: argparse.Namespace, spec: InputSpec, class_count: int) -> Dataset:
-    if args.dataset != 'sim' and args.data is None:
-        raise ConfigError(f'{args.dataset} is read from a folder: give it with --data')
-    dataset = load_split(
-        args.dataset,
-        args.data or Path(),
-        args.split,
-        classes=class_count if args.dataset == 'nyuv2' else 0,
-        count=args.samples or _SIMULATED_SAMPLES,
-        size_px=(spec.width_px, spec.height_px),
-    )
-    if len(dataset) == 0:
-        raise DataError(f'the split {args.split} is empty: expected at least one sample')
-    return dataset
 
 
 def _write(facts: dict[str, Any], out: Path) -> None:
