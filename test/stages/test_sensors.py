@@ -255,6 +255,38 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     assert '65535 x 65535' in rejected(RawImage(RGB, 7, 0, 0, 'compressed', 0, jpeg)).detail
 
 
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_a_header_that_claims_more_than_its_bytes_can_hold_is_refused(suffix: str) -> None:
+    data = bytearray(packed(suffix, np.zeros((8, 8, 3), np.uint8), RGB).data)
+    if suffix == '.png':
+        data[16:24] = struct.pack('>II', 5000, 5000)
+    else:
+        at = data.index(b'\xff\xc0')
+        data[at + 5 : at + 9] = struct.pack('>HH', 5000, 5000)
+    rejection = rejected(RawImage(RGB, 7, 0, 0, 'compressed', 0, data))
+    assert rejection.reason is Reason.TRUNCATED
+    assert '5000 x 5000 px, more than' in rejection.detail
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'modality', 'pixels'),
+    [
+        ('.png', RGB, np.zeros((1500, 2000, 3), np.uint8)),
+        ('.jpg', RGB, np.zeros((1500, 2000, 3), np.uint8)),
+        ('.png', DEPTH, np.zeros((1500, 2000), np.uint16)),
+    ],
+)
+def test_an_image_of_one_value_is_not_taken_for_a_bomb(
+    suffix: str, modality: Modality, pixels: np.ndarray
+) -> None:
+    """It compresses best of all."""
+    smallest = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_JPEG_QUALITY, 1]
+    done, data = cv2.imencode(suffix, pixels, smallest)
+    assert done
+    frame = decoded(RawImage(modality, 7, 0, 0, 'compressed', 0, data.tobytes()))
+    assert frame.image.shape == pixels.shape
+
+
 @settings(max_examples=300)
 @given(
     modality=st.sampled_from(list(Modality)),

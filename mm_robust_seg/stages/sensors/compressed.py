@@ -1,8 +1,8 @@
 """Unpack PNG and JPEG messages.
 
 The content decides, not the free text of ``format``: drivers write ``png``, ``16UC1; png
-compressed`` and more. The size is read from the file's header before anything is unpacked, so a
-decompression bomb costs a few bytes.
+compressed`` and more. The size is read from the file's header before anything is unpacked, and
+compared with what so many bytes can hold, so a decompression bomb costs a few bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ PREFIX = 'compressed'
 
 MAX_PIXELS = 1 << 25
 """Largest image that is unpacked; a frame of 8K video still fits."""
+
+_PNG_BITS_PER_BYTE = 8 * 1032
+"""Bits that a byte of a PNG unpacks to at most; deflate reaches 1032:1 (zlib technical notes)."""
+
+_JPEG_PIXELS_PER_BYTE = 8 * 64
+"""Pixels that one byte of a JPEG unpacks to at most: a block of 8 x 8 takes a bit or more."""
 
 _TAIL_BYTES = 16
 """The end marker is this near the end, zero padding left out: thumbnails have one too."""
@@ -45,6 +51,12 @@ def unpack(raw: RawImage) -> tuple[str, Pixels]:
         raise MalformedError(
             Reason.FORMAT,
             f'compressed image is {width} x {height} px; expected 1 to {MAX_PIXELS} pixels',
+        )
+    if height * width > _most_pixels(packed):
+        raise MalformedError(
+            Reason.TRUNCATED,
+            f'compressed image claims {width} x {height} px, more than {len(packed)} bytes can '
+            'hold; expected its data',
         )
     is_rgb = raw.modality is Modality.RGB
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION if is_rgb else cv2.IMREAD_UNCHANGED
@@ -90,9 +102,17 @@ def _size(packed: bytes, modality: Modality) -> tuple[int, int]:
     return size
 
 
+def _most_pixels(packed: bytes) -> int:
+    """Return how many pixels a file with a readable header can hold at most."""
+    if packed.startswith(_PNG_START):
+        bit_depth = max(packed[24], 1)
+        return len(packed) * _PNG_BITS_PER_BYTE // bit_depth
+    return len(packed) * _JPEG_PIXELS_PER_BYTE
+
+
 def _png_size(packed: bytes) -> tuple[int, int] | None:
     """Read the IHDR chunk, which the PNG specification puts first."""
-    if len(packed) < 24:
+    if len(packed) < 25:
         return None
     width, height = struct.unpack_from('>II', packed, 16)
     return height, width
