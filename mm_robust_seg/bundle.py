@@ -6,6 +6,7 @@
     |- manifest.json            everything below, with a SHA-256 of each file
     |- base.safetensors         weights of the complete-input network
     |- adapters/*.safetensors   one small adapter per incomplete combination
+    |- golden/*.png             the label map that each graph makes of a fixed input
     `- *.onnx                   one graph per combination, absent branches pruned, adapter folded;
                                 large weights are references into base.safetensors
 
@@ -29,6 +30,8 @@ from mm_robust_seg.modality import Modality, ModalitySet
 
 SCHEMA_VERSION = 1
 MANIFEST = 'manifest.json'
+PRECISIONS = ('f32', 'fp16', 'int8')
+"""Arithmetic that the graphs of a bundle state; inputs are float32 and outputs uint8 in all."""
 UNITS: Mapping[str, str] = {'rgb': 'grey level', 'thermal': 'kelvin', 'depth': 'metre'}
 """What the numbers in ``InputSpec`` mean; a manifest states it and must agree."""
 
@@ -95,6 +98,9 @@ class Bundle:
         adapters: the adapter file of every incomplete combination.
         provenance: how the network came to be: data, seed, epochs, versions, licence of the data.
         scores: measured figures, by combination, as training wrote them.
+        precision: one of ``PRECISIONS``.
+        golden: the label map that the graph of a combination makes of ``engine.golden``'s
+            inputs; empty in a bundle that was written without.
     """
 
     path: Path
@@ -109,6 +115,8 @@ class Bundle:
     provenance: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, float]]
     checksums: Mapping[str, str]
+    precision: str
+    golden: Mapping[ModalitySet, Path]
 
     @property
     def combinations(self) -> tuple[ModalitySet, ...]:
@@ -194,6 +202,18 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
     )
     if not graphs or not 1 <= len(classes) < 255:
         raise BundleError(f'{len(graphs)} combinations and {len(classes)} classes: expected some')
+    precision = manifest.get('precision', PRECISIONS[0])
+    if precision not in PRECISIONS:
+        raise BundleError(f'precision is {precision!r}: expected one of {", ".join(PRECISIONS)}')
+    golden = {
+        ModalitySet.parse(key): inside(path, name)
+        for key, name in manifest.get('golden', {}).items()
+    }
+    if not golden.keys() <= graphs.keys():
+        raise BundleError(
+            f'golden label maps of {", ".join(map(str, golden.keys() - graphs.keys()))}: expected '
+            'them only for combinations with a graph'
+        )
     return Bundle(
         path=path,
         name=str(manifest['name']),
@@ -207,6 +227,8 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         provenance=dict(manifest['provenance']),
         scores=dict(manifest['scores']),
         checksums=dict(manifest['sha256']),
+        precision=precision,
+        golden=golden,
     )
 
 
@@ -234,7 +256,8 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 def _verify(bundle: Bundle) -> None:
-    for path in [bundle.base, *bundle.graphs.values(), *bundle.adapters.values()]:
+    kinds = (bundle.graphs, bundle.adapters, bundle.golden)
+    for path in [bundle.base, *(path for kind in kinds for path in kind.values())]:
         name = path.relative_to(bundle.path).as_posix()
         expected = bundle.checksums.get(name)
         if not isinstance(expected, str):

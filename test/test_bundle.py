@@ -250,3 +250,38 @@ def test_sha256_is_the_standard_one(tmp_path):
     path = tmp_path / 'abc'
     path.write_bytes(b'abc')
     assert sha256(path).startswith('ba7816bf8f01cfea414140de5dae2223')
+
+
+def test_a_bundle_that_says_nothing_is_f32_without_golden_label_maps(tiny_bundle):
+    bundle = load_bundle(tiny_bundle)
+    assert bundle.precision == 'f32' and bundle.golden == {}
+
+
+def test_precision_and_golden_label_maps_are_read(folder):
+    (folder / 'golden.png').write_bytes(b'any')
+    digest = sha256(folder / 'golden.png')
+    edit(folder, lambda m: m.update(precision='int8', golden={'rgb': 'golden.png'}))
+    edit(folder, lambda m: m['sha256'].update({'golden.png': digest}))
+    bundle = load_bundle(folder)
+    assert bundle.precision == 'int8'
+    assert bundle.golden == {ModalitySet.parse('rgb'): folder / 'golden.png'}
+    (folder / 'golden.png').write_bytes(b'other')
+    with pytest.raises(BundleError, match=r'golden\.png was altered'):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize('precision', ['int4', None, 16, ['f32']], ids=str)
+def test_an_unknown_precision_is_refused(folder, precision):
+    edit(folder, lambda m: m.update(precision=precision))
+    with pytest.raises(BundleError, match='expected one of f32, fp16, int8'):
+        load_bundle(folder)
+
+
+def test_a_golden_label_map_without_graph_is_refused(folder):
+    def change(manifest):
+        del manifest['combinations']['depth']
+        manifest['golden'] = {'depth': 'golden/depth.png'}
+
+    edit(folder, change)
+    with pytest.raises(BundleError, match='golden label maps of depth'):
+        load_bundle(folder)
