@@ -147,6 +147,18 @@ class Pipeline:
         """Note how many publish a sensor's topic."""
         self._health.publishers(modality, count, now_ns)
 
+    def lost(self, modality: Modality, count: int, now_ns: int) -> None:
+        """Note that ``count`` more messages of a sensor were lost on the way."""
+        self._health.lost(modality, count, now_ns)
+
+    def incompatible_qos(self, modality: Modality, policy: str, now_ns: int) -> None:
+        """Note that a publisher was refused for its QoS ``policy``, such as RELIABILITY."""
+        self._health.incompatible_qos(modality, policy, now_ns)
+
+    def paused(self, now_ns: int) -> None:
+        """Note that the clock stands still: no sensor is judged until it goes on."""
+        self._health.paused(now_ns)
+
     @property
     def active(self) -> ModalitySet:
         """The combination chosen by the last ``assess``; empty if no sensor is usable."""

@@ -8,7 +8,7 @@ from scripted_engine import ScriptedEngine
 
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.errors import ConfigError, EngineError
-from mm_robust_seg.modality import COMPLETE, Modality
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,29 @@ def test_a_refused_parameter_changes_nothing(make_cameras):
         refused = config(policy__force_set='rgb+depth', output__max_rate_hz=1.0)
         rig.pipeline.reconfigure(refused)
     assert len(rig.play(10)) == 10
+
+
+def test_what_the_middleware_tells_reaches_the_verdicts(make_cameras):
+    rig = make_cameras()
+    rig.play(10)
+    rig.pipeline.incompatible_qos(RGB, 'RELIABILITY', rig.now_ns)
+    rig.pipeline.lost(DEPTH, 4, rig.now_ns)
+    rig.pipeline.publishers(Modality.THERMAL, 0, rig.now_ns)
+    rig.play(10, ModalitySet())
+    sensors = rig.pipeline.assess(rig.now_ns).sensors
+    assert {m: health.reason for m, health in sensors.items()} == {
+        RGB: Reason.QOS,
+        Modality.THERMAL: Reason.GONE,
+        DEPTH: Reason.SILENT,
+    }
+    assert '4 messages were lost' in sensors[DEPTH].detail
+
+
+def test_a_paused_clock_changes_nothing(make_cameras):
+    rig = make_cameras()
+    rig.play(10)
+    rig.pipeline.paused(rig.now_ns)
+    rig.now_ns += 900_000_000
+    masks = rig.play(10)
+    assert {h.reason for m in masks for h in m.report.sensors.values()} == {Reason.OK}
+    assert combinations(masks) == ['rgb+thermal+depth']

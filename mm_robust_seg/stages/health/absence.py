@@ -1,12 +1,17 @@
-"""Checks of a sensor that says nothing: GONE, ABSENT and SILENT."""
+"""Checks of a sensor that says nothing: GONE, QOS, ABSENT and SILENT."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.track import Track
+
+_GONE_PERIODS = 1.5
+"""A sensor whose frames keep coming is not gone, whatever was counted."""
 
 
 def timeout_s(modality: Modality, config: Config) -> float:
@@ -15,27 +20,48 @@ def timeout_s(modality: Modality, config: Config) -> float:
     return fixed_s or max(4 / config.inputs[modality].expected_rate_hz, 0.1)
 
 
-def absence(
-    modality: Modality, track: Track, publishers: int | None, config: Config, now_ns: int
-) -> Finding | None:
-    """Tell why no message comes; nothing while that is normal.
+@dataclass
+class Line:
+    """What the middleware says about the way of a sensor's messages.
 
-    Args:
+    Attributes:
         publishers: how many publish the topic; None if nobody counts them.
+        refused_policy: the QoS policy for which a publisher was refused; empty if none was.
+        lost: messages lost on the way since the last one that came.
     """
+
+    publishers: int | None = None
+    refused_policy: str = ''
+    lost: int = 0
+
+
+def absence(
+    modality: Modality, track: Track, line: Line, config: Config, now_ns: int
+) -> Finding | None:
+    """Tell why no message comes; nothing while that is normal."""
     silence_s = track.silence_s(now_ns)
-    evidence = {'silence_s': silence_s}
-    nobody = ' and nobody publishes the topic' if publishers == 0 else ''
+    evidence = {'silence_s': silence_s, 'lost_messages': line.lost}
+    limit_s = timeout_s(modality, config)
+    nobody = ' and nobody publishes the topic' if line.publishers == 0 else ''
+    if line.refused_policy and not nobody and silence_s > limit_s:
+        return Finding(Reason.QOS, _qos_detail(line.refused_policy), evidence)
+    lost = f'; {line.lost} messages were lost on the way' if line.lost else ''
     if track.arrival_ns is None:
         grace_s = config.monitor[modality].startup_grace_s
         if silence_s <= grace_s:
             return None
-        detail = f'no frame in {silence_s:.1f} s{nobody}; expected one within {grace_s:g} s'
+        detail = f'no frame in {silence_s:.1f} s{nobody}; expected one within {grace_s:g} s{lost}'
         return Finding(Reason.ABSENT, detail, evidence)
-    if nobody:
+    if nobody and silence_s > _GONE_PERIODS / config.inputs[modality].expected_rate_hz:
         return Finding(Reason.GONE, f'no frame for {silence_s:.2f} s{nobody}', evidence)
-    limit_s = timeout_s(modality, config)
     if silence_s <= limit_s:
         return None
     detail = f'no frame for {silence_s:.2f} s; expected one every {limit_s:.3g} s at the least'
-    return Finding(Reason.SILENT, detail, evidence)
+    return Finding(Reason.SILENT, detail + lost, evidence)
+
+
+def _qos_detail(policy: str) -> str:
+    return (
+        f'no frame: a publisher was refused because its QoS policy {policy} does not fit the '
+        f'subscription; give it a {policy} that suits sensor data (best effort, volatile)'
+    )

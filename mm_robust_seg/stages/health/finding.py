@@ -46,6 +46,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.ABSENT: Rule(debounced=False),
     Reason.SILENT: Rule(debounced=False, owes_time=True),
     Reason.GONE: Rule(debounced=False, owes_time=True),
+    Reason.QOS: Rule(debounced=False),
     Reason.FORMAT: Rule(debounced=False, owes_frames=False),
     Reason.TRUNCATED: Rule(debounced=False, owes_frames=False),
     Reason.CLOCK: Rule(debounced=True),

@@ -12,16 +12,16 @@ from mm_robust_seg.dataflow import (
     SensorHealth,
 )
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.health.absence import absence, timeout_s
+from mm_robust_seg.stages.health.absence import absence, Line, timeout_s
+from mm_robust_seg.stages.health.attention import Attention
 from mm_robust_seg.stages.health.checks import CHECKS, Observation
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.frame_statistics import measure
 from mm_robust_seg.stages.health.state import SensorState
 from mm_robust_seg.stages.health.track import Track
 
-_JUMP_FORWARD_NS = 1_000_000_000
-_JUMP_BACK_NS = 100_000_000
 _LOOP_NS = 500_000_000
+_LOOP_WINDOW_NS = 1_000_000_000
 _LOOPED_SENSORS = 2
 
 
@@ -39,7 +39,7 @@ class HealthMonitor:
 
     def __init__(self, config: Config, now_ns: int) -> None:
         self._config = config
-        self._publishers: dict[Modality, int] = {}
+        self._lines = {m: Line() for m in Modality}
         self.reset(now_ns)
 
     def reset(self, now_ns: int) -> None:
@@ -47,8 +47,7 @@ class HealthMonitor:
         enabled, hysteresis = self._config.inputs.enabled, self._config.hysteresis
         self._tracks = {m: Track(now_ns) for m in enabled}
         self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
-        self._called_ns = now_ns
-        self._has_jumped = False
+        self._attention = Attention(now_ns)
 
     def reconfigure(self, config: Config) -> None:
         """Use other limits from now on; verdicts stand. The enabled inputs must be the same."""
@@ -59,8 +58,9 @@ class HealthMonitor:
     def observe(self, item: Frame | Rejection, now_ns: int) -> None:
         """Take in one message of an enabled sensor."""
         self._listen(now_ns)
-        if self._publishers.get(item.modality) == 0:
-            del self._publishers[item.modality]  # the count is older than this publisher
+        if self._attention.is_paused(now_ns):
+            return
+        self._lines[item.modality] = Line()  # a message refutes what was said before it
         state, track = self._states[item.modality], self._tracks[item.modality]
         window_ns = self._window_ns(item.modality)
         track.arrived(item.arrival_ns, window_ns)
@@ -78,7 +78,28 @@ class HealthMonitor:
     def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
         """Note how many publish a sensor's topic."""
         self._listen(now_ns)
-        self._publishers[modality] = count
+        line = self._lines[modality]
+        line.publishers = count
+        if not count:
+            line.refused_policy = ''
+
+    def lost(self, modality: Modality, count: int, now_ns: int) -> None:
+        """Note that ``count`` more messages of a sensor were lost on the way."""
+        self._listen(now_ns)
+        self._lines[modality].lost += count
+
+    def incompatible_qos(self, modality: Modality, policy: str, now_ns: int) -> None:
+        """Note that a publisher was refused for its QoS ``policy``, such as RELIABILITY."""
+        self._listen(now_ns)
+        self._lines[modality].refused_policy = policy
+
+    def paused(self, now_ns: int) -> None:
+        """Note that the clock stands still: nobody is judged until it goes on.
+
+        May be said again and again, or once; the first later ``now_ns`` ends the pause.
+        """
+        self._listen(now_ns)
+        self._attention.pause(now_ns)
 
     def jumped(self, now_ns: int) -> bool:
         """Tell whether the clock jumped or a bag began anew; true until ``reset``.
@@ -89,15 +110,15 @@ class HealthMonitor:
         self._listen(now_ns)
         backs_ns = [track.went_back_ns for track in self._tracks.values()]
         looped = [back_ns for back_ns in backs_ns if back_ns is not None]
-        recent = [back_ns for back_ns in looped if now_ns - back_ns <= _JUMP_FORWARD_NS]
-        return self._has_jumped or len(recent) >= _LOOPED_SENSORS
+        recent = [back_ns for back_ns in looped if now_ns - back_ns <= _LOOP_WINDOW_NS]
+        return self._attention.has_jumped or len(recent) >= _LOOPED_SENSORS
 
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors."""
         self._listen(now_ns)
         for modality, state in self._states.items():
-            publishers = self._publishers.get(modality)
-            finding = absence(modality, self._tracks[modality], publishers, self._config, now_ns)
+            line = self._lines[modality]
+            finding = absence(modality, self._tracks[modality], line, self._config, now_ns)
             if finding:
                 self._tracks[modality].ended()
                 state.fail(finding, now_ns)
@@ -115,12 +136,9 @@ class HealthMonitor:
         return round(max(1.0, 4 / self._config.inputs[modality].expected_rate_hz) * 1e9)
 
     def _listen(self, now_ns: int) -> None:
-        """Notice how long nobody listened, and whether the clock jumped."""
-        gap_ns = now_ns - self._called_ns
-        if gap_ns < -_JUMP_BACK_NS or gap_ns > _JUMP_FORWARD_NS:
-            self._has_jumped = True
+        """Excuse the sensors for the time in which nobody listened, or the clock was paused."""
+        gap_ns, was_paused = self._attention.turn_to(now_ns)
         for modality, track in self._tracks.items():
-            heard_ns = round(timeout_s(modality, self._config) * 0.5e9)
+            heard_ns = 0 if was_paused else round(timeout_s(modality, self._config) * 0.5e9)
             if gap_ns > heard_ns:
                 track.excuse(gap_ns - heard_ns)
-        self._called_ns = now_ns if self._has_jumped else max(now_ns, self._called_ns)

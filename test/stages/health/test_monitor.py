@@ -361,10 +361,12 @@ def test_a_low_rate_warns_and_a_very_low_one_fails() -> None:
 
 
 def test_no_publisher_is_gone() -> None:
-    episode = running()
+    episode = running().run(TICK_MS)
     episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
-    assert episode.health(RGB).reason is Reason.GONE
+    start_ms = episode.now_ms
     episode.run(500, rgb=None)
+    assert episode.delay_ms(RGB, Reason.GONE, start_ms) <= 50 + TICK_MS
+    assert 'nobody publishes the topic' in episode.health(RGB).detail
     episode.monitor.publishers(RGB, 1, episode.now_ms * MS)
     back_ms = episode.now_ms
     episode.run(2000)
@@ -376,6 +378,86 @@ def test_a_frame_is_proof_of_a_publisher_that_was_not_counted_yet() -> None:
     episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
     assert episode.run(100).health(RGB).reason is Reason.OK
     assert episode.run(500, rgb=None).health(RGB).reason is Reason.SILENT
+
+
+def test_frames_that_keep_coming_refute_a_count_of_none() -> None:
+    episode = running()
+    for _ in range(5):
+        episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+        episode.run(200)
+    assert episode.reasons(RGB) == [Reason.OK]
+
+
+def test_a_refused_publisher_is_a_matter_of_qos_and_the_policy_is_named() -> None:
+    episode = Episode()
+    episode.monitor.publishers(RGB, 1, episode.now_ms * MS)
+    episode.monitor.incompatible_qos(RGB, 'RELIABILITY', episode.now_ms * MS)
+    assert episode.health(RGB).reason is Reason.WAITING
+    health = episode.run(200, rgb=None).health(RGB)
+    assert (health.reason, health.usable) == (Reason.QOS, False)
+    assert 'QoS policy RELIABILITY' in health.detail
+    assert episode.run(12 * PERIOD_MS).health(RGB).reason is Reason.OK
+    assert episode.run(500, rgb=None).health(RGB).reason is Reason.SILENT
+
+
+def test_a_second_publisher_that_is_refused_does_no_harm() -> None:
+    episode = running()
+    episode.monitor.incompatible_qos(RGB, 'DURABILITY', episode.now_ms * MS)
+    assert episode.run(1000).reasons(RGB) == [Reason.OK]
+
+
+def test_a_refused_publisher_that_left_is_gone() -> None:
+    episode = running()
+    episode.monitor.incompatible_qos(RGB, 'RELIABILITY', episode.now_ms * MS)
+    assert episode.run(500, rgb=None).health(RGB).reason is Reason.QOS
+    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    assert episode.health(RGB).reason is Reason.GONE
+
+
+def test_silence_tells_of_messages_that_were_lost() -> None:
+    episode = running()
+    for _ in range(5):
+        episode.run(100, depth=None).monitor.lost(DEPTH, 3, episode.now_ms * MS)
+    health = episode.health(DEPTH)
+    assert health.reason is Reason.SILENT
+    assert health.detail.endswith('; 15 messages were lost on the way')
+    assert health.evidence['lost_messages'] == 15
+
+
+def test_evidence_of_a_disabled_sensor_is_harmless() -> None:
+    monitor = HealthMonitor(configured(inputs__depth__enabled=False), 0)
+    monitor.publishers(DEPTH, 0, 0)
+    monitor.lost(DEPTH, 5, 0)
+    monitor.incompatible_qos(DEPTH, 'LIVELINESS', 0)
+    assert monitor.assess(0).sensors[DEPTH].reason is Reason.DISABLED
+
+
+@pytest.mark.parametrize('resumed_ms', [1, 400, 900, 60_000])
+def test_a_paused_clock_blames_nobody(resumed_ms: int) -> None:
+    episode = running()
+    before = episode.usable()
+    for _ in range(300):
+        episode.monitor.paused(episode.now_ms * MS)
+        episode.monitor.observe(
+            Frame(RGB, 7, episode.now_ms * MS, rgb(0, np.random.default_rng(0))),
+            episode.now_ms * MS,
+        )
+        assert episode.usable() == before
+    episode.now_ms += resumed_ms
+    if episode.monitor.jumped(episode.now_ms * MS):
+        episode.monitor.reset(episode.now_ms * MS)
+    episode.run(1500)
+    assert all(set(episode.reasons(m)) <= {Reason.OK, Reason.WAITING} for m in Modality)
+    assert episode.usable() == COMPLETE
+
+
+def test_a_sensor_that_stays_out_after_a_pause_is_noticed() -> None:
+    episode = running()
+    episode.monitor.paused(episode.now_ms * MS)
+    episode.now_ms += 800
+    resumed_ms = episode.now_ms
+    episode.run(500, thermal=None)
+    assert episode.delay_ms(THERMAL, Reason.SILENT, resumed_ms) <= 133 + PERIOD_MS + TICK_MS
 
 
 # Recovery.

@@ -1,0 +1,42 @@
+"""How well the monitor itself listened: jumps and pauses of the clock, gaps between its calls."""
+
+from __future__ import annotations
+
+_JUMP_FORWARD_NS = 1_000_000_000
+_JUMP_BACK_NS = 100_000_000
+
+
+class Attention:
+    """Follow the time that the monitor is told.
+
+    Attributes:
+        has_jumped: whether the clock jumped since construction.
+    """
+
+    def __init__(self, now_ns: int) -> None:
+        self.has_jumped = False
+        self._called_ns = now_ns
+        self._paused_ns: int | None = None
+
+    def pause(self, now_ns: int) -> None:
+        """Note that the clock stands still; the pause ends when it goes on."""
+        self._paused_ns = now_ns
+
+    def is_paused(self, now_ns: int) -> bool:
+        """Tell whether the clock still stands where ``pause`` found it."""
+        return self._paused_ns is not None and now_ns <= self._paused_ns
+
+    def turn_to(self, now_ns: int) -> tuple[int, bool]:
+        """Go on to the present.
+
+        Returns:
+            The nanoseconds since the last call, and whether the clock was paused in them.
+        """
+        gap_ns = now_ns - self._called_ns
+        was_paused = self._paused_ns is not None
+        if not self.is_paused(now_ns):
+            self._paused_ns = None
+        if gap_ns < -_JUMP_BACK_NS or gap_ns > _JUMP_FORWARD_NS:
+            self.has_jumped = True
+        self._called_ns = now_ns if self.has_jumped else max(now_ns, self._called_ns)
+        return max(gap_ns, 0), was_paused
