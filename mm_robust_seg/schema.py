@@ -138,11 +138,12 @@ def unknown(name: str, known: Iterable[str]) -> str:
 def check_type(name: str, value: Any, current: Any) -> None:
     """Raise ConfigError if ``value`` is not of the type of ``current``; an int serves as float."""
     expected = type(current)
+    words = 'list of texts' if expected is list else expected.__name__
     number = expected is float and isinstance(value, int) and not isinstance(value, bool)
     texts = expected is not list or all(isinstance(item, str) for item in value or ())
     if not (type(value) is expected or number) or not texts:
         raise ConfigError(
-            f'{name} is {value!r} of type {type(value).__name__}: expected {expected.__name__}, '
+            f'{name} is {value!r} of type {type(value).__name__}: expected {words}, '
             f'such as {current!r}'
         )
 

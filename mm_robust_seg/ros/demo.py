@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import os
 from pathlib import Path
-import sys
 import time
 from typing import TypeVar
 
@@ -22,7 +21,13 @@ from mm_robust_seg.evaluation.demo_report import print_summary, write_report
 from mm_robust_seg.evaluation.demo_view import DemoView
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.listener import ACTIVATE, CONFIGURE, Listener
-from mm_robust_seg.ros.processes import Child, Children, ros_environment, termination_interrupts
+from mm_robust_seg.ros.processes import (
+    Child,
+    Children,
+    ros_environment,
+    shipped,
+    termination_interrupts,
+)
 from mm_robust_seg.simulation.classes import CLASS_NAMES
 from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
@@ -81,21 +86,6 @@ def run(options: DemoOptions, console: Console) -> int:
     print_summary(summary, console)
     console.print(f'Results: {options.out}/contact_sheet.png, timeline.png, summary.json')
     return 0
-
-
-def shipped(relative: str) -> Path:
-    """Find a file that comes with the package, in its repository or where it is installed.
-
-    Raises:
-        ConfigError: if it is not there.
-    """
-    here = Path(__file__).resolve()
-    share = Path('share', 'mm_robust_seg')
-    places = [here.parents[2], Path(sys.prefix) / share, *(p / share for p in here.parents)]
-    for place in places:
-        if (place / relative).is_file():
-            return place / relative
-    raise ConfigError(f'{relative} was not found beside the package: install it again')
 
 
 def _check_classes(bundle: Bundle) -> None:

@@ -20,23 +20,32 @@ class State:
     Attributes:
         active: the combination the policy chose.
         previous: the combination before it; empty at the start.
+        is_paused: whether simulated time stands still, so that no sensor is judged.
     """
 
     report: HealthReport
     active: ModalitySet
     previous: ModalitySet
+    is_paused: bool = False
 
     @classmethod
-    def after(cls, before: State | None, report: HealthReport, active: ModalitySet) -> State:
+    def after(
+        cls,
+        before: State | None,
+        report: HealthReport,
+        active: ModalitySet,
+        is_paused: bool = False,
+    ) -> State:
         """Return the state that follows ``before``."""
-        if before is None:
-            return cls(report, active, ModalitySet())
-        same = active == before.active
-        return cls(report, active, before.previous if same else before.active)
+        previous = ModalitySet()
+        if before is not None:
+            previous = before.previous if active == before.active else before.active
+        return cls(report, active, previous, is_paused)
 
     def differs(self, other: State) -> bool:
-        """Tell whether a sensor's state or the combination is another."""
-        return self.active != other.active or self._verdicts() != other._verdicts()
+        """Tell whether a sensor's state, the combination or the clock's is another."""
+        mine, others = (self.active, self.is_paused), (other.active, other.is_paused)
+        return mine != others or self._verdicts() != other._verdicts()
 
     def _verdicts(self) -> list[tuple[Reason, HealthLevel, bool]]:
         return [(h.reason, h.level, h.usable) for h in self.report.sensors.values()]
@@ -54,9 +63,20 @@ class State:
 def status(
     level: HealthLevel, name: str, message: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:
-    """Return a DiagnosticStatus; its level is one byte, its values are texts."""
-    pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
-    return DiagnosticStatus(level=bytes([level]), name=name, message=message, values=pairs)
+    """Return a DiagnosticStatus; its level is one byte, its values are texts.
+
+    Its hardware is the node, so that tools which group by hardware keep the tasks together.
+
+    Args:
+        name: ``<node>: <task>``.
+    """
+    return DiagnosticStatus(
+        level=bytes([level]),
+        name=name,
+        message=message,
+        hardware_id=name.partition(':')[0],
+        values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
+    )
 
 
 def _text(value: object) -> str:
@@ -72,18 +92,38 @@ def sensor_status(node: str, health: SensorHealth) -> DiagnosticStatus:
 
 def modality_state(name: str, state: State) -> DiagnosticStatus:
     """Describe the active combination, the one before it, and each sensor's reason."""
-    values: dict[str, object] = {'active': state.active, 'previous': state.previous}
+    clock = 'paused' if state.is_paused else 'running'
+    values: dict[str, object] = {
+        'active': state.active,
+        'previous': state.previous,
+        'clock': clock,
+    }
     for modality, health in state.report.sensors.items():
         values[str(modality)] = health.reason
         values[f'{modality}.detail'] = health.detail
-    message = ', '.join(filter(None, [str(state.active), state.report.caption()]))
+    stands_still = '/clock stands still' if state.is_paused else ''
+    parts = [str(state.active), state.report.caption(), stands_still]
+    message = ', '.join(filter(None, parts))
     return status(state.level, name, message, values)
 
 
-def engine_status(node: str, description: str, failures: int) -> DiagnosticStatus:
-    """Describe the engine; an inference that failed is a warning for a person to look at."""
-    level = HealthLevel.WARN if failures else HealthLevel.OK
-    return status(level, f'{node}: engine', description, {'failures': failures})
+def engine_status(
+    node: str, description: str, failures: int, trouble: str, values: Mapping[str, object]
+) -> DiagnosticStatus:
+    """Describe the engine.
+
+    Args:
+        failures: inferences that failed so far; they are a warning for a person to look at.
+        trouble: why the last frame set has no mask; empty if it has one.
+        values: what else there is to know, such as the bundle.
+    """
+    level, message = HealthLevel.OK, description
+    if trouble:
+        level = HealthLevel.ERROR
+        message = f'{trouble}; deactivate, clean up and configure the node to load the engine anew'
+    elif failures:
+        level, message = HealthLevel.WARN, f'{description}; {failures} inferences failed so far'
+    return status(level, f'{node}: engine', message, {'failures': failures, **values})
 
 
 def output_status(node: str, is_enabled: bool, summary: Mapping[str, object]) -> DiagnosticStatus:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import functools
-import signal
 import sys
 import threading
 import traceback
@@ -27,8 +26,8 @@ from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.ros.parameters import Parameters
 from mm_robust_seg.ros.session import Session
+from mm_robust_seg.ros.signals import StopSignals
 
-_SIGNAL_PERIOD_S = 0.1
 Transition = Callable[['SegmentationNode', LifecycleState], None]
 TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]
 
@@ -61,9 +60,7 @@ class SegmentationNode(LifecycleNode):
     """
 
     def __init__(self, stopping: threading.Event, **options: Any) -> None:
-        super().__init__(
-            'segmentation', automatically_declare_parameters_from_overrides=True, **options
-        )
+        super().__init__('segmentation', **options)
         self._stopping = stopping
         self._session: Session | None = None
         self._settings = Parameters(self)
@@ -74,6 +71,7 @@ class SegmentationNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_monitor', self._on_reset_monitor)
+        self.create_service(Trigger, '~/self_check', self._on_self_check)
 
     @_guarded
     def on_configure(self, state: LifecycleState) -> None:
@@ -140,6 +138,16 @@ class SegmentationNode(LifecycleNode):
     ) -> Trigger.Response:
         return self._answer(response, lambda: self._loaded().reset())
 
+    def _on_self_check(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        def check() -> None:
+            findings = self._loaded().self_check()
+            if findings:
+                raise RobustSegError('\n'.join(findings))
+
+        return self._answer(response, check)
+
     def _answer(self, response: Any, action: Callable[[], None]) -> Any:
         try:
             action()
@@ -152,12 +160,17 @@ class SegmentationNode(LifecycleNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Spin the node until SIGINT or SIGTERM; return the exit code.
 
-    rclpy's own handlers are not used: they take the context away while the threads still publish,
-    and a signal that comes just before a wait without timeout is lost.
+    rclpy's own handlers are not used: they take the context away while the threads still publish.
     """
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    executor: SingleThreadedExecutor | None = None
+
+    def stop() -> None:
+        stopping.set()
+        if executor is not None:
+            executor.create_task(lambda: None)  # ends a wait for the next callback
+
+    signals = StopSignals(stop)
     try:
         rclpy.init(
             args=list(sys.argv if args is None else args),
@@ -167,6 +180,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except Exception as error:
         print(f'segmentation: {error}', file=sys.stderr)  # noqa: T201
         rclpy.try_shutdown()
+        signals.close()
         return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -178,13 +192,14 @@ def main(args: Sequence[str] | None = None) -> int:
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
+        signals.close()
     return 0
 
 
 def _spin_once(executor: SingleThreadedExecutor, node: SegmentationNode) -> None:
     """Serve one callback; if it raises, even inside rclpy, the node goes on."""
     try:
-        executor.spin_once(timeout_sec=_SIGNAL_PERIOD_S)
+        executor.spin_once()
     except Exception:
         node.get_logger().error(traceback.format_exc())
 

@@ -1,8 +1,7 @@
 """The configuration schema as ROS parameters: names, types, descriptions, ranges, refusals.
 
-A node is created with ``automatically_declare_parameters_from_overrides=True``, which takes in
-whatever a parameter file says; every value is then checked here. A wrong one never stops the node
-from starting: it is remembered, and refused when the node is configured.
+Whatever a parameter file says is checked here, and not by rclpy, which would end the node. A wrong
+value never does: it is remembered, and refused when the node is configured.
 """
 
 from __future__ import annotations
@@ -34,18 +33,22 @@ class Parameters:
         self._node = node
         self._specs = {name: spec for name, _, spec in flatten(Config())}
         self._problems: dict[str, str] = {}
-        given = {name: item.value for name, item in node.get_parameters_by_prefix('').items()}
+        # rclpy tells what the files say only of names that are declared, by raising if it does not
+        # fit; and a node that declares them by itself cannot be made with an empty list in a file.
+        given = {name: item.value for name, item in node._parameter_overrides.items()}
         foreign = [name for name in given if name not in self._specs and not _is_builtin(name)]
         self.warnings = [unknown(name, self._specs) for name in foreign]
         for name, default, spec in flatten(Config()):
-            value = default
-            if name in given:
-                node.undeclare_parameter(name)
-                value = self._checked(name, given[name], default)
+            value = self._checked(name, given[name], default) if name in given else default
             node.declare_parameter(name, value, descriptor(default, spec), ignore_override=True)
 
     def _checked(self, name: str, value: Any, default: Any) -> Any:
         try:
+            if value is None:
+                raise ConfigError(
+                    f'{name} is an empty list, which ROS cannot pass on: expected something like '
+                    f'{default!r}; leave it out to have that'
+                )
             check_type(name, value, default)
             self._specs[name].check(name, value)
         except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, and the environment they need to talk."""
+"""Child processes that never outlive their parent, and what they need to talk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 import time
 from types import FrameType, TracebackType
 
-from mm_robust_seg.errors import RobustSegError
+from mm_robust_seg.errors import ConfigError, RobustSegError
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -45,6 +45,21 @@ def ros_environment(domain_id: int, profile: Path) -> dict[str, str]:
     if os.environ.get('ROS_DISTRO') == 'humble':
         environment['ROS_LOCALHOST_ONLY'] = '1'
     return environment
+
+
+def shipped(relative: str) -> Path:
+    """Find a file that comes with the package, in its repository or where it is installed.
+
+    Raises:
+        ConfigError: if it is not there.
+    """
+    here = Path(__file__).resolve()
+    share = Path('share', 'mm_robust_seg')
+    places = [here.parents[2], Path(sys.prefix) / share, *(p / share for p in here.parents)]
+    for place in places:
+        if (place / relative).is_file():
+            return place / relative
+    raise ConfigError(f'{relative} was not found beside the package: install it again')
 
 
 class Child:

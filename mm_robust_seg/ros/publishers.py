@@ -14,9 +14,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
 
 from mm_robust_seg.bundle import Bundle, SegmentationClass
-from mm_robust_seg.dataflow import Frame, Segmentation
+from mm_robust_seg.dataflow import Frame, HealthLevel, Segmentation
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.ros import qos
 from mm_robust_seg.ros.conversions import header, image_message, time_message
+from mm_robust_seg.ros.diagnostics import status
 from mm_robust_seg.stages.mask import caption, colorize, frame_view, overlay
 
 try:  # not part of every installation
@@ -103,6 +105,12 @@ class Outputs:
         self._state.publish(state)
         stamped = Header(stamp=time_message(now_ns))
         self._diagnostics.publish(DiagnosticArray(header=stamped, status=list(diagnostics)))
+
+    def publish_inactive(self, node: str) -> None:
+        """Latch that nothing runs, for those who would take the last state for the present."""
+        values = {'active': ModalitySet(), 'previous': ModalitySet()}
+        name = f'{node}: modality'
+        self._state.publish(status(HealthLevel.STALE, name, 'the node is not active', values))
 
 
 def labels_json(classes: Sequence[SegmentationClass]) -> str:

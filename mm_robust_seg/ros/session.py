@@ -11,14 +11,16 @@ from rclpy.node import Node
 from mm_robust_seg.build import build_pipeline
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import Config
-from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.dataflow import RawImage, Segmentation
 from mm_robust_seg.engine.base import Engine
+from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Job, Pipeline
 from mm_robust_seg.ros import diagnostics
 from mm_robust_seg.ros.diagnostics import Deliveries, Delivery
-from mm_robust_seg.ros.inputs import Inputs
+from mm_robust_seg.ros.inputs import Inputs, Note
 from mm_robust_seg.ros.publishers import Outputs
+from mm_robust_seg.ros.self_check_facts import SelfCheck
 from mm_robust_seg.ros.watch import StateWatch
 from mm_robust_seg.ros.worker import Watchdog, Worker
 
@@ -41,9 +43,11 @@ class Session:
         self._outputs = Outputs(node, bundle)
         self._worker = Worker(self._build, self._deliver, self.report, self.now_ns)
         self._deliveries = Deliveries()
-        self._engine = ''
+        self._engine = self._trouble = ''
         self._is_enabled = True
         self._inputs: Inputs | None = None
+        self._self_check: SelfCheck | None = None
+        self._watch: StateWatch | None = None
         self._watchdog: Watchdog | None = None
 
     def now_ns(self) -> int:
@@ -66,12 +70,20 @@ class Session:
         self.reset()
         try:
             self._outputs.publish_labels()
-            self._inputs = Inputs(self._node, self._config.inputs, self._receive, self.report)
-            self._worker.enable(self._is_enabled)
-            watch = StateWatch(
-                self._node, self._worker, self._inputs, self._outputs, self._own_statuses
+            self._inputs = Inputs(
+                self._node, self._config.inputs, self._receive, self._tell, self.report
             )
-            self._watchdog = Watchdog(watch.tick, self.report)
+            self._self_check = SelfCheck(self._node, self._config, self._inputs, self._worker)
+            self._worker.enable(self._is_enabled)
+            self._watch = StateWatch(
+                self._node,
+                self._worker,
+                self._inputs,
+                self._outputs,
+                self._self_check,
+                self._own_statuses,
+            )
+            self._watchdog = Watchdog(self._watch.tick, self.report)
         except Exception:
             self.deactivate()
             raise
@@ -80,11 +92,11 @@ class Session:
         """Stop to publish and drop the subscriptions; the engine stays warm."""
         if self._watchdog is not None:
             self._watchdog.close()
-            self._watchdog = None
+            self._outputs.publish_inactive(self._name)
         self._worker.enable(False)
         if self._inputs is not None:
             self._inputs.close()
-            self._inputs = None
+        self._inputs = self._self_check = self._watch = self._watchdog = None
 
     def enable(self, is_enabled: bool) -> None:
         """Publish masks or not; the sensors are watched either way."""
@@ -95,9 +107,20 @@ class Session:
         """Forget all frames and verdicts; every sensor has its startup grace again."""
         self._worker.ask(lambda pipeline: pipeline.reset(self.now_ns()))
 
+    def self_check(self) -> list[str]:
+        """Return one sentence for each input that is not as it should be.
+
+        Raises:
+            ConfigError: if the node is not active, and so has no inputs.
+        """
+        if self._self_check is None:
+            raise ConfigError('the node is not active and listens to no input: activate it first')
+        return self._self_check.run()
+
     def reconfigure(self, config: Config) -> None:
         """Apply live parameters; raises ConfigError where the model cannot follow."""
         self._worker.ask(lambda pipeline: pipeline.reconfigure(config))
+        self._worker.wake()
         self._config = config
 
     def report(self, error: Exception) -> None:
@@ -122,10 +145,16 @@ class Session:
         if raw.modality is Modality.DEPTH and raw.encoding == 'mono16':
             self._log.warning('depth comes as mono16: taken as 16UC1, millimetres', once=True)
         self._worker.offer(raw, now_ns)
+        if self._watch is not None and self._watchdog is not None and self._watch.is_idle:
+            self._watchdog.wake()
+
+    def _tell(self, note: Note) -> None:
+        now_ns = self.now_ns()
+        self._worker.ask(lambda pipeline: note(pipeline, now_ns))
 
     def _deliver(self, pipeline: Pipeline, job: Job) -> None:
         """Run one job and publish everything about it, the mask first."""
-        result = pipeline.run(job)
+        result = self._run(pipeline, job)
         inputs = self._inputs
         info = inputs.camera_info(result.reference.modality) if inputs is not None else None
         self._outputs.publish_mask(result, info)
@@ -142,10 +171,25 @@ class Session:
         )
         self._outputs.publish_pictures(result, job.frames.frames.get(Modality.THERMAL))
 
+    def _run(self, pipeline: Pipeline, job: Job) -> Segmentation:
+        try:
+            result = pipeline.run(job)
+        except Exception as error:
+            self._trouble = str(error)
+            raise
+        self._trouble = ''
+        return result
+
     def _own_statuses(self, now_ns: int) -> list[DiagnosticStatus]:
         counters = self._worker.ask(lambda pipeline: pipeline.counters)
         summary = self._deliveries.summary(now_ns)
         return [
-            diagnostics.engine_status(self._name, self._engine, counters['engine_failures']),
+            diagnostics.engine_status(
+                self._name,
+                self._engine,
+                counters['engine_failures'],
+                self._trouble,
+                {'bundle': self._bundle.name},
+            ),
             diagnostics.output_status(self._name, self._is_enabled, {**summary, **counters}),
         ]

@@ -8,25 +8,32 @@ import time
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
-from mm_robust_seg.dataflow import HealthLevel
+from mm_robust_seg.dataflow import HealthLevel, HealthReport
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros import diagnostics
 from mm_robust_seg.ros.diagnostics import State
 from mm_robust_seg.ros.inputs import Inputs
 from mm_robust_seg.ros.publishers import Outputs
-from mm_robust_seg.ros.worker import Worker
+from mm_robust_seg.ros.self_check_facts import SelfCheck
+from mm_robust_seg.ros.worker import TICK_S, Worker
 
 _PERIOD_S = 1.0
+_SELF_CHECK_S = 5.0
+_PAUSED_S = 1.0
+_IDLE_S = 0.05
+"""Between two looks while no sensor is usable; no more than half the shortest usual timeout."""
 
 
 class StateWatch:
-    """Follows the verdicts on the sensors and the active combination.
+    """Follows the verdicts on the sensors and the active combination, from activation on.
 
     Args:
         node: gives name, log and clock.
         worker: holds the pipeline.
         inputs: knows how many publishers each sensor has.
         outputs: publishes.
+        self_check: explains once, after five seconds, why inputs are silent.
         own_statuses: the diagnostics of engine and output at a time in nanoseconds.
     """
 
@@ -36,37 +43,50 @@ class StateWatch:
         worker: Worker,
         inputs: Inputs,
         outputs: Outputs,
+        self_check: SelfCheck,
         own_statuses: Callable[[int], list[DiagnosticStatus]],
     ) -> None:
         self._clock, self._log = node.get_clock(), node.get_logger()
         self._worker, self._inputs, self._outputs = worker, inputs, outputs
-        self._own_statuses = own_statuses
+        self._self_check, self._own_statuses = self_check, own_statuses
         self._name = node.get_fully_qualified_name().lstrip('/')
         self._state: State | None = None
         self._told_s = float('-inf')
+        self._check_due_s: float | None = time.monotonic() + _SELF_CHECK_S
+        self._clock_ns, self._clock_moved_s = -1, 0.0
 
-    def tick(self) -> None:
-        """Look once; called every 10 ms."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether no sensor is usable, so that ``tick`` is called rarely unless one speaks."""
+        return self._state is None or not self._state.report.usable
+
+    def tick(self) -> float:
+        """Look once; return the seconds until the next look."""
         now_ns, now_s = self._clock.now().nanoseconds, time.monotonic()
         is_periodic = now_s - self._told_s >= _PERIOD_S
         if is_periodic:
             self._told_s = now_s
-            self._count_publishers(now_ns)
+            self._inputs.count_publishers()
+        is_paused = self._is_paused(now_ns, now_s)
+        report, active = self._worker.ask(lambda pipeline: _look(pipeline, now_ns, is_paused))
         before = self._state
-        report, active = self._worker.ask(lambda p: (p.assess(now_ns), p.active))
-        self._state = state = State.after(before, report, active)
-        if is_periodic or before is None or state.differs(before):
+        self._state = state = State.after(before, report, active, is_paused)
+        has_changed = before is None or state.differs(before)
+        if has_changed:
+            self._worker.wake()
+        if is_periodic or has_changed:
             self._publish(now_ns, state)
         self._log_changes(before, state)
+        if self._check_due_s is not None and now_s >= self._check_due_s:
+            self._check_due_s = None
+            self._self_check.log()
+        return _IDLE_S if self.is_idle else TICK_S
 
-    def _count_publishers(self, now_ns: int) -> None:
-        counts = self._inputs.publisher_counts()
-
-        def tell(pipeline: Pipeline) -> None:
-            for modality, count in counts.items():
-                pipeline.publishers(modality, count, now_ns)
-
-        self._worker.ask(tell)
+    def _is_paused(self, now_ns: int, now_s: float) -> bool:
+        """Tell whether simulated time, once it has begun, stands still."""
+        if now_ns != self._clock_ns or not self._clock.ros_time_is_active:
+            self._clock_ns, self._clock_moved_s = now_ns, now_s
+        return now_ns > 0 and now_s - self._clock_moved_s >= _PAUSED_S
 
     def _publish(self, now_ns: int, state: State) -> None:
         sensors = [diagnostics.sensor_status(self._name, h) for h in state.report.sensors.values()]
@@ -86,3 +106,12 @@ class StateWatch:
                 self._log.info(change)
             else:
                 self._log.warning(change)
+        if state.is_paused != (before is not None and before.is_paused):
+            news = 'stands still: no sensor is judged' if state.is_paused else 'goes on'
+            self._log.info(f'/clock {news}')
+
+
+def _look(pipeline: Pipeline, now_ns: int, is_paused: bool) -> tuple[HealthReport, ModalitySet]:
+    if is_paused:
+        pipeline.paused(now_ns)
+    return pipeline.assess(now_ns), pipeline.active

@@ -15,6 +15,8 @@ from mm_robust_seg.errors import EngineError
 from mm_robust_seg.pipeline import Job, Pipeline
 
 TICK_S = 0.010
+"""How often a due frame set, or a sensor that may have failed, is looked for."""
+
 _SHORTEST_WAIT_S = 0.001
 T = TypeVar('T')
 
@@ -86,6 +88,11 @@ class Worker:
                 raise EngineError('the engine is not loaded: configure the node first')
             return question(self._pipeline)
 
+    def wake(self) -> None:
+        """Look for a due frame set anew: what the pipeline waits for may have changed."""
+        with self._changed:
+            self._changed.notify_all()
+
     def offer(self, raw: RawImage, now_ns: int) -> None:
         """Decode one image on the caller's thread, and see whether it completes a set."""
         item = self.ask(lambda pipeline: pipeline).decode(raw, now_ns)
@@ -125,11 +132,10 @@ class Worker:
         return pipeline.take(self._now_ns()) if self._is_enabled else None
 
     def _patience_s(self, pipeline: Pipeline) -> float | None:
-        if not self._is_enabled:
-            return None
-        deadline_ns = pipeline.next_deadline_ns
+        """Return how long to wait; None with no frame at hand, since the next one will wake."""
+        deadline_ns = pipeline.next_deadline_ns if self._is_enabled else None
         if deadline_ns is None:
-            return TICK_S
+            return None
         return min(max((deadline_ns - self._now_ns()) * 1e-9, _SHORTEST_WAIT_S), TICK_S)
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
@@ -141,27 +147,39 @@ class Worker:
 
 
 class Watchdog:
-    """A thread that calls ``tick`` every 10 ms, whatever the other threads are busy with.
+    """A thread that looks again and again, whatever the other threads are busy with.
 
     Args:
-        tick: what to do.
+        tick: looks, and returns the seconds until it should be called again.
         report: is told what ``tick`` raised; the thread goes on.
     """
 
-    def __init__(self, tick: Callable[[], None], report: Callable[[Exception], None]) -> None:
+    def __init__(self, tick: Callable[[], float], report: Callable[[Exception], None]) -> None:
         self._tick, self._report = tick, report
-        self._closed = threading.Event()
+        self._is_closed = False
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name='watchdog')
         self._thread.start()
 
+    def wake(self) -> None:
+        """Look at once."""
+        self._woken.set()
+
     def close(self) -> None:
         """End the thread."""
-        self._closed.set()
+        self._is_closed = True
+        self._woken.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed.wait(TICK_S):
+        wait_s = TICK_S
+        while True:
+            self._woken.wait(wait_s)
+            self._woken.clear()
+            if self._is_closed:
+                return
             try:
-                self._tick()
+                wait_s = self._tick()
             except Exception as error:
+                wait_s = TICK_S
                 self._report(error)

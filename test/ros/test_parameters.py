@@ -26,11 +26,7 @@ def declare(ros):
 
     def make(**overrides):
         given = [Parameter(name.replace('__', '.'), value=v) for name, v in overrides.items()]
-        node = Node(
-            'tested',
-            parameter_overrides=given,
-            automatically_declare_parameters_from_overrides=True,
-        )
+        node = Node('tested', parameter_overrides=given)
         nodes.append(node)
         return node, Parameters(node)
 
@@ -75,6 +71,10 @@ def test_a_file_is_followed_and_integers_serve_as_floats(declare):
         ('inputs.rgb.enabled', 1, '1', 'bool'),
         ('sync.fallback_order', ['rgb', 'sonar'], "'sonar'", 'thermal'),
         ('monitor.rgb.max_age_s', float('nan'), 'nan', 'finite'),
+        ('sync.fallback_order', None, 'an empty list', 'thermal'),
+        ('sync.fallback_order', [1, 2], '[1, 2]', 'list of texts'),
+        ('sync.wait_s', [0.1, 0.2], '[0.1, 0.2]', 'float'),
+        ('engine.threads', 2.5, '2.5', 'int'),
     ],
 )
 def test_a_mistake_in_a_file_is_named_and_refused_until_set_right(

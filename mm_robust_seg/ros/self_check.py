@@ -1,0 +1,218 @@
+"""Why an input is silent: one sentence for each, with what to do.
+
+The rules are pure functions of what is known about one input (:class:`Facts`) and about the rest
+of the system (:class:`Surroundings`); ``self_check_facts`` gathers both from a running node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import difflib
+
+from mm_robust_seg.dataflow import Reason, SensorHealth
+from mm_robust_seg.modality import Modality
+
+IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+_SUFFIX = '/compressed'
+_MOST_HINTS = 3
+_LARGE_BYTES = 64 * 1024
+_FAR_S = 60.0
+_LEAST_RATIO = 0.5
+_WORDS: Mapping[Modality, tuple[str, ...]] = {
+    Modality.RGB: ('rgb', 'color', 'colour', 'visible', 'left'),
+    Modality.THERMAL: ('thermal', 'infra', 'lwir', 'flir', 'boson', 'lepton', 'ir/'),
+    Modality.DEPTH: ('depth', 'range', 'disparity'),
+}
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """One publisher of an input's topic; ``conflict`` says why it cannot connect, or is empty."""
+
+    node: str
+    type: str
+    conflict: str = ''
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about one input.
+
+    Attributes:
+        name: the topic before remapping, such as ``rgb/image``.
+        topic: the topic that is subscribed to.
+        type: the message type that is expected there.
+        listened_s: time since activation.
+        received, lost: messages since activation.
+        size_bytes: of the last message.
+        age_s: from the stamp of the last message to now; None before the first.
+    """
+
+    name: str
+    topic: str
+    type: str
+    publishers: Sequence[Publisher]
+    listened_s: float
+    received: int
+    lost: int
+    size_bytes: int
+    age_s: float | None
+    expected_hz: float
+    health: SensorHealth
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known about the rest of the system.
+
+    Attributes:
+        topics: the types of every published topic that is not the node's own.
+        uses_sim_time: whether the node takes its time from ``/clock``.
+        has_clock: whether somebody publishes ``/clock``.
+        profile_hint: how to give Fast DDS room for images; empty where it has it, or is not used.
+    """
+
+    topics: Mapping[str, Sequence[str]]
+    uses_sim_time: bool
+    has_clock: bool
+    profile_hint: str
+
+
+def type_name(message_type: type) -> str:
+    """Return the name that ROS tools print for a message class."""
+    package, kind = message_type.__module__.split('.')[:2]
+    return f'{package}/{kind}/{message_type.__name__}'
+
+
+def explain(facts: Facts, around: Surroundings) -> str:
+    """Return why the input is not used and what to do; empty if nothing is wrong."""
+    for rule in (_unpublished, _mistyped, _incompatible, _unheard, _misdated, _rejected, _lossy):
+        sentence = rule(facts, around)
+        if sentence:
+            return f'{facts.health.modality}: {sentence}'
+    return ''
+
+
+def _unpublished(facts: Facts, around: Surroundings) -> str:
+    if facts.publishers:
+        return ''
+    hints = remappings(facts, around.topics)
+    if hints:
+        advice = 'if its images are on another topic, remap it: ' + ' or '.join(hints)
+    else:
+        advice = f'and no other topic of type {facts.type} is published: start the camera driver'
+    return f'nobody publishes {facts.topic}; {advice}'
+
+
+def _mistyped(facts: Facts, around: Surroundings) -> str:
+    types = {publisher.type for publisher in facts.publishers}
+    if facts.type in types:
+        return ''
+    advice = 'remap the input to a topic of that type'
+    if types & {IMAGE, COMPRESSED}:
+        transport = 'compressed' if facts.type == IMAGE else 'raw'
+        advice = f'set inputs.{facts.health.modality}.transport to {transport}'
+    return f'{facts.topic} carries {", ".join(sorted(types))}; expected {facts.type}: {advice}'
+
+
+def _incompatible(facts: Facts, around: Surroundings) -> str:
+    fitting = [publisher for publisher in facts.publishers if publisher.type == facts.type]
+    conflicts = {publisher.node: publisher.conflict for publisher in fitting}
+    if not all(conflicts.values()):
+        return ''
+    told = '; '.join(f'{node}: {conflict}' for node, conflict in conflicts.items())
+    return (
+        f'the quality of service of {facts.topic} does not fit ({told}): change that publisher, '
+        f'or qos_overrides.{facts.topic}.subscription of this node'
+    )
+
+
+def _unheard(facts: Facts, around: Surroundings) -> str:
+    if facts.received:
+        return ''
+    nodes = ', '.join(publisher.node for publisher in facts.publishers)
+    if around.profile_hint:
+        why = (
+            f'Fast DDS loses most large images between processes in its default setting: '
+            f'{around.profile_hint}'
+        )
+    else:
+        why = 'look whether that node is running and its camera delivers (ros2 topic hz)'
+    lost = f' ({facts.lost} were lost on the way)' if facts.lost else ''
+    return f'{nodes} publishes {facts.topic}, but no message came{lost}; {why}'
+
+
+def _misdated(facts: Facts, around: Surroundings) -> str:
+    """Tell stamps of another clock from a camera that is merely slow."""
+    if around.uses_sim_time and not around.has_clock:
+        return (
+            'use_sim_time is set, but nobody publishes /clock: play the bag with --clock 200, or '
+            'set use_sim_time to false'
+        )
+    if facts.age_s is None or abs(facts.age_s) < _FAR_S:
+        return ''
+    found = f'its stamps lie {abs(facts.age_s):.0f} s in the '
+    found += 'past' if facts.age_s > 0 else 'future'
+    if around.uses_sim_time:
+        advice = 'set use_sim_time to false if this camera uses the system time'
+    elif around.has_clock:
+        advice = 'somebody publishes /clock: set use_sim_time to true'
+    else:
+        advice = 'with a bag or a simulation publish /clock and set use_sim_time to true'
+    return f'{found}; {advice}'
+
+
+def _rejected(facts: Facts, around: Surroundings) -> str:
+    """Pass on what the monitor holds against images that do come."""
+    silent = (Reason.WAITING, Reason.RECOVERING, Reason.ABSENT, Reason.SILENT, Reason.GONE)
+    if facts.health.usable or facts.health.reason in silent:
+        return ''
+    return f'its images come, but are refused: {facts.health.reason}: {facts.health.detail}'
+
+
+def _lossy(facts: Facts, around: Surroundings) -> str:
+    rate_hz = facts.received / facts.listened_s if facts.listened_s else facts.expected_hz
+    if rate_hz >= _LEAST_RATIO * facts.expected_hz:
+        return ''
+    found = f'{rate_hz:.1f} messages per second came; expected {facts.expected_hz:g}'
+    if facts.lost:
+        found += f', and {facts.lost} were lost on the way'
+    if around.profile_hint and facts.size_bytes >= _LARGE_BYTES:
+        return (
+            f'{found}; Fast DDS loses most large images between processes in its default setting: '
+            f'{around.profile_hint}'
+        )
+    name = f'inputs.{facts.health.modality}.expected_rate_hz'
+    return f'{found}; if this is the rate of the camera, set {name} to it'
+
+
+def remappings(facts: Facts, topics: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return arguments that remap the input to published topics of its type, the likeliest first.
+
+    A topic whose name speaks of another sensor is no candidate.
+    """
+    modality = facts.health.modality
+    suffix = _SUFFIX if facts.type == COMPRESSED else ''
+    names = [
+        topic.removesuffix(suffix)
+        for topic, types in topics.items()
+        if facts.type in types and topic.endswith(suffix) and topic != facts.topic
+    ]
+    candidates = [name for name in names if _speaks_of(name) in (None, modality)]
+
+    def likeness(name: str) -> tuple[bool, float]:
+        return _speaks_of(name) is modality, difflib.SequenceMatcher(
+            None, name, facts.topic
+        ).ratio()
+
+    best = sorted(candidates, key=likeness, reverse=True)[:_MOST_HINTS]
+    return [f'-r {facts.name}:={name}' for name in best]
+
+
+def _speaks_of(topic: str) -> Modality | None:
+    """Return the sensor that a topic's name speaks of; depth and thermal before RGB."""
+    for modality in reversed(Modality):
+        if any(word in topic.lower() for word in _WORDS[modality]):
+            return modality
+    return None
