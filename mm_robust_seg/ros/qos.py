@@ -12,6 +12,14 @@ SENSOR = QoSProfile(
 )
 """Camera images: matches every publisher. A finite deadline would match none with the default."""
 
+RELIABLE_SENSOR = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST,
+    depth=5,
+)
+"""What a camera offers that serves a subscription which requests reliability, too."""
+
 MASK = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.VOLATILE,

@@ -3,11 +3,16 @@
 Publishes ``rgb/image``, ``thermal/image`` and ``depth/image`` with their camera_info, of one
 stamp, with the faults of a scenario; ``rig/truth`` with the true labels of each capture; and on
 ``rig/phase`` (JSON, kept for late subscribers) what is being played. ``~/start`` starts it.
+
+With ``clock_hz`` it publishes ``/clock`` too, and stamps by it: a scenario may then make the clock
+jump. Other nodes need use_sim_time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import count
 import json
 import math
 from pathlib import Path
@@ -20,22 +25,21 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header, String
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import qos
-from mm_robust_seg.ros.conversions import header, image_message
+from mm_robust_seg.ros.conversions import header, image_message, time_message
+from mm_robust_seg.ros.rig_camera import Camera, FRAME_ID
 from mm_robust_seg.ros.timetable import Timetable
 from mm_robust_seg.simulation import Capture, Conditions, Rig, World
-from mm_robust_seg.simulation.camera import HORIZONTAL_VIEW_RAD
-from mm_robust_seg.simulation.faults import Fault, FaultInjector
 from mm_robust_seg.simulation.scenario import load_scenario, Phase, Scenario
 
-FRAME_ID = 'rgb_camera'
-ENCODINGS = {Modality.RGB: 'rgb8', Modality.THERMAL: 'mono16', Modality.DEPTH: '16UC1'}
 PHASES = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
@@ -49,53 +53,14 @@ _PARAMETERS: dict[str, Any] = {
     'width_px': 320,
     'height_px': 240,
     'loop_s': 10.0,  # the drive is rendered for this long before the start, then repeated
+    'clock_hz': 0.0,  # rate of /clock; 0 means no /clock
     'autostart': False,
     'repeat': False,
 }
 _LEAD_NS = 500_000_000
 _QUIET_S = 5.0
+_IDLE_S = 0.1
 _ENDLESS_S = 1e6
-
-
-class Camera:
-    """One camera of the rig: its topics and its fault."""
-
-    def __init__(
-        self, node: Node, modality: Modality, seed: int, size_px: tuple[int, int]
-    ) -> None:
-        self.modality = modality
-        self._injector = FaultInjector(modality, seed)
-        self._images = node.create_publisher(Image, f'{modality}/image', qos.SENSOR)
-        self._infos = node.create_publisher(CameraInfo, f'{modality}/camera_info', qos.SENSOR)
-        self._info = camera_info(*size_px)
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether somebody has subscribed to the images."""
-        return bool(self._images.get_subscription_count())
-
-    def publish(self, capture: Capture, fault: Fault | None, stamp: Header) -> None:
-        """Publish this camera's image of a capture, as far as the fault lets it."""
-        image = self._injector.apply(getattr(capture, self.modality.value), fault)
-        if image is not None:
-            self._info.header = stamp
-            self._infos.publish(self._info)
-            self._images.publish(image_message(image, ENCODINGS[self.modality], stamp))
-
-
-def camera_info(width_px: int, height_px: int) -> CameraInfo:
-    """Return the parameters of the rig's pinhole, common to the three cameras."""
-    focal_px = 0.5 * width_px / math.tan(HORIZONTAL_VIEW_RAD / 2)
-    u, v = (width_px - 1) / 2, (height_px - 1) / 2
-    return CameraInfo(
-        height=height_px,
-        width=width_px,
-        distortion_model='plumb_bob',
-        d=[0.0] * 5,
-        k=[focal_px, 0.0, u, 0.0, focal_px, v, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[focal_px, 0.0, u, 0.0, 0.0, focal_px, v, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
 
 
 class RigNode(Node):
@@ -112,21 +77,28 @@ class RigNode(Node):
         self._rate_hz = _in_range('rate_hz', given['rate_hz'], 1.0, 120.0)
         self._loop_s = _in_range('loop_s', given['loop_s'], 1.0, 600.0)
         self._autostart, self._repeat = given['autostart'], given['repeat']
+        clock_hz = _clock_hz(given['clock_hz'], self._scenario)
         size_px = (given['width_px'], given['height_px'])
         seed = self._scenario.seed
         self._rig = Rig(World(seed), self._scenario.conditions, *size_px, seed)
         self._captures: list[Capture] = []
-        self._timetable: Timetable | None = None
+        self._cameras = [Camera(self, m, self._scenario, self._rate_hz, size_px) for m in Modality]
+        self._timetables: dict[float, Timetable] = {}
+        self._pending: list[tuple[int, int, Camera, RawImage]] = []
+        self._sequence = count()
         self._phase: int | None = None
-        self._cameras = [Camera(self, m, seed, size_px) for m in Modality]
         self._truth = self.create_publisher(Image, 'rig/truth', qos.EVENTS)
         self._events = self.create_publisher(String, 'rig/phase', PHASES)
+        self._ticks, self._clock_times = None, None
+        if clock_hz:
+            self._ticks = Timetable(self._now_ns(), clock_hz)
+            self._clock_times = self.create_publisher(Clock, '/clock', qos.EVENTS)
 
     def render(self) -> None:
         """Render the loop; afterwards the rig can be started."""
-        count = max(1, round(self._loop_s * self._rate_hz))
-        self.get_logger().info(f'rendering {count} captures')
-        for index in range(count):
+        frames = max(1, round(self._loop_s * self._rate_hz))
+        self.get_logger().info(f'rendering {frames} captures')
+        for index in range(frames):
             if not self.context.ok():
                 return
             self._captures.append(self._rig.capture(index / self._rate_hz))
@@ -136,22 +108,33 @@ class RigNode(Node):
             self._start()
 
     def play(self) -> float:
-        """Publish what is due; return the seconds until the next frame."""
-        if self._timetable is None:
-            return 0.1
-        index = self._timetable.take(self._now_ns())
-        if index is not None:
-            self._publish(self._timetable, index)
-        if self._timetable is None:
-            return 0.0
-        return max((self._timetable.next_ns - self._now_ns()) * 1e-9, 0.0)
+        """Publish what is due; return the seconds until the next message."""
+        self._publish_clock()
+        for rate_hz, timetable in tuple(self._timetables.items()):
+            index = timetable.take(self._now_ns())
+            if index is None:
+                continue
+            if rate_hz == self._rate_hz and not self._lead(timetable, index):
+                return 0.0
+            self._capture(rate_hz, timetable, index)
+        while self._pending and self._pending[0][0] <= self._now_ns():
+            _, _, camera, image = heappop(self._pending)
+            camera.publish(image)
+        return self._rest_s()
+
+    def _rest_s(self) -> float:
+        due_ns = [timetable.next_ns for timetable in self._timetables.values()]
+        due_ns += [self._pending[0][0]] if self._pending else []
+        due_ns += [self._ticks.next_ns] if self._ticks else []
+        rest_s = (min(due_ns) - self._now_ns()) * 1e-9 if due_ns else _IDLE_S
+        return max(rest_s, 0.0)
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
     def _on_start(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         lonely = [str(c.modality) for c in self._cameras if not c.is_heard]
-        if self._timetable is not None:
+        if self._timetables:
             response.message = 'the scenario is running already'
         elif lonely:
             response.message = f'nobody has subscribed to {", ".join(lonely)}/image'
@@ -161,48 +144,77 @@ class RigNode(Node):
         return response
 
     def _start(self) -> None:
-        self._timetable = Timetable(self._now_ns() + _LEAD_NS, self._rate_hz)
+        start_ns = self._now_ns() + _LEAD_NS
+        rates_hz = (self._rate_hz, *(camera.rate_hz for camera in self._cameras))
+        self._timetables = {rate_hz: Timetable(start_ns, rate_hz) for rate_hz in rates_hz}
         self._phase = None
 
-    def _publish(self, timetable: Timetable, index: int) -> None:
-        """Publish one capture, or the end of the scenario."""
-        stamp_ns, t_s = timetable.due_ns(index), index / self._rate_hz
+    def _lead(self, timetable: Timetable, index: int) -> bool:
+        """Begin phases and publish the truth; return False at the end of the scenario."""
+        t_s = index / self._rate_hz
         if t_s >= self._scenario.duration_s - 0.5 / self._rate_hz:
             self._end(timetable, index)
-            return
+            return False
         number = self._scenario.phase_index(t_s)
-        phase = self._scenario.phases[number]
         if number != self._phase:
             self._phase = number
-            self._tell_phase(timetable, number, phase)
-        capture, stamp = self._captures[index % len(self._captures)], header(stamp_ns, FRAME_ID)
-        for camera in self._cameras:
-            camera.publish(capture, phase.faults.get(camera.modality), stamp)
-        self._truth.publish(image_message(capture.labels, 'mono8', stamp))
+            self._begin(timetable, number, self._scenario.phases[number])
+        capture = self._captures[index % len(self._captures)]
+        stamp_ns = timetable.due_ns(index) + self._shift_ns(t_s)
+        truth = image_message(capture.labels, 'mono8', header(stamp_ns, FRAME_ID))
+        self._truth.publish(truth)
         if timetable.skipped or timetable.late:
             self.get_logger().warning(
                 f'behind the timetable: {timetable.late} frames late, {timetable.skipped} '
                 'skipped so far; the machine is too slow for this rate',
                 throttle_duration_sec=_QUIET_S,
             )
+        return True
 
-    def _tell_phase(self, timetable: Timetable, number: int, phase: Phase) -> None:
-        """Tell what is played, with the stamps of its first capture and of the next phase's."""
+    def _capture(self, rate_hz: float, timetable: Timetable, index: int) -> None:
+        """Hand a capture to the cameras of this rate."""
+        t_s, due_ns = index / rate_hz, timetable.due_ns(index)
+        capture = self._captures[round(t_s * self._rate_hz) % len(self._captures)]
+        stamp_ns = due_ns + self._shift_ns(t_s)
+        for camera in self._cameras:
+            if camera.rate_hz == rate_hz:
+                for send_ns, image in camera.take(capture, due_ns, stamp_ns):
+                    heappush(self._pending, (send_ns, next(self._sequence), camera, image))
+
+    def _begin(self, timetable: Timetable, number: int, phase: Phase) -> None:
+        """Begin a phase; tell the stamps of its first capture and of the next phase's."""
+        for camera in self._cameras:
+            camera.suffer(phase.faults.get(camera.modality))
         first, last = (math.ceil(t * self._rate_hz - 1e-4) for t in (phase.start_s, phase.end_s))
+        shift_ns = self._shift_ns(phase.start_s)
         self._tell(
             event='phase',
             index=number,
             name=phase.name,
-            start_ns=timetable.due_ns(first),
-            end_ns=timetable.due_ns(last),
+            start_ns=timetable.due_ns(first) + shift_ns,
+            end_ns=timetable.due_ns(last) + shift_ns,
             faults={str(m): str(fault) for m, fault in phase.faults.items()},
+            rig_fault=str(phase.rig_fault or ''),
         )
 
-    def _end(self, timetable: Timetable, count: int) -> None:
-        self._tell(event='end', frames=count, late=timetable.late, skipped=timetable.skipped)
-        self._timetable = None
+    def _end(self, timetable: Timetable, frames: int) -> None:
+        self._tell(event='end', frames=frames, late=timetable.late, skipped=timetable.skipped)
+        self._timetables.clear()
+        self._pending.clear()
         if self._repeat:
             self._start()
+
+    def _publish_clock(self) -> None:
+        """Publish the time of the scenario, which may jump; before the start, that of day."""
+        tick = self._ticks.take(self._now_ns()) if self._ticks else None
+        if self._ticks is None or self._clock_times is None or tick is None:
+            return
+        now_ns, playing = self._ticks.due_ns(tick), self._timetables.get(self._rate_hz)
+        t_s = (now_ns - playing.start_ns) * 1e-9 if playing else 0.0
+        self._clock_times.publish(Clock(clock=time_message(now_ns + self._shift_ns(t_s))))
+
+    def _shift_ns(self, t_s: float) -> int:
+        return round(self._scenario.shift_s(t_s) * 1e9)
 
     def _tell(self, **event: Any) -> None:
         self._events.publish(String(data=json.dumps(event)))
@@ -213,6 +225,20 @@ def _scenario(path: str) -> Scenario:
     if path:
         return load_scenario(Path(path).expanduser())
     return Scenario(0, Conditions(), (Phase('all sensors', 0.0, _ENDLESS_S),))
+
+
+def _clock_hz(clock_hz: float, scenario: Scenario) -> float:
+    """Check the rate of /clock.
+
+    Raises:
+        ConfigError: if it is out of range, or the scenario needs a clock and there is none.
+    """
+    if scenario.moves_clock and not clock_hz:
+        raise ConfigError(
+            'the scenario makes the clock jump, but this rig publishes none: set clock_hz, such '
+            'as 200, and use_sim_time of the nodes that listen'
+        )
+    return _in_range('clock_hz', clock_hz, 0.0, 1000.0)
 
 
 def _in_range(name: str, value: float, low: float, high: float) -> float:

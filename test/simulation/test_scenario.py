@@ -4,7 +4,7 @@ import pytest
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
-from mm_robust_seg.simulation.faults import Fault
+from mm_robust_seg.simulation.faults import Fault, FaultSpec
 from mm_robust_seg.simulation.scenario import load_scenario, parse_scenario
 
 CONFIG = Path(__file__).parents[2] / 'config'
@@ -26,7 +26,7 @@ def test_phases_follow_each_other():
     scenario = parse_scenario(content())
     assert scenario.duration_s == 3.5
     assert [phase.start_s for phase in scenario.phases] == [0.0, 2.0]
-    assert scenario.phases[1].faults == {Modality.THERMAL: Fault.SILENT}
+    assert scenario.phases[1].faults == {Modality.THERMAL: FaultSpec(Fault.SILENT)}
     assert scenario.phases[1].live == ModalitySet([Modality.RGB, Modality.DEPTH])
     assert (scenario.seed, scenario.conditions.time_of_day_h) == (3, 20.0)
 
@@ -37,6 +37,40 @@ def test_phase_at_a_boundary_is_the_next_one_in_spite_of_rounding():
     indices = [scenario.phase_index(k * period_s) for k in (0, 29, 30, 31, 1000)]
     assert indices == [0, 0, 1, 1, 1]
     assert scenario.phase_index(30 * 0.0666666666) == 1
+
+
+def test_a_fault_may_be_given_its_numbers():
+    slow = {'thermal': {'kind': 'slow', 'rate_ratio': 0.3}, 'rgb': {'kind': 'dark'}}
+    (phase,) = parse_scenario(one_phase(faults=slow)).phases
+    assert phase.faults == {
+        Modality.THERMAL: FaultSpec(Fault.SLOW, {'rate_ratio': 0.3}),
+        Modality.RGB: FaultSpec(Fault.DARK),
+    }
+
+
+def test_the_clean_stream_may_have_slower_cameras_jitter_and_loss():
+    scenario = parse_scenario(content(rates_hz={'thermal': 9}, jitter_ratio=0.2, loss_ratio=0.01))
+    assert scenario.rates_hz == {Modality.THERMAL: 9.0}
+    assert (scenario.jitter_ratio, scenario.loss_ratio) == (0.2, 0.01)
+    plain = parse_scenario(content())
+    assert (dict(plain.rates_hz), plain.jitter_ratio, plain.loss_ratio) == ({}, 0.0, 0.0)
+
+
+def test_the_clock_jumps_when_the_phase_begins_and_a_loop_begins_anew():
+    jump = {'rig': {'kind': 'clock_jump', 'by_s': 3}}
+    phases = [
+        {'name': 'all', 'duration_s': 2},
+        {'name': 'ahead', 'duration_s': 2, 'faults': jump},
+        {'name': 'further', 'duration_s': 2, 'faults': jump},
+        {'name': 'anew', 'duration_s': 2, 'faults': {'rig': 'loop', 'rgb': 'dark'}},
+    ]
+    scenario = parse_scenario(content(phases=phases))
+    assert [scenario.shift_s(t) for t in (0, 1.9, 2, 3.9, 4, 5.9, 6, 100)] == [
+        *(0, 0, 3, 3, 6, 6, -6, -6)
+    ]
+    assert scenario.moves_clock and not parse_scenario(content()).moves_clock
+    assert scenario.phases[1].live == COMPLETE
+    assert scenario.phases[3].faults == {Modality.RGB: FaultSpec(Fault.DARK)}
 
 
 def test_the_demo_scenario_lasts_40_s_and_covers_every_number_of_sensors():
@@ -66,8 +100,20 @@ def test_the_demo_scenario_lasts_40_s_and_covers_every_number_of_sensors():
         (one_phase(duration_s=float('nan')), 'duration_s of phase 1'),
         (one_phase(duration_s=None), 'duration_s of phase 1'),
         (one_phase(faults={'lidar': 'silent'}), "unknown entry 'lidar'"),
-        (one_phase(faults={'depth': 'dark'}), 'expected one of silent, frozen, no_return'),
-        (one_phase(faults={'rgb': None}), 'expected one of silent, frozen, dark, flat'),
+        (one_phase(faults={'depth': 'dark'}), 'expected one of silent, gone, frozen, no_return,'),
+        (
+            one_phase(faults={'rgb': None}),
+            'one of silent, gone, frozen, dark, saturated, flat,',
+        ),
+        (one_phase(faults={'rgb': {}}), 'the fault of rgb is {}: expected one of'),
+        (one_phase(faults={'rgb': {'rate_ratio': 0.4}}), 'the fault of rgb is None'),
+        (one_phase(faults={'rgb': {'kind': 'slow', 'rate': 1}}), "slow has no 'rate'"),
+        (one_phase(faults={'rgb': 'loop'}), "the fault of rgb is 'loop'"),
+        (one_phase(faults={'rig': 'silent'}), 'expected one of clock_jump, loop, or'),
+        (content(rates_hz={'lidar': 9}), "rates_hz has the unknown entry 'lidar'"),
+        (content(rates_hz={'rgb': 0}), 'rates_hz of rgb is 0: expected 0.1 to 240'),
+        (content(jitter_ratio=1), 'jitter_ratio is 1: expected at least 0 and less than 1'),
+        (content(loss_ratio='few'), "loss_ratio is 'few': expected a number"),
     ],
 )
 def test_a_wrong_scenario_is_refused_by_the_name_of_the_entry(wrong, named):

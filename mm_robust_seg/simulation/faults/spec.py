@@ -1,0 +1,87 @@
+"""A fault with its strength: the numbers that a scenario file may give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import math
+from types import MappingProxyType
+from typing import NamedTuple
+
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.simulation.faults.vocabulary import Fault
+
+
+class Option(NamedTuple):
+    """A number of a fault: its default and its range, bounds included."""
+
+    default: float
+    low: float
+    high: float
+    about: str
+
+
+OPTIONS: Mapping[Fault, Mapping[str, Option]] = {
+    Fault.FFC: {
+        'closed_s': Option(1.5, 0.1, 10.0, 'how long the shutter stays closed'),
+        'period_s': Option(5.0, 1.0, 600.0, 'time from one closing to the next'),
+    },
+    Fault.STALE: {'age_s': Option(1.0, 0.001, 3600.0, 'how old the stamps are')},
+    Fault.FUTURE: {'lead_s': Option(0.5, 0.001, 3600.0, 'how far the stamps lie ahead')},
+    Fault.SKEW: {'offset_s': Option(-0.06, -1.0, 1.0, 'added to every stamp')},
+    Fault.SLOW: {'rate_ratio': Option(0.4, 0.01, 1.0, 'share of the frames that is sent')},
+    Fault.LOSSY: {'loss_ratio': Option(0.2, 0.0, 1.0, 'share of the frames that is lost')},
+    Fault.TRUNCATED: {'kept_ratio': Option(0.6, 0.0, 0.999, 'share of the bytes that comes')},
+    Fault.WRONG_UNITS: {'gain': Option(0.1, 1e-4, 1e4, 'factor on the raw values')},
+    Fault.CLOCK_JUMP: {'by_s': Option(-5.0, -86400.0, 86400.0, 'how far the clock jumps')},
+}
+"""The numbers of the faults that have some.
+
+The defaults are beyond the default limits of the health monitor. A camera that is slowed to less
+than a quarter of its rate counts as silent.
+"""
+
+
+@dataclass(frozen=True)
+class FaultSpec:
+    """A fault and how strong it is.
+
+    Attributes:
+        kind: what goes wrong.
+        values: its numbers, by name; those not given have their defaults.
+
+    Raises:
+        ConfigError: if a number is unknown to the fault, or outside its range.
+    """
+
+    kind: Fault
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        options = OPTIONS.get(self.kind, {})
+        for name, value in self.values.items():
+            if name not in options:
+                raise ConfigError(
+                    f'{self.kind} has no {name!r}: expected '
+                    + (f'entries out of {", ".join(options)}' if options else 'no further entry')
+                )
+            low, high = options[name].low, options[name].high
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ConfigError(f'{name} of {self.kind} is {value!r}: expected a number')
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ConfigError(
+                    f'{name} of {self.kind} is {value:g}: expected {low:g} to {high:g}'
+                )
+        defaults = {name: option.default for name, option in options.items()}
+        object.__setattr__(self, 'values', MappingProxyType({**defaults, **self.values}))
+        if self.kind is Fault.FFC and self['closed_s'] >= self['period_s']:
+            raise ConfigError(
+                f'closed_s of ffc is {self["closed_s"]:g}, not less than period_s, '
+                f'{self["period_s"]:g}: a shutter that never opens is the fault frozen'
+            )
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+    def __str__(self) -> str:
+        return str(self.kind)
