@@ -59,6 +59,7 @@ setup(
             'mm-robust-seg = mm_robust_seg.cli:main',
             'segmentation = mm_robust_seg.ros.node:main',
             'rig = mm_robust_seg.ros.rig:main',
+            'build_engines = mm_robust_seg.cli:build_engines',
         ],
     },
     zip_safe=False,

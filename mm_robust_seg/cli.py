@@ -48,6 +48,10 @@ COMMANDS: Mapping[str, Command] = {
     'bundle-info': Command(
         'verify a model bundle and show it', 'mm_robust_seg.evaluation.bundle_info'
     ),
+    'build-engines': Command(
+        'build the TensorRT engines of a bundle for this GPU',
+        'mm_robust_seg.engine.build_engines',
+    ),
     'inspect': Command(
         'look a labelled data set over', 'mm_robust_seg.evaluation.inspect_command'
     ),
@@ -96,6 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def build_engines() -> int:
+    """Run build-engines, for ``ros2 run mm_robust_seg build_engines BUNDLE``."""
+    return main(['build-engines', *sys.argv[1:]])
 
 
 def _fail(message: str) -> int:

@@ -32,6 +32,16 @@ class EngineConfig:
     warmup_iterations: int = parameter(
         2, 'Inferences per combination before activation.', 0, 100, live=False
     )
+    device_id: int = parameter(0, 'GPU that TensorRT runs on, as CUDA counts.', 0, 63, live=False)
+    on_mismatch: str = parameter(
+        'fail',
+        'TensorRT engines made for something else: fail, build them anew, or use the CPU.',
+        choices=('fail', 'rebuild', 'cpu'),
+        live=False,
+    )
+    plans: str = parameter(
+        '', 'Folder of TensorRT engines; empty: mm_robust_seg/engines in the cache.', live=False
+    )
 
 
 @dataclass(frozen=True)

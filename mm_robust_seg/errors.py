@@ -6,6 +6,7 @@ Every error a caller can meet across a module border is one of these::
     |- ConfigError      a parameter, scenario or argument is wrong
     |- BundleError      a model folder is incomplete, altered or of another schema
     |- EngineError      a graph cannot be loaded or run
+    |  `- EngineUnavailableError   not with this runtime here, but another one can
     |- DataError        a data set, bag or file does not hold what it should
     `- TrainingError    a training run cannot start, resume or go on
 
@@ -28,6 +29,10 @@ class BundleError(RobustSegError):
 
 class EngineError(RobustSegError):
     """A graph cannot be loaded or run."""
+
+
+class EngineUnavailableError(EngineError):
+    """A runtime cannot serve on this machine as it is; another one can take its place."""
 
 
 class DataError(RobustSegError):
