@@ -10,6 +10,9 @@
     `- *.onnx                   one graph per combination, absent branches pruned, adapter folded;
                                 large weights are references into base.safetensors
 
+For little memory a bundle may have one ``shared.onnx`` in place of the graphs, and a ``.npz`` per
+combination with the inputs that make it the network of that combination.
+
 A bundle is data. Nothing in it is executed or unpickled, no path may leave the folder, and a
 file that is missing or does not match its checksum is refused before any runtime sees it.
 """
@@ -94,7 +97,8 @@ class Bundle:
     """A verified model bundle.
 
     Attributes:
-        graphs: the ONNX file of every combination that can be served.
+        graphs: the ONNX file of every combination that can be served, or its settings (.npz) of
+            ``shared_graph``.
         adapters: the adapter file of every incomplete combination.
         provenance: how the network came to be: data, seed, epochs, versions, licence of the data.
         scores: measured figures, by combination, as training wrote them.
@@ -117,6 +121,7 @@ class Bundle:
     checksums: Mapping[str, str]
     precision: str
     golden: Mapping[ModalitySet, Path]
+    shared_graph: Path | None
 
     @property
     def combinations(self) -> tuple[ModalitySet, ...]:
@@ -229,6 +234,9 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         checksums=dict(manifest['sha256']),
         precision=precision,
         golden=golden,
+        shared_graph=inside(path, manifest['shared_graph'])
+        if 'shared_graph' in manifest
+        else None,
     )
 
 
@@ -257,7 +265,8 @@ def inside(folder: Path, relative: str) -> Path:
 
 def _verify(bundle: Bundle) -> None:
     kinds = (bundle.graphs, bundle.adapters, bundle.golden)
-    for path in [bundle.base, *(path for kind in kinds for path in kind.values())]:
+    single = [bundle.base, *filter(None, [bundle.shared_graph])]
+    for path in [*single, *(path for kind in kinds for path in kind.values())]:
         name = path.relative_to(bundle.path).as_posix()
         expected = bundle.checksums.get(name)
         if not isinstance(expected, str):

@@ -36,14 +36,22 @@ class GatedFusion(nn.Module):
         """Project (N, C, h, w) features to (N, channels_out, h, w) each."""
         return {m: self.project[m.value](features[m]) for m in ModalitySet(features)}
 
-    def blend(self, projected: Mapping[Modality, Tensor]) -> Tensor:
-        """Add projections by their gates and rectify: (N, channels_out, h, w)."""
+    def blend(
+        self, projected: Mapping[Modality, Tensor], presence: Tensor | None = None
+    ) -> Tensor:
+        """Add projections by their gates and rectify: (N, channels_out, h, w).
+
+        Args:
+            projected: (N, channels_out, h, w) of each present modality.
+            presence: (1, modalities, 1, 1), added to the gates.
+        """
         present = ModalitySet(projected)
         values = [projected[m] for m in present]
         if len(values) == 1:
             return torch.relu(values[0])
         gates = [self.gate[m.value](x) for m, x in zip(present, values, strict=True)]
-        weights = torch.softmax(torch.cat(gates, dim=1), dim=1)
+        joined = torch.cat(gates, dim=1)
+        weights = torch.softmax(joined if presence is None else joined + presence, dim=1)
         fused = values[0] * weights[:, 0:1]
         for index in range(1, len(values)):
             fused = fused + values[index] * weights[:, index : index + 1]

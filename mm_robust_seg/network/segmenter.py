@@ -69,10 +69,13 @@ class Labeler(nn.Module):
     def forward(self, *images: Tensor) -> tuple[Tensor, Tensor]:
         """Map (1, C_m, h, w), in the combination's order, to two (1, h, w) uint8 images."""
         inputs = dict(zip(self.combination, images, strict=True))
-        logits = self.segmenter(inputs)
-        size = images[0].shape[-2:]
-        labels = functional.interpolate(logits, size, mode='bilinear').argmax(1)
-        top = logits.amax(1, keepdim=True)
-        confidence = 255.0 / torch.exp(logits - top).sum(1, keepdim=True)
-        confidence = functional.interpolate(confidence, size, mode='bilinear')[:, 0]
-        return labels.to(torch.uint8), (confidence + 0.5).to(torch.uint8)
+        return labelled(self.segmenter(inputs), images[0].shape[-2:])
+
+
+def labelled(logits: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Turn (1, classes, h, w) logits into labels and confidence, two uint8 images of ``size``."""
+    labels = functional.interpolate(logits, size, mode='bilinear').argmax(1)
+    top = logits.amax(1, keepdim=True)
+    confidence = 255.0 / torch.exp(logits - top).sum(1, keepdim=True)
+    confidence = functional.interpolate(confidence, size, mode='bilinear')[:, 0]
+    return labels.to(torch.uint8), (confidence + 0.5).to(torch.uint8)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mm_robust_seg.training.recipe import Recipe
     from mm_robust_seg.training.scores import Scores
 
+DESIGNS = ('folded', 'shared')
 EXAMPLE = 'mm-robust-seg export runs/mm5-ssf --bundle out/mm5 --data MM5'
 
 
@@ -40,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='JSON with "classes" and, for each class of the network, its place in them as '
         '"merged"; such as config/nyuv2_40_to_13.json',
+    )
+    parser.add_argument(
+        '--design',
+        choices=DESIGNS,
+        default=DESIGNS[0],
+        help='a folded graph per combination (default), or one shared graph, for little memory: '
+        'every combination then takes the time of the complete one',
     )
     parser.add_argument('--threads', type=int, default=0, help='CPU threads; 0 means all')
 
@@ -77,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         text = ', '.join(f'{kind} {miou:.2f}' for kind, miou in row.items())
         console.print(f'{name}: {text}', highlight=False)
     manifest = _manifest(facts, recipe, scores, args.weights)
-    write_bundle(networks, method.adapters(), recipe.input_spec, manifest, args.bundle)
+    adapters = method.adapters()
+    write_bundle(networks, adapters, recipe.input_spec, manifest, args.bundle, args.design)
     console.print(f'bundle written to {args.bundle}', highlight=False)
     return 0
 
