@@ -88,6 +88,7 @@ class Frame:
     Attributes:
         image: RGB: (H, W, 3) uint8 in R, G, B order. Thermal: (H, W) float32 in kelvin.
             Depth: (H, W) float32 in metres. 0 marks an invalid thermal or depth pixel.
+        encoding, step_bytes: of the message, as in ``RawImage``.
     """
 
     modality: Modality
@@ -95,6 +96,8 @@ class Frame:
     arrival_ns: int
     image: NDArray[np.uint8] | NDArray[np.float32]
     frame_id: str = ''
+    encoding: str = ''
+    step_bytes: int = 0
 
     def __post_init__(self) -> None:
         is_rgb = self.modality is Modality.RGB

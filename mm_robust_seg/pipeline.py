@@ -60,9 +60,11 @@ class Pipeline:
         self._policy = _policy(config, self._supported)
         self._switch = AdapterSwitch(engine)
         self._limit = RateLimit(config.output.max_rate_hz)
+        self._period_ns = round(1e9 / _highest_rate_hz(config))
         self._active = ModalitySet()
         self._previous: ModalitySet | None = None
-        self._jumps = self._limited = 0
+        self._busy_since_ns: int | None = None
+        self._jumps = self._limited = self._overload = 0
 
     def offer(self, raw: RawImage, now_ns: int) -> Frame | Rejection:
         """Take in one image message that arrived at ``now_ns``; return what became of it."""
@@ -85,7 +87,7 @@ class Pipeline:
     def take(self, now_ns: int) -> Job | None:
         """Decide on the next mask, if one is due."""
         report = self.assess(now_ns)
-        frames = self._synchronizer.take(now_ns, self._active)
+        frames = self._next_set(now_ns)
         if frames is None or not self._config.inputs.required <= report.usable:
             return None
         combination = self._policy.serve(self._active, frames.members)
@@ -95,6 +97,7 @@ class Pipeline:
         if not self._limit.admits(now_ns):
             self._limited += 1
             return None
+        self._busy_since_ns = now_ns
         return Job(frames, combination, report)
 
     def run(self, job: Job) -> Segmentation:
@@ -171,9 +174,13 @@ class Pipeline:
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """What did not become a mask or went wrong, and how often."""
+        """What did not become a mask or went wrong, and how often.
+
+        ``overload``: the ``skipped`` frame sets that came while one job kept the worker busy.
+        """
         return {
             **self._synchronizer.counters,
+            'overload': self._overload,
             'rate_limited': self._limited,
             'clock_jumps': self._jumps,
             'engine_failures': self._switch.failures,
@@ -184,6 +191,7 @@ class Pipeline:
         self._synchronizer.reset()
         self._health.reset(now_ns)
         self._policy.reset()
+        self._busy_since_ns = None
         self._limit = RateLimit(self._config.output.max_rate_hz)
 
     def reconfigure(self, config: Config) -> None:
@@ -203,6 +211,15 @@ class Pipeline:
         self._limit = RateLimit(config.output.max_rate_hz)
         self._config = config
 
+    def _next_set(self, now_ns: int) -> FrameSet | None:
+        """Return the newest due set; if a job just ended, the sets it made us skip count."""
+        skipped = self._synchronizer.counters['skipped']
+        frames = self._synchronizer.take(now_ns, self._active)
+        if self._busy_since_ns is not None and now_ns - self._busy_since_ns > self._period_ns:
+            self._overload += self._synchronizer.counters['skipped'] - skipped
+        self._busy_since_ns = None
+        return frames
+
     def _settle(self, now_ns: int) -> None:
         """Begin anew if the clock jumped: no sensor is to blame for it."""
         if self._health.jumped(now_ns):
@@ -216,6 +233,10 @@ class Pipeline:
 def _synchronizer(config: Config) -> Synchronizer:
     rates_hz = {m: config.inputs[m].expected_rate_hz for m in config.inputs.enabled}
     return Synchronizer(config.sync, rates_hz)
+
+
+def _highest_rate_hz(config: Config) -> float:
+    return max(config.inputs[m].expected_rate_hz for m in config.inputs.enabled)
 
 
 def _policy(config: Config, supported: tuple[ModalitySet, ...]) -> CombinationPolicy:

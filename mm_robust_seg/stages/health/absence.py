@@ -36,17 +36,22 @@ class Line:
 
 
 def absence(
-    modality: Modality, track: Track, line: Line, config: Config, now_ns: int
+    modality: Modality, track: Track, line: Line, is_out: bool, config: Config, now_ns: int
 ) -> Finding | None:
-    """Tell why no message comes; nothing while that is normal."""
-    silence_s = track.silence_s(now_ns)
+    """Tell why no message comes; nothing while that is normal.
+
+    Args:
+        is_out: whether the sensor is out of use anyhow. Then there is time, up to a second, to
+            tell a slow one from a silent one.
+    """
+    silence_s = track.arrivals.silence_s(now_ns)
     evidence = {'silence_s': silence_s, 'lost_messages': line.lost}
     limit_s = timeout_s(modality, config)
     nobody = ' and nobody publishes the topic' if line.publishers == 0 else ''
     if line.refused_policy and not nobody and silence_s > limit_s:
         return Finding(Reason.QOS, _qos_detail(line.refused_policy), evidence)
     lost = f'; {line.lost} messages were lost on the way' if line.lost else ''
-    if track.arrival_ns is None:
+    if track.arrivals.last_ns is None:
         grace_s = config.monitor[modality].startup_grace_s
         if silence_s <= grace_s:
             return None
@@ -54,6 +59,9 @@ def absence(
         return Finding(Reason.ABSENT, detail, evidence)
     if nobody and silence_s > _GONE_PERIODS / config.inputs[modality].expected_rate_hz:
         return Finding(Reason.GONE, f'no frame for {silence_s:.2f} s{nobody}', evidence)
+    interval_s = track.arrivals.interval_s
+    if is_out and interval_s is not None:
+        limit_s = max(limit_s, min(3 * interval_s, 1.0))
     if silence_s <= limit_s:
         return None
     detail = f'no frame for {silence_s:.2f} s; expected one every {limit_s:.3g} s at the least'

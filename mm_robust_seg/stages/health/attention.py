@@ -1,9 +1,14 @@
-"""How well the monitor itself listened: jumps and pauses of the clock, gaps between its calls."""
+"""How well the monitor itself listened: jumps, pauses, gaps between its calls, its own load."""
 
 from __future__ import annotations
 
+from collections import deque
+
 _JUMP_FORWARD_NS = 1_000_000_000
 _JUMP_BACK_NS = 100_000_000
+_LOAD_WINDOW_NS = 1_000_000_000
+_OVERLOAD = 0.8
+"""Share of the time for which handling messages leaves none to hear the next ones."""
 
 
 class Attention:
@@ -17,6 +22,8 @@ class Attention:
         self.has_jumped = False
         self._called_ns = now_ns
         self._paused_ns: int | None = None
+        self._served_ns: deque[tuple[int, int]] = deque()
+        self._load_ns = 0
 
     def pause(self, now_ns: int) -> None:
         """Note that the clock stands still; the pause ends when it goes on."""
@@ -40,3 +47,17 @@ class Attention:
             self.has_jumped = True
         self._called_ns = now_ns if self.has_jumped else max(now_ns, self._called_ns)
         return max(gap_ns, 0), was_paused
+
+    def serve(self, arrival_ns: int, now_ns: int) -> int:
+        """Note that a message was handled from its arrival until now; return for how long."""
+        served_ns = max(0, now_ns - arrival_ns)
+        self._served_ns.append((now_ns, served_ns))
+        self._load_ns += served_ns
+        while self._served_ns[0][0] <= now_ns - _LOAD_WINDOW_NS:
+            self._load_ns -= self._served_ns.popleft()[1]
+        return served_ns
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether messages come in faster than they are handled: late ones are our fault."""
+        return self._load_ns > _OVERLOAD * _LOAD_WINDOW_NS

@@ -29,11 +29,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a sensor leaves and re-enters use for one reason.
+    """How a sensor enters and leaves the state of one reason.
 
     Attributes:
         debounced: it takes ``hysteresis.fail_frames`` frames in a row; otherwise one is enough.
-        owes_frames: it takes ``hysteresis.recover_frames`` good frames; otherwise one.
+        owes_frames: it takes ``hysteresis.recover_frames`` good frames (after a warning: frames
+            without it) to leave; otherwise one.
         owes_time: it takes ``hysteresis.recover_s`` of good frames as well.
     """
 
@@ -58,6 +59,13 @@ RULES: Mapping[Reason, Rule] = {
     Reason.UNITS: Rule(debounced=True),
     Reason.NO_RETURN: Rule(debounced=True),
     Reason.FROZEN: Rule(debounced=False),
+    Reason.FFC: Rule(debounced=False, owes_frames=False),
+    Reason.LOSSY: Rule(debounced=False),
     Reason.SLOW: Rule(debounced=True),
+    Reason.SKEW: Rule(debounced=True),
 }
-"""The reasons that take a sensor out of use; FROZEN counts its frames itself."""
+"""Everything but OK that a check may find; FROZEN, FFC and LOSSY count their frames themselves.
+
+FFC, LOSSY, SKEW and a rate that is merely low are warnings. Of these, the earlier one here is
+shown.
+"""

@@ -14,23 +14,29 @@ from mm_robust_seg.dataflow import (
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.absence import absence, Line, timeout_s
 from mm_robust_seg.stages.health.attention import Attention
-from mm_robust_seg.stages.health.checks import CHECKS, Observation
+from mm_robust_seg.stages.health.checks import CHECKS
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.frame_statistics import measure
+from mm_robust_seg.stages.health.observation import Observation
+from mm_robust_seg.stages.health.skew import common_age_s
 from mm_robust_seg.stages.health.state import SensorState
-from mm_robust_seg.stages.health.track import Track
+from mm_robust_seg.stages.health.track import Layout, Track
 
-_LOOP_NS = 500_000_000
 _LOOP_WINDOW_NS = 1_000_000_000
 _LOOPED_SENSORS = 2
+_LOOPED_FRAMES = 3
 
 
 class HealthMonitor:
     """Say which sensors may be used.
 
-    Every call is told the time. Silence and rate count only the time in which somebody listened:
-    between two calls at most half a sensor's timeout passes for it, so a driver that was busy
-    does not blame the sensors. Call ``assess`` more often than that.
+    Every call is told the time. Nobody is blamed for time in which nobody listened:
+
+    - between two calls at most half a sensor's timeout passes for it, so a driver that was held
+      up does not blame the sensors. Call ``assess`` more often than that;
+    - while handling messages (from ``arrival_ns`` to ``now_ns`` of ``observe``) takes most of
+      the time, frames that are late, few or missing are not the sensor's fault;
+    - while the clock stands still (``paused``), nothing is judged.
 
     Args:
         config: the inputs, the monitor's limits and the hysteresis.
@@ -45,7 +51,7 @@ class HealthMonitor:
     def reset(self, now_ns: int) -> None:
         """Forget all sensors and begin a new startup grace, as after a jump of the clock."""
         enabled, hysteresis = self._config.inputs.enabled, self._config.hysteresis
-        self._tracks = {m: Track(now_ns) for m in enabled}
+        self._tracks = {m: Track(now_ns, self._window_ns(m)) for m in enabled}
         self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
         self._attention = Attention(now_ns)
 
@@ -60,19 +66,22 @@ class HealthMonitor:
         self._listen(now_ns)
         if self._attention.is_paused(now_ns):
             return
-        self._lines[item.modality] = Line()  # a message refutes what was said before it
+        line, self._lines[item.modality] = self._lines[item.modality], Line()
+        self._serve(item, now_ns)
         state, track = self._states[item.modality], self._tracks[item.modality]
-        window_ns = self._window_ns(item.modality)
-        track.arrived(item.arrival_ns, window_ns)
+        track.received(item, line.lost)
         if isinstance(item, Rejection):
-            state.judge([Finding(item.reason, item.detail)], now_ns)
+            evidence = {'rejected_messages': track.rejected, 'age_s': track.age_s}
+            state.judge([Finding(item.reason, item.detail, evidence)], now_ns)
             return
         digest, statistics = measure(item)
-        track.saw(item, digest, _LOOP_NS)
-        seen = Observation(item, statistics, track, track.rate_hz(window_ns))
+        track.saw(item, digest)
+        seen = Observation(
+            item, statistics, track, self._skew_s(item.modality), self._attention.is_overloaded
+        )
         found = [finding for check in CHECKS if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):
-            track.good_shape = track.good_shape or item.image.shape
+            track.good_layout = track.good_layout or Layout.of(item)
         state.judge(found, now_ns)
 
     def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
@@ -105,22 +114,30 @@ class HealthMonitor:
         """Tell whether the clock jumped or a bag began anew; true until ``reset``.
 
         That is: time went back, or forward by more than a second since the last call, or the
-        stamps of two sensors went back.
+        stamps of two sensors went back, or those of the only one that speaks, for good.
         """
         self._listen(now_ns)
-        backs_ns = [track.went_back_ns for track in self._tracks.values()]
-        looped = [back_ns for back_ns in backs_ns if back_ns is not None]
-        recent = [back_ns for back_ns in looped if now_ns - back_ns <= _LOOP_WINDOW_NS]
-        return self._attention.has_jumped or len(recent) >= _LOOPED_SENSORS
+        if self._attention.has_jumped:
+            return True
+
+        def is_recent(time_ns: int | None) -> bool:
+            return time_ns is not None and now_ns - time_ns <= _LOOP_WINDOW_NS
+
+        heard = [t.stamps for t in self._tracks.values() if is_recent(t.arrivals.last_ns)]
+        looped = [stamps for stamps in heard if is_recent(stamps.went_back_ns)]
+        if len(heard) == 1 and looped:
+            return looped[0].frames_since_back >= _LOOPED_FRAMES
+        return len(looped) >= _LOOPED_SENSORS
 
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors."""
         self._listen(now_ns)
         for modality, state in self._states.items():
-            line = self._lines[modality]
-            finding = absence(modality, self._tracks[modality], line, self._config, now_ns)
+            line, track = self._lines[modality], self._tracks[modality]
+            is_out = not state.health.usable
+            finding = absence(modality, track, line, is_out, self._config, now_ns)
             if finding:
-                self._tracks[modality].ended()
+                track.ended()
                 state.fail(finding, now_ns)
         return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality})
 
@@ -135,10 +152,32 @@ class HealthMonitor:
         """Return the time over which the rate is taken: a second, or four periods."""
         return round(max(1.0, 4 / self._config.inputs[modality].expected_rate_hz) * 1e9)
 
+    def _skew_s(self, modality: Modality) -> float | None:
+        """Return how far a sensor's stamps lie behind those of the others; None if unknown."""
+        age_s = self._tracks[modality].stamps.median_age_s
+        ages_s = {
+            m: other_age_s
+            for m in self._config.sync.reference_order
+            if m in self._states
+            and (m is modality or self._states[m].health.usable)
+            and (other_age_s := self._tracks[m].stamps.median_age_s) is not None
+        }
+        skewed = {m for m in ages_s if self._states[m].health.reason is Reason.SKEW}
+        common_s = common_age_s(ages_s, skewed)
+        return None if age_s is None or common_s is None else age_s - common_s
+
+    def _serve(self, item: Frame | Rejection, now_ns: int) -> None:
+        """Note how long the message was in our hands; if we hardly keep up, excuse the others."""
+        served_ns = self._attention.serve(item.arrival_ns, now_ns)
+        if self._attention.is_overloaded:
+            for modality, track in self._tracks.items():
+                if modality is not item.modality:
+                    track.excuse_busy(served_ns)
+
     def _listen(self, now_ns: int) -> None:
         """Excuse the sensors for the time in which nobody listened, or the clock was paused."""
         gap_ns, was_paused = self._attention.turn_to(now_ns)
         for modality, track in self._tracks.items():
             heard_ns = 0 if was_paused else round(timeout_s(modality, self._config) * 0.5e9)
             if gap_ns > heard_ns:
-                track.excuse(gap_ns - heard_ns)
+                track.excuse(heard_ns, gap_ns, now_ns)

@@ -10,6 +10,8 @@ from mm_robust_seg.dataflow import HealthLevel, Reason, SensorHealth
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.finding import Finding, RULES
 
+_PRECEDENCE = {reason: rank for rank, reason in enumerate([*RULES, Reason.OK])}
+
 
 class SensorState:
     """Turn findings into a verdict.
@@ -29,7 +31,8 @@ class SensorState:
         self.health = SensorHealth(
             modality, HealthLevel.WARN, Reason.WAITING, False, 'no frame yet', now_ns
         )
-        self._streaks: dict[Reason, int] = {}
+        self._streaks: dict[tuple[Reason, bool], int] = {}
+        self._calm_frames = 0
         self._drops_ns: deque[int] = deque()
         self._failed = Reason.WAITING
         self._good_frames = 0
@@ -38,16 +41,18 @@ class SensorState:
         self._owed_ns = 0
 
     def judge(self, findings: Sequence[Finding], now_ns: int) -> None:
-        """Take in what was found in one message; of several warnings the first one counts."""
-        bad = [finding for finding in findings if finding.fails]
-        self._streaks = {f.reason: self._streaks.get(f.reason, 0) + 1 for f in bad}
-        confirmed = next((f for f in bad if self._is_confirmed(f.reason)), None)
-        if confirmed:
-            self.fail(confirmed, now_ns)
-        elif bad:
+        """Take in what was found in one message, in order of precedence."""
+        self._streaks = {
+            (f.reason, f.fails): self._streaks.get((f.reason, f.fails), 0) + 1 for f in findings
+        }
+        confirmed = [finding for finding in findings if self._is_confirmed(finding)]
+        failure = next((finding for finding in confirmed if finding.fails), None)
+        if failure:
+            self.fail(failure, now_ns)
+        elif any(finding.fails for finding in findings):
             self._good_frames = 0
         elif self._has_paid(now_ns):
-            self._admit(findings[0], now_ns)
+            self._admit(confirmed[0], now_ns)
 
     def fail(self, finding: Finding, now_ns: int) -> None:
         """Take the sensor out of use, or say anew why it is out."""
@@ -60,15 +65,21 @@ class SensorState:
         self._owed_ns = max(self._owed_ns, time_ns)
         self._enter(HealthLevel.ERROR, finding, now_ns)
 
-    def _is_confirmed(self, reason: Reason) -> bool:
-        return not RULES[reason].debounced or self._streaks[reason] >= self.hysteresis.fail_frames
+    def _is_confirmed(self, finding: Finding) -> bool:
+        if finding.reason is Reason.OK or not RULES[finding.reason].debounced:
+            return True
+        return self._streaks[finding.reason, finding.fails] >= self.hysteresis.fail_frames
+
+    @property
+    def _flaps(self) -> bool:
+        return len(self._drops_ns) >= self.hysteresis.flap_limit
 
     def _debt(self, reason: Reason, now_ns: int) -> tuple[int, int]:
         """Return the good frames, and the nanoseconds of them, that a failure costs."""
         window_ns = round(self.hysteresis.flap_window_s * 1e9)
         while self._drops_ns and self._drops_ns[0] < now_ns - window_ns:
             self._drops_ns.popleft()
-        rule, flaps = RULES[reason], len(self._drops_ns) >= self.hysteresis.flap_limit
+        rule, flaps = RULES[reason], self._flaps
         frames = self.hysteresis.recover_frames if rule.owes_frames or flaps else 1
         time_ns = round(self.hysteresis.recover_s * 1e9) if rule.owes_time else 0
         return (2 * frames, 2 * time_ns) if flaps else (frames, time_ns)
@@ -86,15 +97,31 @@ class SensorState:
         detail = (
             f'{self._good_frames} good frames in {good_ns * 1e-9:.1f} s after {self._failed}; '
             f'{self._owed_frames} in {self._owed_ns * 1e-9:.1f} s are required'
+            + (f', twice as many after {len(self._drops_ns)} failures' if self._flaps else '')
         )
         evidence = {'good_frames': float(self._good_frames), 'good_s': good_ns * 1e-9}
         self._enter(HealthLevel.WARN, Finding(Reason.RECOVERING, detail, evidence), now_ns)
         return False
 
     def _admit(self, finding: Finding, now_ns: int) -> None:
+        if self._still_warns(finding.reason):
+            return
         self._owed_frames = self._owed_ns = 0
         level = HealthLevel.OK if finding.reason is Reason.OK else HealthLevel.WARN
         self._enter(level, finding, now_ns, usable=True)
+
+    def _still_warns(self, reason: Reason) -> bool:
+        """Tell whether the present warning stays although something lesser was found."""
+        shown = self.health.reason
+        if (
+            not self.health.usable
+            or shown is Reason.OK
+            or _PRECEDENCE[reason] <= _PRECEDENCE[shown]
+        ):
+            self._calm_frames = 0
+            return False
+        self._calm_frames += 1
+        return RULES[shown].owes_frames and self._calm_frames < self.hysteresis.recover_frames
 
     def _enter(
         self, level: HealthLevel, finding: Finding, now_ns: int, usable: bool = False

@@ -42,7 +42,7 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
     except MalformedError as error:
         return Rejection(raw.modality, stamp_ns, arrival_ns, error.reason, error.detail)
     frame_id = settings.frame_alias or raw.frame_id
-    return Frame(raw.modality, stamp_ns, arrival_ns, image, frame_id)
+    return Frame(raw.modality, stamp_ns, arrival_ns, image, frame_id, raw.encoding, raw.step_bytes)
 
 
 def _image(raw: RawImage, inputs: InputsConfig) -> NDArray[np.uint8] | Float:

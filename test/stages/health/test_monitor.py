@@ -326,7 +326,7 @@ def test_a_camera_may_come_back_with_another_image_size() -> None:
     ('age_ms', 'reason', 'words'),
     [
         (600, Reason.STALE, 'frame was 0.600 s old'),
-        (-2000, Reason.CLOCK, 'set stamp_offset_s to -2.000'),
+        (-2000, Reason.CLOCK, 'inputs.thermal.stamp_offset_s to -2.000'),
     ],
 )
 def test_wrong_stamps(age_ms: float, reason: Reason, words: str) -> None:

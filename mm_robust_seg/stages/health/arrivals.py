@@ -1,0 +1,85 @@
+"""When the messages of one sensor came: silence and rate."""
+
+from __future__ import annotations
+
+from collections import deque
+import itertools
+
+_EXCUSED_WHILE_BUSY_NS = 1_000_000_000
+
+
+class Arrivals:
+    """The arrivals of one sensor's messages, readable or not.
+
+    Silence and rate count only the time in which somebody listened (``excuse``).
+
+    Args:
+        started_ns: when the monitor began to listen.
+        window_ns: the time over which the rate is taken.
+
+    Attributes:
+        last_ns: when the last message came; None before the first.
+    """
+
+    def __init__(self, started_ns: int, window_ns: int) -> None:
+        self.last_ns: int | None = None
+        self._started_ns = started_ns
+        self._span_ns = window_ns
+        self._window_ns: deque[int] = deque()
+        self._latest_ns: deque[int] = deque(maxlen=4)
+        self._unheard_ns = (started_ns, started_ns)
+        self._excused_ns = self._busy_ns = 0
+
+    def add(self, arrival_ns: int) -> None:
+        """Note a message."""
+        self.last_ns = arrival_ns
+        self._excused_ns = self._busy_ns = 0
+        self._latest_ns.append(arrival_ns)
+        self._window_ns.append(arrival_ns)
+        while len(self._window_ns) > 1 and self._window_ns[1] <= arrival_ns - self._span_ns:
+            self._window_ns.popleft()
+
+    def excuse(self, heard_ns: int, gap_ns: int, now_ns: int) -> None:
+        """Forgive a gap until now in which nobody listened, but for the first ``heard_ns``."""
+        self._excused_ns += gap_ns - heard_ns
+        self._unheard_ns = (now_ns - gap_ns, now_ns)
+        self._latest_ns.clear()
+        self.restart_rate()
+
+    def excuse_busy(self, busy_ns: int) -> None:
+        """Forgive a time in which others were served: not for ever, it may be silent as well."""
+        self._busy_ns = min(self._busy_ns + busy_ns, _EXCUSED_WHILE_BUSY_NS)
+        self._latest_ns.clear()
+        self.restart_rate()
+
+    def restart_rate(self) -> None:
+        """Take the rate anew."""
+        self._window_ns.clear()
+
+    def silence_s(self, now_ns: int) -> float:
+        """Return how long the sensor has said nothing while somebody listened."""
+        since_ns = self._started_ns if self.last_ns is None else self.last_ns
+        return (now_ns - since_ns - self._excused_ns - self._busy_ns) * 1e-9
+
+    def waited_ns(self, stamp_ns: int, arrival_ns: int) -> int:
+        """Return how much of a message's age it spent waiting for us to listen."""
+        from_ns, to_ns = self._unheard_ns
+        return max(0, min(arrival_ns, to_ns) - max(stamp_ns, from_ns))
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The rate over the window; None while less has been heard."""
+        if not self._window_ns:
+            return None
+        span_ns = self._window_ns[-1] - self._window_ns[0]
+        return (len(self._window_ns) - 1) * 1e9 / span_ns if span_ns >= self._span_ns else None
+
+    @property
+    def interval_s(self) -> float | None:
+        """The shortest of the last three intervals; None before there are three.
+
+        A long one tells a sensor that trickles from one that was silent for a while.
+        """
+        if len(self._latest_ns) < 4:
+            return None
+        return min(after - at for at, after in itertools.pairwise(self._latest_ns)) * 1e-9

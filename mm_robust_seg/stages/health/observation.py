@@ -1,0 +1,36 @@
+"""What the checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.stages.health.finding import Finding
+from mm_robust_seg.stages.health.frame_statistics import Statistics
+from mm_robust_seg.stages.health.track import Track
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One frame, its statistics, and the history it belongs to (this frame included).
+
+    Attributes:
+        skew_s: how far the stamps lie behind those of the other sensors; None if not known.
+        is_delayed: whether we are too busy to hear in time, so that lateness is our own.
+    """
+
+    frame: Frame
+    statistics: Statistics
+    track: Track
+    skew_s: float | None = None
+    is_delayed: bool = False
+
+    @property
+    def age_s(self) -> float:
+        """Time from the stamp to the arrival, less what the frame waited for us to listen."""
+        return self.track.age_s
+
+
+Check = Callable[[Observation, Config], Finding | None]
