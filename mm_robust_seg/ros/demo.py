@@ -5,12 +5,10 @@ Nothing here needs the ``ros2`` command: only rclpy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 import os
 from pathlib import Path
 import time
-from typing import TypeVar
 
 from rich.console import Console
 
@@ -20,9 +18,9 @@ from mm_robust_seg.evaluation.demo_log import DemoRecorder
 from mm_robust_seg.evaluation.demo_report import print_summary, write_report
 from mm_robust_seg.evaluation.demo_view import DemoView
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.listener import ACTIVATE, CONFIGURE, Listener
+from mm_robust_seg.ros.bring_up import BringUp
+from mm_robust_seg.ros.listener import Listener
 from mm_robust_seg.ros.processes import (
-    Child,
     Children,
     ros_environment,
     shipped,
@@ -31,12 +29,7 @@ from mm_robust_seg.ros.processes import (
 from mm_robust_seg.simulation.classes import CLASS_NAMES
 from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
-T = TypeVar('T')
-
 INTERRUPTED = 130
-_DISCOVERY_S = 40.0
-_CONFIGURE_S = 180.0
-_RENDER_S = 180.0
 _OVERTIME_S = 20.0
 _DRAIN_S = 1.0
 _REDRAW_S = 0.15
@@ -130,7 +123,9 @@ class _Play:
             rig = children.start('rig', 'mm_robust_seg.ros.rig', self._of_rig())
             listener = Listener(self._recorder)
             try:
-                self._bring_up(listener, children, node, rig)
+                bring_up = BringUp(listener, children)
+                bring_up.activate(node)
+                bring_up.start(rig, node)
                 return self._watch(listener, children)
             finally:
                 listener.close()
@@ -152,28 +147,6 @@ class _Play:
                 'height_px': options.height_px,
             }
         )
-
-    def _bring_up(self, listener: Listener, children: Children, node: Child, rig: Child) -> None:
-        """Configure and activate the node, and start the rig."""
-
-        def wait(condition: Callable[[], T | None], limit_s: float, problem: str) -> T:
-            return _wait(listener, children, condition, limit_s, problem)
-
-        wait(lambda: listener.sees_node() or None, _DISCOVERY_S, _no_discovery(node))
-        for number, name in ((CONFIGURE, 'configured'), (ACTIVATE, 'activated')):
-            slow = f'the segmentation node was not {name} within {_CONFIGURE_S:.0f} s: see its log'
-            if not wait(listener.transition(number), _CONFIGURE_S, slow):
-                raise RobustSegError(
-                    f'the segmentation node could not be {name}. Its last lines:\n'
-                    f'{node.last_lines()}\nMend what they name and start again'
-                )
-        slow = f'the rig was not heard within {_RENDER_S:.0f} s: did it render? See its log'
-        wait(lambda: listener.sees_rig() or None, _RENDER_S, slow)
-        end_s = time.monotonic() + _DISCOVERY_S
-        while refusal := wait(listener.start_rig(), _DISCOVERY_S, _no_discovery(rig)):
-            if time.monotonic() > end_s:
-                raise RobustSegError(f'the rig did not start: {refusal}. {_no_discovery(node)}')
-            listener.spin(_TICK_S)
 
     def _watch(self, listener: Listener, children: Children) -> dict[str, int]:
         """Hear and show the scenario until the rig says that it is over."""
@@ -198,32 +171,6 @@ class _Play:
         while time.monotonic() < drained_s:
             listener.spin(_TICK_S)
         return dict(listener.end)
-
-
-def _wait(
-    listener: Listener,
-    children: Children,
-    condition: Callable[[], T | None],
-    limit_s: float,
-    problem: str,
-) -> T:
-    """Return the first answer of ``condition`` that is not None."""
-    end_s = time.monotonic() + limit_s
-    while (answer := condition()) is None:
-        children.check()
-        if time.monotonic() > end_s:
-            raise RobustSegError(problem)
-        listener.spin(_TICK_S)
-    return answer
-
-
-def _no_discovery(child: Child) -> str:
-    return (
-        f'{child.name} runs, but was not heard over DDS within {_DISCOVERY_S:.0f} s. Fast DDS '
-        'needs shared memory (is /dev/shm writable, with 64 MB free?) and UDP on the loopback '
-        'interface (is a firewall or VPN in the way?). Files of killed processes: '
-        'rm /dev/shm/fastrtps_* /dev/shm/sem.fastrtps_*'
-    )
 
 
 def _parameters(values: dict[str, object]) -> list[str]:

@@ -1,54 +1,41 @@
-"""A client of the demo's processes: their services, and what they publish, for the recorder."""
+"""What the demo's processes publish, heard for the recorder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 import json
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 import numpy as np
 from numpy.typing import NDArray
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
 from mm_robust_seg.evaluation.demo_log import DemoRecorder, PhaseRecord, StateRecord
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.ros import qos
+from mm_robust_seg.ros.client import Client
 from mm_robust_seg.ros.conversions import stamp_ns
 from mm_robust_seg.ros.rig import PHASES
 from mm_robust_seg.simulation.faults import Fault
 
-CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
-
 _TYPES = {'rgb8': ('u1', 3), 'mono8': ('u1', 1), 'mono16': ('<u2', 1), '16UC1': ('<u2', 1)}
 
 
-class Listener:
-    """Hears rig and segmentation node, and calls their services. One thread owns it.
+class Listener(Client):
+    """Hears rig and segmentation node.
 
     Attributes:
         end: what the rig said when the scenario was over: frames, late, skipped.
     """
 
     def __init__(self, recorder: DemoRecorder) -> None:
+        super().__init__('demo')
         self.end: Mapping[str, int] | None = None
         self._recorder = recorder
-        self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
-        self._node = rclpy.create_node('demo', context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._change_state = self._node.create_client(ChangeState, 'segmentation/change_state')
-        self._start_rig = self._node.create_client(Trigger, 'rig/start')
-        hear = self._node.create_subscription
+        hear = self.node.create_subscription
         hear(Image, 'segmentation/mask', self._on_mask, qos.MASK)
         hear(DiagnosticArray, 'segmentation/frame_info', self._on_frame_info, qos.EVENTS)
         hear(DiagnosticStatus, 'segmentation/modality_state', self._on_state, qos.LATCHED)
@@ -58,48 +45,8 @@ class Listener:
             callback = partial(self._on_image, modality)
             hear(Image, f'{modality}/image', callback, qos.SENSOR)
 
-    def close(self) -> None:
-        """Leave the network."""
-        self._executor.shutdown()
-        self._node.destroy_node()
-        self._context.try_shutdown()
-
-    def spin(self, timeout_s: float) -> None:
-        """Handle what has come; wait for it no longer than ``timeout_s``."""
-        self._executor.spin_once(timeout_sec=timeout_s)
-
-    def sees_node(self) -> bool:
-        """Tell whether the segmentation node can be asked for transitions."""
-        return bool(self._change_state.service_is_ready())
-
-    def sees_rig(self) -> bool:
-        """Tell whether the rig can be started."""
-        return bool(self._start_rig.service_is_ready())
-
-    def transition(self, number: int) -> Callable[[], bool | None]:
-        """Ask the node for a transition; the function returned says success, or None yet."""
-        request = ChangeState.Request()
-        request.transition.id = number
-        future = self._change_state.call_async(request)
-        return lambda: bool(future.result().success) if future.done() else None
-
-    def start_rig(self) -> Callable[[], str | None]:
-        """Ask the rig to start; the function returned says '' or why not, or None yet."""
-        future = self._start_rig.call_async(Trigger.Request())
-
-        def answer() -> str | None:
-            if not future.done():
-                return None
-            result = future.result()
-            return '' if result.success else str(result.message)
-
-        return answer
-
-    def _now_ns(self) -> int:
-        return int(self._node.get_clock().now().nanoseconds)
-
     def _on_mask(self, message: Image, info: Mapping[str, int]) -> None:
-        arrival_ns = info['received_timestamp'] or self._now_ns()
+        arrival_ns = info['received_timestamp'] or self.now_ns()
         self._recorder.mask(stamp_ns(message.header.stamp), arrival_ns, pixels(message))
 
     def _on_truth(self, message: Image) -> None:
@@ -114,7 +61,7 @@ class Listener:
         self._recorder.used(stamp_ns(message.header.stamp), combination)
 
     def _on_state(self, message: DiagnosticStatus, info: Mapping[str, int]) -> None:
-        arrival_ns = info['received_timestamp'] or self._now_ns()
+        arrival_ns = info['received_timestamp'] or self.now_ns()
         values = {pair.key: pair.value for pair in message.values}
         reasons = {m: values[str(m)] for m in Modality if str(m) in values}
         active = ModalitySet.parse(values['active'])
