@@ -81,7 +81,7 @@ class Pipeline:
         self._settle(now_ns)
         if self._config.inputs[item.modality].enabled:
             self._health.observe(item, now_ns)
-            if isinstance(item, Frame):
+            if isinstance(item, Frame) and not self._is_from_future(item):
                 self._synchronizer.offer(item, now_ns)
 
     def take(self, now_ns: int) -> Job | None:
@@ -210,6 +210,11 @@ class Pipeline:
             self._synchronizer = _synchronizer(config)
         self._limit = RateLimit(config.output.max_rate_hz)
         self._config = config
+
+    def _is_from_future(self, frame: Frame) -> bool:
+        """Tell whether a frame is of a time no set may reach: all later ones would be late."""
+        limit_s = self._config.monitor[frame.modality].max_future_s
+        return frame.stamp_ns - frame.arrival_ns > limit_s * 1e9
 
     def _next_set(self, now_ns: int) -> FrameSet | None:
         """Return the newest due set; if a job just ended, the sets it made us skip count."""

@@ -178,3 +178,15 @@ def test_a_paused_clock_changes_nothing(make_cameras):
     masks = rig.play(10)
     assert {h.reason for m in masks for h in m.report.sensors.values()} == {Reason.OK}
     assert combinations(masks) == ['rgb+thermal+depth']
+
+
+@pytest.mark.parametrize('modality', list(Modality))
+@pytest.mark.parametrize('ahead_s', [0.2, 3.0, 1e6])
+def test_one_stamp_from_the_future_costs_no_mask(make_cameras, modality, ahead_s):
+    """It used to make every later frame of the sensor, or of all, count as late."""
+    rig = make_cameras()
+    rig.play(20)
+    rig.pipeline.offer(raw(modality, rig.now_ns + round(ahead_s * 1e9), 0), rig.now_ns)
+    masks = rig.play(20)
+    assert len(masks) == 20
+    assert combinations(masks) == ['rgb+thermal+depth']
