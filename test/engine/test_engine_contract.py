@@ -1,8 +1,10 @@
 """What every runtime must do; each test runs once per engine."""
 
 from pathlib import Path
+import re
 import shutil
 
+import fake_tensorrt
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -30,9 +32,16 @@ def graphs(tiny_bundle: Path):
     return load_bundle(tiny_bundle).graphs
 
 
-@pytest.fixture(scope='module', params=BUILDERS)
-def build(request):
-    return BUILDERS[request.param]
+@pytest.fixture(scope='module', params=[*BUILDERS, 'tensorrt'])
+def build(request, tmp_path_factory):
+    if request.param != 'tensorrt':
+        yield BUILDERS[request.param]
+        return
+    root = tmp_path_factory.mktemp('engines')
+    with fake_tensorrt.machine():
+        yield lambda graphs, warmup=1: fake_tensorrt.build_engine(
+            graphs, root, warmup_iterations=warmup
+        )
 
 
 @pytest.fixture(scope='module')
@@ -55,8 +64,8 @@ def test_the_largest_combination_is_active_at_first(build, graphs):
     assert build(dict(reversed(graphs.items())), 0).active == COMPLETE
 
 
-def test_description_names_version_precision_and_threads(engine):
-    assert ' on CPU, f32, 1 threads' in engine.description
+def test_description_names_version_device_and_precision(engine):
+    assert re.search(r' on (CPU, f32, 1 threads|Fake GPU \(8.7\), f32)', engine.description)
     assert any(character.isdigit() for character in engine.description.partition(' on ')[0])
 
 
@@ -85,7 +94,11 @@ def reference(path: Path, inputs) -> np.ndarray:
     return exponentials / exponentials.sum(0)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(order=st.lists(st.sampled_from(all_combinations()), min_size=1, max_size=8))
 def test_switching_gives_the_outputs_of_a_fresh_engine(engine, fresh_outputs, order):
     for combination in order:
