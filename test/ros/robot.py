@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Collection, Mapping, Sequence
 import contextlib
 import os
 from pathlib import Path
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import String
-from std_srvs.srv import SetBool
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header, String
+from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import qos
 from mm_robust_seg.ros.conversions import header, image_message, time_message
+from mm_robust_seg.ros.node import SegmentationNode
 
 ROOT = Path(__file__).parents[2]
 PERIOD_S = 1 / 30
@@ -34,23 +40,33 @@ ENCODINGS = {Modality.RGB: 'rgb8', Modality.THERMAL: 'mono16', Modality.DEPTH: '
 class NodeProcess:
     """The segmentation node in a process of its own."""
 
-    def __init__(self, log: Path, parameters: Mapping[str, object]) -> None:
+    def __init__(
+        self, log: Path, parameters: Mapping[str, object], remappings: Sequence[str] = ()
+    ) -> None:
         self.log = log
+        rules = [text for rule in remappings for text in ('-r', rule)]
         pairs = [text for name, value in parameters.items() for text in ('-p', f'{name}:={value}')]
         module = ['-X', 'faulthandler', '-m', 'mm_robust_seg.ros.node']
-        command = [sys.executable, *module, '--ros-args', *pairs]
+        command = [sys.executable, *module, '--ros-args', *pairs, *rules]
         with log.open('w') as stream:
             self._process = subprocess.Popen(
                 command, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(os.environ)
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Send a signal; return exit code and log. A node that does not end shows its threads."""
+    def send(self, number: int) -> None:
         if self.is_alive():
             self._process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send a signal; return exit code and log. A node that does not end shows its threads."""
+        self.send(number)
         try:
             code = self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -59,13 +75,59 @@ class NodeProcess:
         return code, self.log.read_text()
 
 
-class Robot:
-    """Publishes three cameras at 30 Hz from what ``pictures`` gives, and hears the node."""
+class NodeThread:
+    """The segmentation node in this process, active, spun by a thread."""
 
-    def __init__(self, height_px: int = 48, width_px: int = 64) -> None:
+    def __init__(self, parameters: Mapping[str, object], namespace: str = '') -> None:
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self.node = SegmentationNode(
+            threading.Event(),
+            context=self._context,
+            namespace=namespace,
+            parameter_overrides=[Parameter(name, value=v) for name, v in parameters.items()],
+        )
+        assert self.node.trigger_configure() is TransitionCallbackReturn.SUCCESS
+        assert self.node.trigger_activate() is TransitionCallbackReturn.SUCCESS
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin)
+        self._is_closed = False
+        self._thread.start()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._executor.create_task(lambda: None)
+        self._thread.join()
+        self._executor.shutdown()
+        self.node.close()
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+    def _spin(self) -> None:
+        while not self._is_closed:
+            self._executor.spin_once()
+
+
+class Robot:
+    """Publishes three cameras at 30 Hz, and hears the node.
+
+    Args:
+        height_px, width_px: size of every image.
+        namespace: of robot, cameras and segmentation node.
+        compressed: the sensors that publish PNG files.
+    """
+
+    def __init__(
+        self,
+        height_px: int = 48,
+        width_px: int = 64,
+        namespace: str = '',
+        compressed: Collection[Modality] = (),
+    ) -> None:
         self.context = Context()
         rclpy.init(context=self.context)
-        self.node = rclpy.create_node('robot', context=self.context)
+        self.node = rclpy.create_node('robot', context=self.context, namespace=namespace)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.size = (height_px, width_px)
@@ -84,8 +146,12 @@ class Robot:
         self._rng = np.random.default_rng(0)
         self._next_s = time.monotonic()
         node = self.node
-        self._cameras = {
-            m: node.create_publisher(Image, f'{m}/image', qos.SENSOR) for m in Modality
+        self._compressed = compressed
+        self.cameras = {
+            m: node.create_publisher(CompressedImage, f'{m}/image/compressed', qos.SENSOR)
+            if m in compressed
+            else node.create_publisher(Image, f'{m}/image', qos.SENSOR)
+            for m in Modality
         }
         self._info = node.create_publisher(CameraInfo, 'rgb/camera_info', qos.SENSOR)
         for kind, topic, profile, heard in (
@@ -103,6 +169,8 @@ class Robot:
                 ('change_state', ChangeState),
                 ('get_state', GetState),
                 ('enable', SetBool),
+                ('reset_monitor', Trigger),
+                ('self_check', Trigger),
             )
         }
         node.create_subscription(
@@ -116,11 +184,14 @@ class Robot:
 
     def call(self, service: str, request: object, timeout_s: float = 30.0):
         """Call a service of the node, with the cameras running."""
-        client = self._clients[service]
-        self.until(client.service_is_ready, timeout_s)
-        future = client.call_async(request)
+        self.until(self._clients[service].service_is_ready, timeout_s)
+        future = self.ask(service, request)
         self.until(future.done, timeout_s)
         return future.result()
+
+    def ask(self, service: str, request: object):
+        """Send a request, and return the future of its answer."""
+        return self._clients[service].call_async(request)
 
     def transition(self, number: int) -> bool:
         self.state()
@@ -163,15 +234,31 @@ class Robot:
         self._info.publish(info)
         for modality in self.live:
             stamp = header(now_ns, f'{modality}_camera')
-            message = image_message(self._picture(modality), ENCODINGS[modality], stamp)
+            message = self._message(modality, stamp)
             self.alter.get(modality, lambda _: None)(message)
-            self._cameras[modality].publish(message)
+            self.cameras[modality].publish(message)
+
+    def _message(self, modality: Modality, stamp: Header) -> Image | CompressedImage:
+        picture = self._picture(modality)
+        if modality not in self._compressed:
+            return image_message(picture, ENCODINGS[modality], stamp)
+        _, png = cv2.imencode('.png', picture)
+        return CompressedImage(header=stamp, format='png', data=array('B', png.tobytes()))
 
     def _picture(self, modality: Modality) -> np.ndarray:
         if modality is Modality.RGB:
             return self._rng.integers(40, 200, (*self.size, 3), np.uint8)
         low, high = (29000, 30500) if modality is Modality.THERMAL else (1000, 15000)
         return self._rng.integers(low, high, self.size, np.uint16)
+
+
+def active(robot: Robot) -> str:
+    """The combination in use, or '' as long as nothing is known."""
+    return values(robot.states[-1])['active'] if robot.states else ''
+
+
+def reason(robot: Robot, modality: Modality) -> str:
+    return values(robot.states[-1]).get(str(modality), '') if robot.states else ''
 
 
 def values(status: DiagnosticStatus) -> dict[str, str]:

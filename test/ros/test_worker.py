@@ -27,6 +27,7 @@ class FakePipeline:
 
     def __init__(self):
         self.offered = deque(maxlen=1)
+        self.taken = 0
 
     def decode(self, raw, now_ns):
         return raw
@@ -35,6 +36,7 @@ class FakePipeline:
         self.offered.append(item)
 
     def take(self, now_ns):
+        self.taken += 1
         return self.offered.pop() if self.offered else None
 
 
@@ -155,6 +157,25 @@ def test_asking_before_the_engine_is_loaded_is_an_error(harness):
         harness.worker.ask(lambda pipeline: pipeline)
 
 
+def test_with_no_frame_at_hand_the_worker_sleeps_until_it_is_woken(harness):
+    worker = _started(harness)
+    while not harness.pipeline.taken:
+        harness.heard.wait(0.01)
+    taken = harness.pipeline.taken
+    harness.heard.wait(0.2)
+    assert harness.pipeline.taken == taken
+    worker.wake()
+    while harness.pipeline.taken == taken:
+        harness.heard.wait(0.01)
+
+
+def test_a_frame_that_waits_for_others_is_looked_after(harness):
+    harness.pipeline.next_deadline_ns = 10**9
+    _started(harness)
+    while harness.pipeline.taken < 3:
+        harness.heard.wait(0.01)
+
+
 def test_the_watchdog_goes_on_after_an_exception():
     ticks, errors, enough = [], [], threading.Event()
 
@@ -168,6 +189,21 @@ def test_the_watchdog_goes_on_after_an_exception():
     assert enough.wait(WAIT_S)
     watchdog.close()
     assert len(errors) == len(ticks)
+
+
+def test_the_watchdog_rests_as_long_as_it_is_told_and_can_be_woken():
+    ticked = threading.Event()
+
+    def tick():
+        ticked.set()
+        return 1000.0
+
+    watchdog = Watchdog(tick, print)
+    for _ in range(3):
+        assert ticked.wait(WAIT_S)
+        ticked.clear()
+        watchdog.wake()
+    watchdog.close()
 
 
 def test_a_slow_decoder_holds_up_nobody(harness):
