@@ -16,6 +16,13 @@ import numpy as np
 from mm_robust_seg.dataflow import Segmentation
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.evaluation.bag import BagImage, BagTruth, ImageBag
+from mm_robust_seg.evaluation.faults import (
+    BagItem,
+    PhaseBegun,
+    PublisherCount,
+    RefusedPublisher,
+    WithheldImage,
+)
 from mm_robust_seg.evaluation.replay_log import ReplayLog
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
@@ -92,18 +99,35 @@ class Player:
         self._pipeline, self._log, self._silences = pipeline, log, silences
         self._start_ns = self.now_ns = start_ns
 
-    def play(self, items: Iterable[BagImage | BagTruth]) -> Iterator[Segmentation]:
+    def play(self, items: Iterable[BagItem]) -> Iterator[Segmentation]:
         """Yield the masks; ``now_ns`` is the time of the newest."""
         for item in items:
+            if isinstance(item, PhaseBegun) and item.phase.rig_fault:
+                self.now_ns = item.time_ns  # the clock jumps there
             yield from self._pass(item.time_ns)
-            if isinstance(item, BagTruth):
-                self._log.truth(item)
+            if not isinstance(item, BagImage):
+                self._note(item)
             elif self._is_silenced(item):
                 self._log.silenced(item.image.modality)
             else:
                 self._log.frame(self._pipeline.offer(item.image, item.time_ns))
                 yield from self._step(item.time_ns)
         yield from self._finish()
+
+    def _note(
+        self, item: BagTruth | PhaseBegun | PublisherCount | RefusedPublisher | WithheldImage
+    ) -> None:
+        """Take in what is no image."""
+        if isinstance(item, BagTruth):
+            self._log.truth(item)
+        elif isinstance(item, PhaseBegun):
+            self._log.faults.phase(item)
+        elif isinstance(item, WithheldImage):
+            self._log.silenced(item.modality)
+        elif isinstance(item, PublisherCount):
+            self._pipeline.publishers(item.modality, item.count, item.time_ns)
+        else:
+            self._pipeline.incompatible_qos(item.modality, item.policy, item.time_ns)
 
     def _finish(self) -> Iterator[Segmentation]:
         """Step past the last deadline."""

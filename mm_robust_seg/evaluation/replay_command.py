@@ -20,6 +20,7 @@ from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.evaluation.bag import BagImage, BagTruth, ImageBag, open_bag
 from mm_robust_seg.evaluation.bag_writer import BagWriter
+from mm_robust_seg.evaluation.faults import FaultyBag
 from mm_robust_seg.evaluation.replay import measure_rates_hz, Player, Silence
 from mm_robust_seg.evaluation.replay_log import ReplayLog
 from mm_robust_seg.evaluation.replay_results import ReplayResults
@@ -27,6 +28,7 @@ from mm_robust_seg.evaluation.replay_table import summary_table
 from mm_robust_seg.files import write_json
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.schema import flatten, parse_settings, Value, with_values
+from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
 DESCRIPTION = """\
 Step the segmentation pipeline through a recorded bag with the bag's own time, without ROS.
@@ -68,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='leave out a sensor for some seconds of the bag; may be repeated',
     )
     parser.add_argument(
+        '--scenario',
+        type=Path,
+        metavar='FILE',
+        help='let sensors fail as the phases of a scenario file say, such as config/scenarios/*',
+    )
+    parser.add_argument(
         '--write-bag', type=Path, metavar='FOLDER', help='also write the mask topics as a bag'
     )
     parser.add_argument('--json', action='store_true', help='print the summary as JSON')
@@ -85,9 +93,10 @@ def run(args: argparse.Namespace) -> int:
     settings |= {'engine.backend': args.backend} if args.backend else {}
     silences = [Silence.parse(text) for text in args.drop]
     named = {m: getattr(args, f'{m}_topic') for m in Modality}
+    scenario = load_scenario(args.scenario) if args.scenario else None
     out = args.out or Path('out') / 'replay' / args.bag.resolve().name
     with open_bag(args.bag, {m: topic for m, topic in named.items() if topic}) as bag:
-        outcome = replay(bag, settings, silences, out, args.write_bag)
+        outcome = replay(bag, settings, silences, out, args.write_bag, scenario)
     summary = {'bag': str(args.bag), **outcome.summary}
     write_json(out / 'summary.json', summary)
     console = Console(soft_wrap=args.json, highlight=False)
@@ -119,8 +128,11 @@ def replay(
     silences: Sequence[Silence],
     out: Path,
     mask_bag: Path | None,
+    scenario: Scenario | None = None,
 ) -> Outcome:
     """Play ``bag`` and write pictures into ``out`` and mask topics into ``mask_bag``.
+
+    With a ``scenario`` the sensors fail as its phases say, counted from the first image.
 
     Raises:
         RobustSegError: if the replay cannot start.
@@ -137,8 +149,10 @@ def replay(
         pipeline, engine = build_pipeline(config, bundle, first.time_ns)
         stack.callback(engine.close)
         player = Player(pipeline, log, silences, first.time_ns)
+        stream = _watched(chain([first], items), bag.image_count)
+        faulty = FaultyBag(scenario, bag.sensors, first.time_ns) if scenario else None
         try:
-            for mask in player.play(_watched(chain([first], items), bag.image_count)):
+            for mask in player.play(faulty.play(stream) if faulty else stream):
                 results.add(mask, player.now_ns, log.truth_of(mask))
         except RobustSegError as error:
             failure = error

@@ -26,6 +26,7 @@ from mm_robust_seg.dataflow import (
 )
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.bag import BagTruth
+from mm_robust_seg.evaluation.fault_log import FaultLog
 from mm_robust_seg.metrics import ConfusionMatrix
 from mm_robust_seg.modality import Modality, ModalitySet
 
@@ -33,11 +34,16 @@ _KEPT = 64
 
 
 class ReplayLog:
-    """Collects what a replay tells it."""
+    """Collects what a replay tells it.
+
+    Attributes:
+        faults: what the monitor said about the faults of a scenario.
+    """
 
     def __init__(
         self, config: Config, classes: Sequence[SegmentationClass], start_ns: int
     ) -> None:
+        self.faults = FaultLog()
         self._problem = ''
         self._config, self._classes, self._start_ns = config, tuple(classes), start_ns
         self._end_ns = start_ns
@@ -70,6 +76,7 @@ class ReplayLog:
     def report(self, report: HealthReport) -> None:
         """Note the sensors whose state changed."""
         self._end_ns = max(self._end_ns, report.now_ns)
+        self.faults.report(report)
         for modality, health in report.sensors.items():
             state = (health.reason, health.usable)
             if health.reason is Reason.DISABLED or self._last_state.get(modality) == state:
@@ -149,6 +156,7 @@ class ReplayLog:
             'combinations': dict(used),
             'switches': self._switches,
             'sensor_states': self._states,
+            'faults': self.faults.rows(),
         }
 
     def _timing(self) -> dict[str, float | None]:

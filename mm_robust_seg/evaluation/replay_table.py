@@ -18,6 +18,8 @@ def summary_table(summary: Mapping[str, Any], out: Path) -> RenderableType:
     parts: list[RenderableType] = [_figures(summary), _combinations(summary)]
     if summary['switches']:
         parts.append(_switches(summary['switches']))
+    if summary['faults']:
+        parts.append(_faults(summary['faults']))
     parts += [f'[yellow]note:[/] {escape(note)}' for note in summary['notes']]
     parts.append(f'Results: {escape(str(out))}')
     return Group(*parts)
@@ -63,6 +65,17 @@ def _switches(switches: list[Mapping[str, Any]]) -> Table:
         table.add_row(*(escape(str(cell)) for cell in row))
     if len(switches) > _SHOWN_EVENTS:
         table.add_row('', f'{len(switches) - _SHOWN_EVENTS} more in summary.json')
+    return table
+
+
+def _faults(faults: list[Mapping[str, Any]]) -> Table:
+    table = Table('phase', 'sensor', 'fault', 'expected')
+    table.add_column('after ms', justify='right')
+    table.add_column('said')
+    for row in faults:
+        cells = (row['phase'], row['sensor'], row['fault'], row['expected'])
+        after, said = _text(row['detected_ms'], 0), ', '.join(row['said'])
+        table.add_row(*(escape(cell) for cell in (*cells, after, said)))
     return table
 
 

@@ -262,14 +262,22 @@ def test_a_missing_depth_is_not_a_number_of_metres():
     assert 0.9 < np.isnan(values).mean() < 1
 
 
-@pytest.mark.parametrize(
-    'broken', [{'encoding': 'compressed png'}, {'data': b''}, {'step_bytes': 3}], ids=str
-)
-def test_pixels_that_cannot_be_read_are_an_error_that_says_so(broken):
-    image = replace(raw(RGB, START_NS, 0), **broken)
+def test_an_encoding_whose_pixels_cannot_be_changed_is_an_error_that_says_so():
+    image = replace(raw(RGB, START_NS, 0), encoding='bayer_rggb8')
     with pytest.raises(DataError, match='choose a fault that leaves the pixels alone'):
         begun(RGB)[0].inject(image, START_NS, FaultSpec(Fault.DARK))
     assert begun(RGB)[0].inject(image, START_NS, FaultSpec(Fault.STALE))
+
+
+@pytest.mark.parametrize(
+    'broken', [{'data': b''}, {'step_bytes': 3}, {'width_px': 0}, {'height_px': 2**32}], ids=str
+)
+@pytest.mark.parametrize('fault', [f for f in OF_A_CAMERA if f.needs_pixels], ids=str)
+def test_a_malformed_message_stays_as_it_is(fault, broken):
+    for modality in fault.applies_to:
+        image = replace(raw(modality, START_NS, 0), **broken)
+        ((sent,),) = play(begun(modality)[0], [image], fault)
+        assert sent.image is image
 
 
 @pytest.mark.parametrize(('fault', 'modality'), PAIRS, ids=str)

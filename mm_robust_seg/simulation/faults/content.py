@@ -23,10 +23,14 @@ _COLOURS = 3
 def degraded(image: RawImage, fault: FaultSpec, chance: np.random.Generator) -> RawImage:
     """Return the image as the camera sends it with a fault that rewrites pixels.
 
+    A malformed one stays as it is.
+
     Raises:
-        DataError: if its pixels cannot be read.
+        DataError: if the encoding is not one whose pixels can be changed.
     """
     pixels = pixels_of(image)
+    if pixels is None:
+        return image
     if fault.kind is Fault.WRONG_ENCODING:
         return _of_another_kind(image, pixels)
     if fault.kind is Fault.WRONG_SIZE:

@@ -49,7 +49,7 @@ class FaultInjector:
         """Return what is sent in place of ``image``, due at ``send_ns``, and when; maybe nothing.
 
         Raises:
-            DataError: if the fault needs pixels, and those of the image cannot be read.
+            DataError: if the fault rewrites pixels, and the encoding is not one that it can.
         """
         if fault != self._fault:
             self._fault, self._since_ns, self._credit = fault, send_ns, 0.0

@@ -44,24 +44,26 @@ def raw_image(image: RawImage, pixels: Pixels, encoding: str = '') -> RawImage:
     )
 
 
-def pixels_of(image: RawImage) -> Pixels:
-    """Return a copy of the pixels, (H, W, C).
+def pixels_of(image: RawImage) -> Pixels | None:
+    """Return a copy of the pixels, (H, W, C); None if the message is malformed.
 
     Raises:
-        DataError: if the image is compressed, malformed, or in an encoding that has none.
+        DataError: if the encoding has no such pixels, as those of compressed images.
     """
-    kind, channels = _TYPES.get(image.encoding, ('u1', 0))
+    if image.encoding not in _TYPES:
+        raise DataError(
+            f'the pixels of a {image.modality} image in encoding {image.encoding!r} cannot be '
+            f'changed: expected one of {", ".join(_TYPES)}; choose a fault that leaves the '
+            'pixels alone, such as silent'
+        )
+    kind, channels = _TYPES[image.encoding]
     dtype = np.dtype(('>' if image.is_bigendian else '<') + kind)
-    shape = (image.height_px, image.width_px, channels)
     strides = (image.step_bytes, channels * dtype.itemsize, dtype.itemsize)
     data = np.frombuffer(image.data, np.uint8)
-    fits = image.step_bytes >= image.width_px * strides[1]
-    if not channels or not fits or data.size < image.height_px * image.step_bytes:
-        raise DataError(
-            f'the pixels of a {image.modality} image cannot be changed: found encoding '
-            f'{image.encoding!r}, {image.width_px} x {image.height_px} px, step '
-            f'{image.step_bytes}, {data.size} bytes; expected a well-formed image in one of '
-            f'{", ".join(_TYPES)}; choose a fault that leaves the pixels alone, such as silent'
-        )
+    if not 0 < image.width_px * strides[1] <= image.step_bytes:
+        return None
+    if not 0 < image.height_px * image.step_bytes <= data.size:
+        return None
+    shape = (image.height_px, image.width_px, channels)
     pixels: Pixels = np.ndarray(shape, dtype, data.data, strides=strides)
     return pixels.astype(dtype.newbyteorder('='))
