@@ -1,6 +1,13 @@
-"""Play a bag into the segmentation node: it starts when the node is active."""
+"""Play a bag into the segmentation node: it starts when the node is active.
+
+With a scenario, cameras fail on the way: a copy of the bag with these faults is made first.
+"""
 
 from pathlib import Path
+import shutil
+import subprocess
+import sys
+import tempfile
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -11,6 +18,7 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
 )
+from launch.event_handlers import OnShutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.event_handlers import OnStateTransition
@@ -21,6 +29,7 @@ ARGUMENTS = {
     'rate': ('1.0', 'Speed of the replay.'),
     'loop': ('false', 'Start again at the end.'),
     'clock': ('200', 'Rate of /clock in Hz; the default of ros2 bag is too coarse for 30 Hz.'),
+    'scenario': ('', 'Scenario file: which camera fails, when and how; empty: none.'),
 }
 
 
@@ -35,22 +44,37 @@ def generate_launch_description() -> LaunchDescription:
         launch_arguments={'use_sim_time': 'true'}.items(),
     )
     bag = DeclareLaunchArgument('bag', description='Folder of the rosbag2.')
-    return LaunchDescription(
-        [
-            bag,
-            *declarations,
-            RegisterEventHandler(
-                OnStateTransition(goal_state='active', entities=[OpaqueFunction(function=play)])
-            ),
-            segmentation,
-        ]
-    )
+    return LaunchDescription([bag, *declarations, OpaqueFunction(function=play), segmentation])
 
 
 def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Have the bag played as soon as the node is active."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ('bag', *ARGUMENTS)}
+    actions: list[LaunchDescriptionEntity] = []
+    if given['scenario']:
+        folder, given['bag'] = broken(given['bag'], given['scenario'])
+        actions.append(RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: remove(folder))))
     command = ['ros2', 'bag', 'play', given['bag'], '--rate', given['rate']]
     command += ['--clock', given['clock']]
     if given['loop'].lower() in ('true', '1', 'yes', 'on'):
         command.append('--loop')
-    return [ExecuteProcess(cmd=command, output='screen')]
+    player = ExecuteProcess(cmd=command, output='screen')
+    active = OnStateTransition(goal_state='active', entities=[player], handle_once=True)
+    return [*actions, RegisterEventHandler(active)]
+
+
+def broken(bag: str, scenario: str) -> tuple[Path, str]:
+    """Return a folder and in it a copy of the bag in which cameras fail; the launch waits."""
+    folder = Path(tempfile.mkdtemp(prefix='robust_seg_'))
+    copy = str(folder / 'bag')
+    command = [sys.executable, '-m', 'mm_robust_seg.cli', 'break-bag', bag]
+    try:
+        subprocess.run([*command, '--scenario', scenario, '--out', copy], check=True)
+    except BaseException:
+        remove(folder)
+        raise
+    return folder, copy
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

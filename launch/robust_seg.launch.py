@@ -21,6 +21,7 @@ from lifecycle_msgs.msg import Transition
 
 SHARE = Path(get_package_share_directory('mm_robust_seg'))
 CONFIG = SHARE / 'config'
+PICTURES = ('overlay', 'color_mask', 'thermal_view', 'confidence', 'camera_info')
 
 ARGUMENTS = {
     'namespace': ('', 'Namespace of the node and its topics.'),
@@ -78,7 +79,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if is_true(given['autostart']):
         actions += transitions(node)
     if is_true(given['rviz']):
-        actions.append(rviz(given['namespace'], sim_time))
+        actions.append(rviz(given, sim_time))
     return actions
 
 
@@ -91,9 +92,9 @@ def remappings(given: dict[str, str]) -> list[tuple[str, str]]:
     for sensor in ('rgb', 'thermal', 'depth'):
         topic = given[f'{sensor}_topic']
         if topic:
-            beside, _, _ = topic.rpartition('/')
+            folder, slash, _ = topic.rpartition('/')
             pairs.append((f'{sensor}/image', topic))
-            pairs.append((f'{sensor}/camera_info', f'{beside}/camera_info'.lstrip('/')))
+            pairs.append((f'{sensor}/camera_info', f'{folder}{slash}camera_info'))
     return pairs
 
 
@@ -116,12 +117,26 @@ def change_state(node: LifecycleNode, transition: int) -> EmitEvent:
     return EmitEvent(event=ChangeState(lifecycle_node_matcher=matcher, transition_id=transition))
 
 
-def rviz(namespace: str, sim_time: bool) -> Node:
+def rviz(given: dict[str, str], sim_time: bool) -> Node:
+    """Show the topics of this node: those in the RViz file have neither namespace nor remapping.
+
+    The file cannot name them relatively: RViz looks for every camera_info from the root.
+    """
+    namespace = given['namespace'].strip('/')
+    prefix = f'/{namespace}' if namespace else ''
+    topics = {f'/segmentation/{name}': f'segmentation/{name}' for name in PICTURES}
+    for sensor in ('rgb', 'thermal', 'depth'):
+        for name in (f'{sensor}/image', f'{sensor}/camera_info'):
+            topics[f'/{name}'] = dict(remappings(given)).get(name, name)
+    absolute = {
+        old: new if new.startswith('/') else f'{prefix}/{new}' for old, new in topics.items()
+    }
     return Node(
         package='rviz2',
         executable='rviz2',
-        namespace=namespace,
+        namespace=given['namespace'],
         arguments=['-d', str(CONFIG / 'robust_seg.rviz')],
         parameters=[{'use_sim_time': sim_time}],
+        remappings=[(old, new) for old, new in absolute.items() if old != new],
         output='screen',
     )

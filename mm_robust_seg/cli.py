@@ -45,6 +45,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     'replay': Command('make masks from a recorded bag', 'mm_robust_seg.evaluation.replay_command'),
     'make-bag': Command('turn a folder of images into a bag', 'mm_robust_seg.evaluation.convert'),
+    'break-bag': Command(
+        'copy a bag in which cameras fail', 'mm_robust_seg.evaluation.break_command'
+    ),
     'bundle-info': Command(
         'verify a model bundle and show it', 'mm_robust_seg.evaluation.bundle_info'
     ),

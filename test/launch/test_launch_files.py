@@ -1,0 +1,149 @@
+"""What the launch files start, with which parameters and remappings, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launching import node_parameters, parameter_files, Prefix, remappings
+import numpy as np
+import pytest
+import yaml
+
+from mm_robust_seg.evaluation.bag_writer import BagWriter
+from mm_robust_seg.modality import Modality
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed')
+    return Prefix(tmp_path / 'prefix')
+
+
+def test_by_default_the_node_runs_as_its_parameter_file_says(prefix):
+    call = prefix.launch('robust_seg.launch.py', ['segmentation'])['segmentation']
+    config = prefix.folder / 'share' / 'mm_robust_seg' / 'config'
+    assert parameter_files(call)[0] == str(config / 'robust_seg.yaml')
+    assert node_parameters(call) == {'use_sim_time': False}
+    assert remappings(call) == {'__node': 'segmentation', '__ns': '/'}
+    assert 'segmentation:=info' in call['argv']
+    assert call['profiles'] == [str(config / 'fastdds_profile.xml')] * 2
+
+
+def test_every_argument_arrives(prefix, tmp_path):
+    parameters = tmp_path / 'own.yaml'
+    parameters.write_text('/**: {ros__parameters: {sync.wait_s: 0.03}}')
+    given = {
+        'namespace': 'front',
+        'params_file': parameters,
+        'use_sim_time': 'true',
+        'rgb_topic': '/camera/color/image_raw',
+        'thermal_topic': 'flir/image_raw',
+        'depth_topic': 'depth_image',
+        'bundle': 'mm5',
+        'backend': 'openvino',
+        'autostart': 'false',
+        'log_level': 'debug',
+    }
+    call = prefix.launch('robust_seg.launch.py', ['segmentation'], given)['segmentation']
+    assert parameter_files(call)[0] == str(parameters)
+    assert node_parameters(call) == {
+        'use_sim_time': True,
+        'engine.bundle': 'mm5',
+        'engine.backend': 'openvino',
+    }
+    assert remappings(call) == {
+        '__node': 'segmentation',
+        '__ns': '/front',
+        'rgb/image': '/camera/color/image_raw',
+        'rgb/camera_info': '/camera/color/camera_info',
+        'thermal/image': 'flir/image_raw',
+        'thermal/camera_info': 'flir/camera_info',
+        'depth/image': 'depth_image',
+        'depth/camera_info': 'camera_info',
+    }
+    assert 'front.segmentation:=debug' in call['argv']
+
+
+def test_a_fast_dds_profile_of_the_user_is_kept(prefix):
+    own = {'FASTRTPS_DEFAULT_PROFILES_FILE': '/my/profile.xml'}
+    calls = prefix.launch('robust_seg.launch.py', ['segmentation'], environment=own)
+    assert calls['segmentation']['profiles'] == [None, '/my/profile.xml']
+
+
+def _displayed(prefix):
+    """Return the topics of the RViz file, with the camera_info that RViz adds."""
+    path = prefix.folder / 'share' / 'mm_robust_seg' / 'config' / 'robust_seg.rviz'
+    displays = yaml.safe_load(path.read_text())['Visualization Manager']['Displays']
+    topics = {d['Topic']['Value'] for d in displays if 'Topic' in d}
+    topics |= {d[key] for d in displays for key in d if key.endswith(' Topic')}
+    return topics | {topic.rpartition('/')[0] + '/camera_info' for topic in topics}
+
+
+def test_rviz_is_sent_to_the_topics_of_the_node(prefix):
+    given = {'rviz': 'true', 'autostart': 'false', 'namespace': 'front'}
+    topics = {f'{m}_topic': f'/robot/{m}/image_raw' for m in Modality}
+    call = prefix.launch('robust_seg.launch.py', ['rviz2'], given | topics)['rviz2']
+    found = remappings(call)
+    for topic in _displayed(prefix):
+        _, first, name = topic.split('/')
+        if first == 'segmentation':
+            assert found[topic] == f'/front{topic}'
+        else:
+            assert found[topic] == f'/robot/{first}/{name.replace("image", "image_raw")}'
+    assert call['argv'][:2][0] == '-d'
+    assert call['argv'][1].endswith('/config/robust_seg.rviz')
+    assert node_parameters(call) == {'use_sim_time': False}
+
+
+def test_rviz_without_a_namespace_needs_no_remapping(prefix):
+    given = {'rviz': 'true', 'autostart': 'false'}
+    calls = prefix.launch('robust_seg.launch.py', ['rviz2', 'segmentation'], given)
+    assert set(remappings(calls['rviz2'])) <= {'__ns'}
+
+
+def test_the_demo_starts_rig_node_and_rviz(prefix):
+    programs = ['rig', 'segmentation', 'rviz2']
+    calls = prefix.launch('demo.launch.py', programs, {'repeat': 'false'})
+    config = prefix.folder / 'share' / 'mm_robust_seg' / 'config'
+    assert node_parameters(calls['rig']) == {
+        'scenario': str(config / 'demo_scenario.yaml'),
+        'repeat': False,
+        'autostart': True,
+    }
+    assert parameter_files(calls['segmentation'])[0] == str(config / 'demo.yaml')
+    assert node_parameters(calls['segmentation'])['engine.bundle'] == 'sim'
+    profile = str(config / 'fastdds_profile.xml')
+    assert {p for call in calls.values() for p in call['profiles']} == {profile}
+
+
+def test_a_bag_starts_when_the_real_node_is_active(prefix, tiny_bundle):
+    prefix.real('segmentation', 'mm_robust_seg.ros.node')
+    given = {'bag': '/my/bag', 'bundle': tiny_bundle, 'rate': 0.5, 'loop': 'true'}
+    call = prefix.launch('replay.launch.py', ['ros2'], given)['ros2']
+    assert call['argv'] == ['bag', 'play', '/my/bag', '--rate', '0.5', '--clock', '200', '--loop']
+    log = prefix.log.read_text()
+    assert 0 < log.index('bundle tiny') < log.index('[ros2-2]: process started')
+
+
+def test_a_scenario_breaks_a_copy_of_the_bag(prefix, tiny_bundle, tmp_path):
+    bag, scenario = tmp_path / 'bag', tmp_path / 'scenario.yaml'
+    with BagWriter(bag) as writer:
+        for modality in Modality:
+            pixels = np.zeros((4, 4), np.uint16)
+            writer.write(f'/{modality}/image', pixels, '16UC1', 1_000_000_000, 'camera')
+    scenario.write_text('phases: [{name: out, duration_s: 9, faults: {thermal: silent}}]')
+    prefix.real('segmentation', 'mm_robust_seg.ros.node')
+    given = {'bag': bag, 'bundle': tiny_bundle, 'scenario': scenario}
+    call = prefix.launch('replay.launch.py', ['ros2'], given)['ros2']
+    played = Path(call['argv'][2])
+    assert played != bag
+    assert '1 x /depth/image, 1 x /rgb/image\n' in prefix.log.read_text()
+    assert not played.exists(), 'the copy was not removed'
+
+
+def test_a_scenario_that_cannot_be_read_ends_the_launch(prefix, tmp_path):
+    given = {'bag': tmp_path, 'scenario': tmp_path / 'missing.yaml'}
+    with pytest.raises(AssertionError, match='cannot be read as a scenario'):
+        prefix.launch('replay.launch.py', ['ros2'], given)
