@@ -127,13 +127,19 @@ def engine_status(
 
 
 def output_status(node: str, is_enabled: bool, summary: Mapping[str, object]) -> DiagnosticStatus:
-    """Describe the stream of masks, from ``Deliveries.summary``."""
+    """Describe the stream of masks.
+
+    Args:
+        summary: of ``Deliveries``, with the counters of the pipeline.
+    """
     if not is_enabled:
         level, message = HealthLevel.WARN, 'switched off by ~/enable'
     elif not summary['mask_hz']:
         level, message = HealthLevel.WARN, 'no mask in the last second'
     else:
         level, message = HealthLevel.OK, f'{summary["mask_hz"]} masks in the last second'
+    if overload := summary.get('overload'):
+        message += f'; {overload} frame sets skipped so far while the engine was busy'
     return status(level, f'{node}: output', message, summary)
 
 

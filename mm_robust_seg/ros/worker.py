@@ -94,10 +94,15 @@ class Worker:
             self._changed.notify_all()
 
     def offer(self, raw: RawImage, now_ns: int) -> None:
-        """Decode one image on the caller's thread, and see whether it completes a set."""
+        """Decode one image on the caller's thread, and see whether it completes a set.
+
+        Args:
+            raw: the message.
+            now_ns: when it arrived; decoding it takes time, which the pipeline is told too.
+        """
         item = self.ask(lambda pipeline: pipeline).decode(raw, now_ns)
         with self._changed:
-            self.ask(lambda pipeline: pipeline.admit(item, now_ns))
+            self.ask(lambda pipeline: pipeline.admit(item, self._now_ns()))
             self._changed.notify_all()
 
     def _run(self) -> None:

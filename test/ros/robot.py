@@ -41,13 +41,13 @@ class NodeProcess:
     """The segmentation node in a process of its own."""
 
     def __init__(
-        self, log: Path, parameters: Mapping[str, object], remappings: Sequence[str] = ()
+        self, log: Path, parameters: Mapping[str, object], files: Sequence[Path] = ()
     ) -> None:
         self.log = log
-        rules = [text for rule in remappings for text in ('-r', rule)]
+        read = [text for path in files for text in ('--params-file', str(path))]
         pairs = [text for name, value in parameters.items() for text in ('-p', f'{name}:={value}')]
         module = ['-X', 'faulthandler', '-m', 'mm_robust_seg.ros.node']
-        command = [sys.executable, *module, '--ros-args', *pairs, *rules]
+        command = [sys.executable, *module, '--ros-args', *read, *pairs]
         with log.open('w') as stream:
             self._process = subprocess.Popen(
                 command, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(os.environ)

@@ -123,3 +123,31 @@ def test_masks_of_before_a_bag_began_anew_are_not_recent():
 def test_the_output_says_why_there_are_no_masks(is_enabled, mask_hz, level, text):
     status = diagnostics.output_status('n', is_enabled, {'mask_hz': mask_hz})
     assert (status.level, text in status.message) == (level, True)
+
+
+def test_an_engine_that_is_too_slow_is_told_without_alarm():
+    status = diagnostics.output_status('n', True, {'mask_hz': 9, 'overload': 4})
+    assert (status.level, status.message.count('4 frame sets skipped')) == (b'\x00', 1)
+
+
+@pytest.mark.parametrize(
+    ('failures', 'trouble', 'level', 'text'),
+    [
+        (0, '', b'\x00', 'OpenVINO'),
+        (2, '', b'\x01', '2 inferences failed'),
+        (4, 'inference failed with rgb', b'\x02', 'inference failed with rgb; deactivate'),
+    ],
+)
+def test_the_engine_says_whether_it_works(failures, trouble, level, text):
+    status = diagnostics.engine_status('n', 'OpenVINO', failures, trouble, {'bundle': 'sim'})
+    assert (status.level, text in status.message) == (level, True)
+    assert _values(status) == {'failures': str(failures), 'bundle': 'sim'}
+
+
+def test_a_paused_clock_is_part_of_the_state():
+    before = State.after(None, _report({}), COMPLETE)
+    state = State.after(before, _report({}), COMPLETE, is_paused=True)
+    assert state.differs(before)
+    status = diagnostics.modality_state('n: modality', state)
+    assert _values(status)['clock'] == 'paused'
+    assert status.message == 'rgb+thermal+depth, /clock stands still'

@@ -197,6 +197,27 @@ def test_a_broken_command_line_is_one_clear_line(ros_domain, tmp_path):
     assert 'segmentation: failed to' in log and 'Traceback' not in log
 
 
+def test_mistakes_in_a_parameter_file_are_named_and_the_node_lives(ros_domain, robot, tmp_path):
+    path = tmp_path / 'wrong.yaml'
+    parameters = (
+        'sync: {fallback_order: [], wait_s: soon, wait: 1.0}, inputs: {rgb: {enabled: [true]}}'
+    )
+    path.write_text(f'/**: {{ros__parameters: {{{parameters}}}}}')
+    process = NodeProcess(tmp_path / 'node.log', {}, files=[path])
+    assert not robot.transition(Transition.TRANSITION_CONFIGURE)
+    assert robot.state() == 'unconfigured'
+    code, log = process.stop()
+    assert code == 0
+    assert log.count('cannot configure: ') == 1
+    for name in (
+        'sync.fallback_order is an empty list',
+        'sync.wait_s is',
+        'inputs.rgb.enabled is',
+    ):
+        assert name in log.partition('cannot configure: ')[2]
+    assert "unknown parameter 'sync.wait'; did you mean sync.wait_s?" in log
+
+
 @pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no shared memory to look into')
 def test_the_profile_gives_fast_dds_its_large_shared_memory(ros_domain):
     """Without it most camera images are lost between processes."""

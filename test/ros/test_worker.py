@@ -34,6 +34,7 @@ class FakePipeline:
 
     def admit(self, item, now_ns):
         self.offered.append(item)
+        self.admitted_ns = now_ns
 
     def take(self, now_ns):
         self.taken += 1
@@ -92,6 +93,16 @@ def test_the_latest_job_wins_while_one_is_running(harness):
         harness.busy.wait(0.01)
     assert harness.done == [1, 4]
     assert harness.threads == {'inference'}
+
+
+def test_the_pipeline_is_told_arrival_and_present(harness):
+    worker = _started(harness)
+    harness.pipeline.decode = lambda raw, now_ns: now_ns
+    harness.go.set()
+    worker.offer('image', 0)
+    while not harness.done:
+        harness.busy.wait(0.01)
+    assert (harness.done, harness.pipeline.admitted_ns) == ([0], 1)
 
 
 def test_an_exception_is_reported_and_the_next_job_runs(harness):
