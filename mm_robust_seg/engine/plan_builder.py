@@ -84,7 +84,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 def _on_own_thread(source: Path, facts: DeviceFacts, cache: Path, report: Report) -> bytes:
     """Build on another thread, so that Ctrl-C reaches this one at once and stops that one."""
-    stop = threading.Event()
+    stop, finished = threading.Event(), threading.Event()
     result: list[bytes | BaseException] = []
 
     def build() -> None:
@@ -97,16 +97,20 @@ def _on_own_thread(source: Path, facts: DeviceFacts, cache: Path, report: Report
                 device.close()
         except BaseException as error:
             result.append(error)
+        finally:
+            finished.set()
 
     thread = threading.Thread(target=build, name='plan-builder')
     thread.start()
     try:
-        while thread.is_alive():
-            thread.join(0.1)
+        while not finished.wait(0.1):  # not join: interrupted, it takes a thread for dead
+            continue
     except BaseException:
         stop.set()
-        thread.join()
+        finished.wait()
         raise
+    finally:
+        thread.join()
     if isinstance(result[0], bytes):
         return result[0]
     raise result[0]
@@ -123,6 +127,8 @@ def _build(source: Path, cache: Path, monitor: _Monitor) -> bytes:
         raise EngineError(f'{source} cannot be loaded: there is no such file')
     if not parser.parse_from_file(str(source)):
         raise EngineError(f'{source} cannot be loaded: {_refusal(parser)}')
+    if not network.num_inputs or not network.num_outputs:
+        raise EngineError(f'{source} cannot be loaded: it holds no graph')
     _require_fixed_sizes(source, network)
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
@@ -134,7 +140,8 @@ def _build(source: Path, cache: Path, monitor: _Monitor) -> bytes:
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise log.error(f'TensorRT cannot build {source}')
-    write_bytes(cache, bytes(config.get_timing_cache().serialize()))
+    timings = config.get_timing_cache()
+    write_bytes(cache, bytes(timings.serialize()))
     return bytes(plan)
 
 

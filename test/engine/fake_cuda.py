@@ -15,7 +15,7 @@ OUT_OF_MEMORY = 2
 NAMES = {2: b'CUDA_ERROR_OUT_OF_MEMORY', 900: b'CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED'}
 
 
-class Failure(Exception):
+class CudaError(Exception):
     def __init__(self, code):
         super().__init__(code)
         self.code = code
@@ -40,7 +40,7 @@ class FakeGpu:
     def enter(self, name):
         self.log.append(name)
         if name in self.failing:
-            raise Failure(self.failing[name])
+            raise CudaError(self.failing[name])
 
     def require_current(self):
         assert self.stack, 'no context is current'
@@ -73,7 +73,7 @@ class FakeGpu:
         self.require_current()
         self.enter(f'allocate_{kind}')
         if kind == 'device' and self.used + size > self.room:
-            raise Failure(OUT_OF_MEMORY)
+            raise CudaError(OUT_OF_MEMORY)
         array = np.full(size, 0xA5, np.uint8)
         self.memory[array.ctypes.data] = (kind, array)
         return array.ctypes.data
@@ -144,7 +144,9 @@ def library(gpu):
             try:
                 gpu.enter(body.__name__)
                 return body(*arguments) or 0
-            except Failure as failure:
+            except CudaError as failure:
+                if body is cuStreamEndCapture:
+                    gpu.recording = None
                 return failure.code
 
         return called
@@ -212,7 +214,7 @@ def pycuda(gpu):
         def called(*arguments, **named):
             try:
                 return function(*arguments, **named)
-            except Failure as failure:
+            except CudaError as failure:
                 kind = driver.MemoryError if failure.code == OUT_OF_MEMORY else driver.Error
                 raise kind(f'cu{function.__name__} failed') from failure
 
@@ -313,9 +315,9 @@ def cuda_bindings(gpu):
         'cuMemFreeHost': lambda address: gpu.free(address, 'host'),
         'cuMemHostGetDevicePointer': lambda address, flags: address,
         'cuStreamCreate': lambda flags: gpu.create([]),
-        'cuStreamDestroy': lambda stream: gpu.destroy(stream),
+        'cuStreamDestroy': gpu.destroy,
         'cuEventCreate': lambda flags: gpu.create({}),
-        'cuEventDestroy': lambda event: gpu.destroy(event),
+        'cuEventDestroy': gpu.destroy,
         'cuEventRecord': lambda event, stream: gpu.objects[event].update(stream=stream),
         'cuEventSynchronize': lambda event: gpu.wait(gpu.objects[event]['stream']),
         'cuMemcpyHtoDAsync': lambda to, source, size, stream: gpu.upload(
@@ -330,7 +332,7 @@ def cuda_bindings(gpu):
         def called(*arguments):
             try:
                 result = function(*arguments)
-            except Failure as failure:
+            except CudaError as failure:
                 return (failure.code,)
             return (0,) if result is None else (0, result)
 

@@ -110,7 +110,8 @@ def tensorrt(gpu, version='10.13.3.9'):
 
         def execute_async_v3(self, stream):
             assert self.addresses.keys() == self.engine.ports.keys()
-            if 'execute' in trt.failing:
+            recorded = gpu.recording is not None
+            if 'execute' in trt.failing or (recorded and 'record' in trt.failing):
                 self.engine.log.log(ILogger.ERROR, 'Error Code 1: Cuda Runtime (an illegal memory')
                 return False
             gpu.put(stream, self.compute)
@@ -195,7 +196,7 @@ def tensorrt(gpu, version='10.13.3.9'):
                 model = onnx.load(path, load_external_data=False)
             except Exception:
                 model = None
-            if model is None or not model.graph.node:
+            if model is None:
                 self.errors.append(error('', '', 'Failed to parse ONNX model'))
                 return False
             for node in model.graph.node:
@@ -237,7 +238,8 @@ def machine(package='pycuda', version='10.13.3.9', **properties):
     modules = {**absent, **(packages[package](gpu) if package else {}), 'tensorrt': trt}
     names = [f'mm_robust_seg.engine.{name}' for name in ENGINE_MODULES]
     before = {name: sys.modules.pop(name, None) for name in [*modules, *names]}
-    real, cuda_driver.library = cuda_driver.library, lambda fake=library(gpu): fake
+    real, fake = cuda_driver.library, library(gpu)
+    cuda_driver.library = lambda: fake
     sys.modules.update(modules)
     try:
         yield gpu, trt
