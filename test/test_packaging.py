@@ -6,12 +6,14 @@ import ast
 import importlib.util
 from pathlib import Path
 import re
+import sys
 import xml.etree.ElementTree as ET
 
+from interface import parameter_file
 import pytest
-import yaml
 
 import mm_robust_seg
+from mm_robust_seg import cli
 from mm_robust_seg.config import Config
 from mm_robust_seg.schema import flatten, with_values
 
@@ -20,17 +22,8 @@ CONFIG = ROOT / 'config'
 LAUNCH = sorted((ROOT / 'launch').glob('*.launch.py'))
 
 
-def _flat(tree, prefix=''):
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f'{prefix}{key}.')
-        else:
-            yield f'{prefix}{key}', value
-
-
 def test_the_parameter_file_holds_every_parameter_with_its_default():
-    tree = yaml.safe_load((CONFIG / 'robust_seg.yaml').read_text())
-    values = dict(_flat(tree['/**']['ros__parameters']))
+    values = parameter_file()
     assert values.pop('use_sim_time') is False
     assert values == {name: value for name, value, _ in flatten(Config())}
     assert with_values(Config(), values) == Config()
@@ -56,22 +49,6 @@ def _comment_above(lines, index):
         index -= 1
         comment.insert(0, lines[index].lstrip().lstrip('# '))
     return ' '.join(comment)
-
-
-def test_rviz_shows_the_topics_of_the_node_with_displays_that_exist():
-    known = {'Image', 'Camera', 'PointCloud2', 'DepthCloud', 'TF', 'Grid'}
-    tree = yaml.safe_load((CONFIG / 'robust_seg.rviz').read_text())
-    displays = tree['Visualization Manager']['Displays']
-    assert {d['Class'] for d in displays} <= {f'rviz_default_plugins/{name}' for name in known}
-    topics = {d['Topic']['Value']: d['Topic'] for d in displays if 'Topic' in d}
-    for topic, reliability in (
-        ('/segmentation/overlay', 'Reliable'),
-        ('/segmentation/color_mask', 'Reliable'),
-        ('/segmentation/thermal_view', 'Reliable'),
-        ('/rgb/image', 'Best Effort'),
-        ('/depth/image', 'Best Effort'),
-    ):
-        assert topics[topic]['Reliability Policy'] == reliability
 
 
 def test_the_fast_dds_profile_gives_images_room():
@@ -105,11 +82,60 @@ def test_every_ros_message_package_in_the_code_is_a_dependency():
     assert messages | {'rclpy'} <= declared
 
 
-@pytest.mark.parametrize('path', LAUNCH, ids=lambda path: path.name)
-def test_launch_files_compile(path):
+def test_the_launch_files_are_there():
+    names = [path.name.removesuffix('.launch.py') for path in LAUNCH]
+    assert names == ['demo', 'replay', 'robust_seg']
+
+
+def _launch_arguments(path):
+    """Return {argument: description}, from the source of a launch file."""
     tree = ast.parse(path.read_text())
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert 'generate_launch_description' in functions
+    [table] = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'ARGUMENTS'
+    ]
+    pairs = zip(table.keys, table.values, strict=True)
+    return {key.value: value.elts[1].value for key, value in pairs}
+
+
+def test_the_launch_arguments_are_the_documented_ones():
+    """docs/ros.md has one table of arguments, a row for each; more would mislead."""
+    text = (ROOT / 'docs' / 'ros.md').read_text()
+    for path in LAUNCH:
+        section = text.partition(f'### `{path.name}`')[2].partition('\n#')[0]
+        documented = re.findall(r'^\| `(\w+)` \|', section, re.MULTILINE)
+        required = ['bag'] if path.name == 'replay.launch.py' else []
+        assert documented == [*required, *_launch_arguments(path)]
+    assert all(text for path in LAUNCH for text in _launch_arguments(path).values())
+
+
+def test_the_launch_files_start_programs_that_are_installed():
+    installed = set(re.findall(r"'([\w-]+) = mm_robust_seg", (ROOT / 'setup.py').read_text()))
+    started = {
+        found
+        for path in LAUNCH
+        for found in re.findall(r"executable='([\w-]+)'", path.read_text())
+    }
+    assert {'segmentation', 'rig'} <= started <= installed | {'rviz2'}
+    modules = {
+        found
+        for path in LAUNCH
+        for found in re.findall(r"'-m', 'mm_robust_seg.(\w+)', '(\S+)'", path.read_text())
+    }
+    assert modules == {('cli', 'break-bag')}
+    assert 'break-bag' in cli.COMMANDS
+
+
+def test_what_the_launch_files_import_and_run_is_a_dependency():
+    root = ET.parse(ROOT / 'package.xml').getroot()
+    declared = {element.text for element in root if element.tag.endswith('depend')}
+    nodes = [node for path in LAUNCH for node in ast.walk(ast.parse(path.read_text()))]
+    modules = {n.module.partition('.')[0] for n in nodes if isinstance(n, ast.ImportFrom)}
+    needed = {name for name in modules if name not in sys.stdlib_module_names}
+    assert {'launch', 'launch_ros', 'ament_index_python'} <= needed <= declared
+    assert {'ros2bag', 'rosbag2_storage_mcap'} <= declared
+    assert {'python3-pytest', 'python3-hypothesis'} <= declared
 
 
 @pytest.mark.parametrize('path', LAUNCH, ids=lambda path: path.name)
@@ -122,5 +148,4 @@ def test_launch_files_describe_their_arguments(path, monkeypatch):
     spec.loader.exec_module(module)
     arguments = module.generate_launch_description().get_launch_arguments()
     assert all(argument.description for argument in arguments)
-    if path.name == 'robust_seg.launch.py':
-        assert {argument.name for argument in arguments} == set(module.ARGUMENTS)
+    assert {argument.name for argument in arguments} >= set(_launch_arguments(path))
