@@ -36,15 +36,15 @@ class Line:
 
 
 def absence(
-    modality: Modality, track: Track, line: Line, is_out: bool, config: Config, now_ns: int
+    modality: Modality, track: Track, line: Line, silence_s: float, is_out: bool, config: Config
 ) -> Finding | None:
     """Tell why no message comes; nothing while that is normal.
 
     Args:
+        silence_s: how long the sensor has said nothing while somebody listened.
         is_out: whether the sensor is out of use anyhow. Then there is time, up to a second, to
             tell a slow one from a silent one.
     """
-    silence_s = track.arrivals.silence_s(now_ns)
     evidence = {'silence_s': silence_s, 'lost_messages': line.lost}
     limit_s = timeout_s(modality, config)
     nobody = ' and nobody publishes the topic' if line.publishers == 0 else ''

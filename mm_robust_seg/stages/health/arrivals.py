@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 import itertools
 
-_EXCUSED_WHILE_BUSY_NS = 1_000_000_000
-
 
 class Arrivals:
     """The arrivals of one sensor's messages, readable or not.
@@ -28,12 +26,12 @@ class Arrivals:
         self._window_ns: deque[int] = deque()
         self._latest_ns: deque[int] = deque(maxlen=4)
         self._unheard_ns = (started_ns, started_ns)
-        self._excused_ns = self._busy_ns = 0
+        self._excused_ns = 0
 
     def add(self, arrival_ns: int) -> None:
         """Note a message."""
         self.last_ns = arrival_ns
-        self._excused_ns = self._busy_ns = 0
+        self._excused_ns = 0
         self._latest_ns.append(arrival_ns)
         self._window_ns.append(arrival_ns)
         while len(self._window_ns) > 1 and self._window_ns[1] <= arrival_ns - self._span_ns:
@@ -43,12 +41,10 @@ class Arrivals:
         """Forgive a gap until now in which nobody listened, but for the first ``heard_ns``."""
         self._excused_ns += gap_ns - heard_ns
         self._unheard_ns = (now_ns - gap_ns, now_ns)
-        self._latest_ns.clear()
-        self.restart_rate()
+        self.restart()
 
-    def excuse_busy(self, busy_ns: int) -> None:
-        """Forgive a time in which others were served: not for ever, it may be silent as well."""
-        self._busy_ns = min(self._busy_ns + busy_ns, _EXCUSED_WHILE_BUSY_NS)
+    def restart(self) -> None:
+        """Take rate and intervals anew."""
         self._latest_ns.clear()
         self.restart_rate()
 
@@ -59,7 +55,7 @@ class Arrivals:
     def silence_s(self, now_ns: int) -> float:
         """Return how long the sensor has said nothing while somebody listened."""
         since_ns = self._started_ns if self.last_ns is None else self.last_ns
-        return (now_ns - since_ns - self._excused_ns - self._busy_ns) * 1e-9
+        return (now_ns - since_ns - self._excused_ns) * 1e-9
 
     def waited_ns(self, stamp_ns: int, arrival_ns: int) -> int:
         """Return how much of a message's age it spent waiting for us to listen."""

@@ -6,9 +6,11 @@ from collections import deque
 
 _JUMP_FORWARD_NS = 1_000_000_000
 _JUMP_BACK_NS = 100_000_000
-_LOAD_WINDOW_NS = 1_000_000_000
-_OVERLOAD = 0.8
-"""Share of the time for which handling messages leaves none to hear the next ones."""
+_LOAD_WINDOW_NS = 250_000_000
+_OVERLOAD = 0.5
+"""Share of the time spent on handling messages from which the next ones may be heard late. The
+message in hand is not counted yet, so that 1 is never seen."""
+_MOST_EXCUSED_S = 1.0
 
 
 class Attention:
@@ -16,13 +18,15 @@ class Attention:
 
     Attributes:
         has_jumped: whether the clock jumped since construction.
+        served_ns: time spent on handling messages since construction.
     """
 
     def __init__(self, now_ns: int) -> None:
         self.has_jumped = False
         self._called_ns = now_ns
         self._paused_ns: int | None = None
-        self._served_ns: deque[tuple[int, int]] = deque()
+        self.served_ns = 0
+        self._services_ns: deque[tuple[int, int]] = deque()
         self._load_ns = 0
 
     def pause(self, now_ns: int) -> None:
@@ -48,16 +52,27 @@ class Attention:
         self._called_ns = now_ns if self.has_jumped else max(now_ns, self._called_ns)
         return max(gap_ns, 0), was_paused
 
-    def serve(self, arrival_ns: int, now_ns: int) -> int:
-        """Note that a message was handled from its arrival until now; return for how long."""
-        served_ns = max(0, now_ns - arrival_ns)
-        self._served_ns.append((now_ns, served_ns))
-        self._load_ns += served_ns
-        while self._served_ns[0][0] <= now_ns - _LOAD_WINDOW_NS:
-            self._load_ns -= self._served_ns.popleft()[1]
-        return served_ns
+    def serve(self, arrival_ns: int, now_ns: int) -> None:
+        """Note that a message was handled from its arrival until now."""
+        busy_ns = max(0, now_ns - arrival_ns)
+        self.served_ns += busy_ns
+        self._services_ns.append((now_ns, busy_ns))
+        self._load_ns += busy_ns
+        while self._services_ns[0][0] <= now_ns - _LOAD_WINDOW_NS:
+            self._load_ns -= self._services_ns.popleft()[1]
+
+    def heard_s(self, silence_s: float, served_ns: int) -> float:
+        """Return how much of a silence we can have heard, not for ever busy with other sensors.
+
+        Args:
+            silence_s: the silence.
+            served_ns: ``served_ns`` when it began.
+        """
+        busy_s = (self.served_ns - served_ns) * 1e-9
+        is_ours = busy_s > _OVERLOAD * silence_s
+        return silence_s - min(busy_s, _MOST_EXCUSED_S) if is_ours else silence_s
 
     @property
     def is_overloaded(self) -> bool:
-        """Whether messages come in faster than they are handled: late ones are our fault."""
+        """Whether messages may come in faster than they are handled: late ones are our fault."""
         return self._load_ns > _OVERLOAD * _LOAD_WINDOW_NS

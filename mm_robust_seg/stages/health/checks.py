@@ -27,8 +27,8 @@ def is_good(seen: Observation, config: Config) -> Finding:
 CHECKS: tuple[Check, ...] = (
     image_checks.layout_changed,
     timing_checks.clock_differs,
-    timing_checks.is_stale,
     timing_checks.stamp_stuck,
+    timing_checks.is_stale,
     image_checks.is_dark,
     image_checks.is_saturated,
     image_checks.is_flat,

@@ -31,6 +31,18 @@ def clock_differs(seen: Observation, config: Config) -> Finding | None:
     )
 
 
+def stamp_stuck(seen: Observation, config: Config) -> Finding | None:
+    """STAMP_STUCK: the stamp is an earlier one again; one that is merely out of order is new."""
+    if not seen.track.stamps.is_repeated:
+        return None
+    return Finding(
+        Reason.STAMP_STUCK,
+        f'stamp {seen.frame.stamp_ns * 1e-9:.3f} s came before; expected a new one with each '
+        'frame',
+        {'stamp_s': seen.frame.stamp_ns * 1e-9, 'age_s': seen.age_s},
+    )
+
+
 def is_stale(seen: Observation, config: Config) -> Finding | None:
     """STALE: the frame was old when it came."""
     limit_s = config.monitor[seen.frame.modality].max_age_s
@@ -55,18 +67,6 @@ def _offset_hint(seen: Observation, config: Config) -> str:
     return (
         f'; this is constant: synchronise the clocks, or set inputs.{seen.frame.modality}.'
         f'stamp_offset_s to {offset_s:.3f}'
-    )
-
-
-def stamp_stuck(seen: Observation, config: Config) -> Finding | None:
-    """STAMP_STUCK: the stamp is an earlier one again; one that is merely out of order is new."""
-    if not seen.track.stamps.is_repeated:
-        return None
-    return Finding(
-        Reason.STAMP_STUCK,
-        f'stamp {seen.frame.stamp_ns * 1e-9:.3f} s came before; expected a new one with each '
-        'frame',
-        {'stamp_s': seen.frame.stamp_ns * 1e-9, 'age_s': seen.age_s},
     )
 
 

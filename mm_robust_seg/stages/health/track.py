@@ -34,6 +34,7 @@ class Track:
         good_layout: of the first good image since the stream began.
         equal_frames, equal_since_ns: the run of equal images that the last frame belongs to.
         rejected: unreadable messages in a row.
+        served_ns: time the monitor had spent on messages when the last one came.
     """
 
     def __init__(self, started_ns: int, window_ns: int) -> None:
@@ -44,10 +45,12 @@ class Track:
         self.equal_frames = 0
         self.equal_since_ns = started_ns
         self.rejected = 0
+        self.served_ns = 0
         self._digest: int | None = None
 
-    def received(self, item: Frame | Rejection, reported_lost: int) -> None:
+    def received(self, item: Frame | Rejection, reported_lost: int, served_ns: int) -> None:
         """Note a message, and how many were reported lost since the one before."""
+        self.served_ns = served_ns
         waited_ns = self.arrivals.waited_ns(item.stamp_ns, item.arrival_ns)
         self.age_s = (item.arrival_ns - item.stamp_ns - waited_ns) * 1e-9
         self.arrivals.add(item.arrival_ns)
@@ -65,9 +68,9 @@ class Track:
         self.arrivals.excuse(heard_ns, gap_ns, now_ns)
         self.stamps.forget_steps()
 
-    def excuse_busy(self, busy_ns: int) -> None:
-        """Forgive a time in which other sensors were served."""
-        self.arrivals.excuse_busy(busy_ns)
+    def restart(self) -> None:
+        """Take rate and losses anew: what was heard so far says more about us."""
+        self.arrivals.restart()
         self.stamps.forget_steps()
 
     def ended(self) -> None:

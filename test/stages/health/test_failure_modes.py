@@ -1,0 +1,273 @@
+"""One failure mode after the other: found in time, named, told from what is normal."""
+
+from __future__ import annotations
+
+from episode import (
+    aged,
+    configured,
+    constant,
+    DEPTH,
+    Episode,
+    MS,
+    PERIOD_MS,
+    RGB,
+    rgb,
+    running,
+    same,
+    Source,
+    THERMAL,
+    TICK_MS,
+)
+import numpy as np
+import pytest
+
+from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import Frame, HealthLevel, Reason
+from mm_robust_seg.modality import COMPLETE, Modality
+
+
+@pytest.mark.parametrize('modality', list(Modality))
+def test_silence_is_noticed_in_time_and_costs_frames_and_time(modality: Modality) -> None:
+    episode = running()
+    start_ms = episode.now_ms
+    episode.run(1000, **{modality.value: None})
+    assert 100 <= episode.delay_ms(modality, Reason.SILENT, start_ms) <= 153
+    assert episode.usable() == COMPLETE - {modality}
+    back_ms = episode.now_ms
+    episode.run(3000)
+    assert episode.delay_ms(modality, Reason.RECOVERING, back_ms) <= PERIOD_MS
+    assert 1000 <= episode.delay_ms(modality, Reason.OK, back_ms) <= 1100
+
+
+def test_a_missed_frame_or_two_are_not_silence() -> None:
+    episode = running().run(2 * PERIOD_MS, rgb=None).run(1000)
+    assert episode.reasons(RGB) == [Reason.OK]
+
+
+CONTENT = [
+    (RGB, constant(RGB, 1, noise=1), Reason.DARK, 'mean grey level is'),
+    (RGB, constant(RGB, 255), Reason.SATURATED, '100% of the pixels are white'),
+    (RGB, constant(RGB, 90), Reason.FLAT, 'varies by 0.00 grey levels'),
+    (THERMAL, constant(THERMAL, 300, noise=0.01), Reason.FLAT, ' K; expected 0.05'),
+    (THERMAL, constant(THERMAL, 0), Reason.FLAT, 'varies by 0.000 K'),
+    (THERMAL, constant(THERMAL, 30, noise=9), Reason.UNITS, 'check scale_k and offset_k'),
+    (DEPTH, constant(DEPTH, 0), Reason.NO_RETURN, '0.0% of the pixels'),
+]
+
+
+@pytest.mark.parametrize(('modality', 'source', 'reason', 'words'), CONTENT)
+def test_bad_content_is_noticed_after_three_frames(
+    modality: Modality, source: Source, reason: Reason, words: str
+) -> None:
+    episode = running()
+    start_ms = episode.now_ms
+    episode.run(500, **{modality.value: source})
+    assert episode.delay_ms(modality, reason, start_ms) <= 3 * PERIOD_MS + TICK_MS
+    health = episode.health(modality)
+    assert (health.reason, health.usable, health.level) == (reason, False, HealthLevel.ERROR)
+    assert words in health.detail
+    assert health.evidence
+    back_ms = episode.now_ms
+    episode.run(1000)
+    assert 9 * PERIOD_MS <= episode.delay_ms(modality, Reason.OK, back_ms) <= 11 * PERIOD_MS
+    assert episode.reasons(modality) == [Reason.OK, reason, Reason.RECOVERING, Reason.OK]
+
+
+@pytest.mark.parametrize(('modality', 'source', 'reason', 'words'), CONTENT)
+def test_one_or_two_bad_frames_are_forgiven(
+    modality: Modality, source: Source, reason: Reason, words: str
+) -> None:
+    episode = running()
+    for _ in range(5):
+        episode.run(2 * PERIOD_MS, **{modality.value: source}).run(PERIOD_MS)
+    assert episode.reasons(modality) == [Reason.OK]
+
+
+def test_a_night_scene_is_not_a_lens_cap() -> None:
+    def night(_: int, random: np.random.Generator) -> np.ndarray:
+        image = random.integers(0, 3, (24, 32, 3), np.uint8)
+        image[6:9, 8:12] = 60
+        return image
+
+    episode = running().run(1000, rgb=night)
+    assert episode.health(RGB).evidence['mean'] < Config().monitor.rgb.dark_mean
+    assert episode.reasons(RGB) == [Reason.OK]
+
+
+@pytest.mark.parametrize('modality', [RGB, DEPTH])
+def test_a_frozen_sensor_is_noticed_by_equal_images(modality: Modality) -> None:
+    episode = running()
+    start_ms = episode.now_ms
+    episode.run(1000, **{modality.value: same(modality)})
+    assert 300 <= episode.delay_ms(modality, Reason.FROZEN, start_ms) <= 400
+    assert 'equal images in' in episode.health(modality).detail
+    back_ms = episode.now_ms
+    episode.run(1000)
+    assert episode.delay_ms(modality, Reason.RECOVERING, back_ms) <= PERIOD_MS
+    assert 9 * PERIOD_MS <= episode.delay_ms(modality, Reason.OK, back_ms) <= 11 * PERIOD_MS
+
+
+def test_both_frames_and_time_make_a_freeze() -> None:
+    fast = running().run(270, rgb=same(RGB))
+    assert fast.reasons(RGB) == [Reason.OK]
+    config = configured(inputs__rgb__expected_rate_hz=5.0)
+    slow = Episode(config).run(2000, 200).run(780, 200, rgb=same(RGB))
+    assert Reason.FROZEN not in slow.reasons(RGB)
+    assert Reason.FROZEN in slow.run(400, 200, rgb=same(RGB)).reasons(RGB)
+
+
+def test_a_thermal_shutter_warns_and_ends_at_once() -> None:
+    episode = running()
+    for _ in range(6):
+        episode.run(2500, thermal=same(THERMAL))
+        health = episode.health(THERMAL)
+        assert (health.reason, health.level, health.usable) == (
+            Reason.FFC,
+            HealthLevel.WARN,
+            True,
+        )
+        episode.run(PERIOD_MS + TICK_MS)
+        assert episode.health(THERMAL).reason is Reason.OK
+        episode.run(500)
+    assert set(episode.reasons(THERMAL)) == {Reason.OK, Reason.FFC}
+
+
+def test_a_thermal_freeze_longer_than_a_shutter_is_a_failure() -> None:
+    episode = running()
+    start_ms = episode.now_ms
+    episode.run(3500, thermal=same(THERMAL))
+    assert 3000 <= episode.delay_ms(THERMAL, Reason.FROZEN, start_ms) <= 3100
+
+
+@pytest.mark.parametrize('reason', [Reason.FORMAT, Reason.TRUNCATED])
+def test_an_unreadable_message_counts_at_once_and_until_the_next_good_one(reason: Reason) -> None:
+    episode = running().run(TICK_MS + PERIOD_MS, depth=reason)
+    health = episode.health(DEPTH)
+    assert (health.reason, health.detail, health.usable) == (reason, 'why', False)
+    assert episode.run(PERIOD_MS + TICK_MS).health(DEPTH).reason is Reason.OK
+
+
+def small(_: int, random: np.random.Generator) -> np.ndarray:
+    return random.integers(0, 256, (12, 16, 3), np.uint8)
+
+
+def test_another_image_size_is_a_format_failure() -> None:
+    health = running().run(100, rgb=small).health(RGB)
+    assert health.reason is Reason.FORMAT
+    assert health.detail == (
+        'size is 16 x 12 px; the first good frame had 32 x 24: if this is intended, reset the '
+        'monitor'
+    )
+
+
+def test_a_camera_that_begins_with_a_bad_image_of_another_size_is_used() -> None:
+    episode = Episode().run(PERIOD_MS, rgb=lambda n, r: np.zeros((1, 1, 3), np.uint8))
+    assert episode.run(1000).health(RGB).reason is Reason.OK
+
+
+def test_a_camera_may_come_back_with_another_image_size() -> None:
+    episode = running().run(500, rgb=None).run(2000, rgb=small)
+    assert episode.health(RGB).reason is Reason.OK
+    assert episode.run(100).health(RGB).reason is Reason.FORMAT
+
+
+@pytest.mark.parametrize(
+    ('age_ms', 'reason', 'words'),
+    [
+        (600, Reason.STALE, 'frame was 0.600 s old'),
+        (-2000, Reason.CLOCK, 'inputs.thermal.stamp_offset_s to -2.000'),
+    ],
+)
+def test_wrong_stamps(age_ms: float, reason: Reason, words: str) -> None:
+    episode = running()
+    episode.run(400, thermal=aged(episode, THERMAL, age_ms))
+    health = episode.health(THERMAL)
+    assert (health.reason, health.usable) == (reason, False)
+    assert words in health.detail
+
+
+def test_zero_stamps_are_a_clock_failure() -> None:
+    episode = running()
+    episode.run(200, rgb=lambda n, r: Frame(RGB, 0, episode.now_ms * MS, rgb(n, r)))
+    assert episode.health(RGB).detail.startswith('stamp is zero')
+
+
+def test_a_stuck_stamp_is_noticed_and_forgiven_at_the_next_increase() -> None:
+    episode = running()
+    stamp_ns = episode.now_ms * MS
+    episode.run(200, rgb=lambda n, r: Frame(RGB, stamp_ns, episode.now_ms * MS, rgb(n, r)))
+    assert episode.health(RGB).reason is Reason.STAMP_STUCK
+    assert episode.run(PERIOD_MS + TICK_MS).health(RGB).reason is Reason.OK
+
+
+def test_a_low_rate_warns_and_a_very_low_one_fails() -> None:
+    episode = running().run(3000, period_ms=50)
+    health = episode.health(RGB)
+    assert (health.reason, health.level, health.usable) == (Reason.SLOW, HealthLevel.WARN, True)
+    health = episode.run(4000, period_ms=90).health(RGB)
+    assert (health.reason, health.usable) == (Reason.SLOW, False)
+    assert '11.1 frames per second; expected 30' in health.detail
+
+
+def test_no_publisher_is_gone() -> None:
+    episode = running().run(TICK_MS)
+    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    start_ms = episode.now_ms
+    episode.run(500, rgb=None)
+    assert episode.delay_ms(RGB, Reason.GONE, start_ms) <= 50 + TICK_MS
+    assert 'nobody publishes the topic' in episode.health(RGB).detail
+    episode.monitor.publishers(RGB, 1, episode.now_ms * MS)
+    back_ms = episode.now_ms
+    episode.run(2000)
+    assert 1000 <= episode.delay_ms(RGB, Reason.OK, back_ms) <= 1100
+
+
+def test_a_frame_is_proof_of_a_publisher_that_was_not_counted_yet() -> None:
+    episode = Episode()
+    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    assert episode.run(100).health(RGB).reason is Reason.OK
+    assert episode.run(500, rgb=None).health(RGB).reason is Reason.SILENT
+
+
+def test_frames_that_keep_coming_refute_a_count_of_none() -> None:
+    episode = running()
+    for _ in range(5):
+        episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+        episode.run(200)
+    assert episode.reasons(RGB) == [Reason.OK]
+
+
+def test_a_refused_publisher_is_a_matter_of_qos_and_the_policy_is_named() -> None:
+    episode = Episode()
+    episode.monitor.publishers(RGB, 1, episode.now_ms * MS)
+    episode.monitor.incompatible_qos(RGB, 'RELIABILITY', episode.now_ms * MS)
+    assert episode.health(RGB).reason is Reason.WAITING
+    health = episode.run(200, rgb=None).health(RGB)
+    assert (health.reason, health.usable) == (Reason.QOS, False)
+    assert 'QoS policy RELIABILITY' in health.detail
+    assert episode.run(12 * PERIOD_MS).health(RGB).reason is Reason.OK
+    assert episode.run(500, rgb=None).health(RGB).reason is Reason.SILENT
+
+
+def test_a_second_publisher_that_is_refused_does_no_harm() -> None:
+    episode = running()
+    episode.monitor.incompatible_qos(RGB, 'DURABILITY', episode.now_ms * MS)
+    assert episode.run(1000).reasons(RGB) == [Reason.OK]
+
+
+def test_a_refused_publisher_that_left_is_gone() -> None:
+    episode = running()
+    episode.monitor.incompatible_qos(RGB, 'RELIABILITY', episode.now_ms * MS)
+    assert episode.run(500, rgb=None).health(RGB).reason is Reason.QOS
+    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    assert episode.health(RGB).reason is Reason.GONE
+
+
+def test_silence_tells_of_messages_that_were_lost() -> None:
+    episode = running()
+    for _ in range(5):
+        episode.run(100, depth=None).monitor.lost(DEPTH, 3, episode.now_ms * MS)
+    health = episode.health(DEPTH)
+    assert health.reason is Reason.SILENT
+    assert health.detail.endswith('; 15 messages were lost on the way')
+    assert health.evidence['lost_messages'] == 15
