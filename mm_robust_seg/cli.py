@@ -43,6 +43,11 @@ COMMANDS: Mapping[str, Command] = {
         'mm_robust_seg.ros.demo_command',
         'source /opt/ros/<distribution>/setup.bash, or start the demo with "make demo"',
     ),
+    'rig': Command(
+        'publish simulated cameras that fail, as a ROS 2 node',
+        'mm_robust_seg.ros.rig_command',
+        'source /opt/ros/<distribution>/setup.bash, or run it from the environment of "make demo"',
+    ),
     'replay': Command('make masks from a recorded bag', 'mm_robust_seg.evaluation.replay_command'),
     'make-bag': Command('turn a folder of images into a bag', 'mm_robust_seg.evaluation.convert'),
     'break-bag': Command(
@@ -70,6 +75,15 @@ COMMANDS: Mapping[str, Command] = {
     ),
     'export': Command(
         'write a trained run as a model bundle', 'mm_robust_seg.training.export', _TRAINING
+    ),
+    'quantize': Command(
+        'write a model bundle in fp16 or int8',
+        'mm_robust_seg.training.quantize_command',
+        'pip install "onnx>=1.16,<2"',
+    ),
+    'golden': Command(
+        'give a model bundle the label maps that engines are checked with',
+        'mm_robust_seg.training.golden_command',
     ),
     'summary': Command(
         'count what a network and its adapters cost',

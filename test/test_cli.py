@@ -13,7 +13,7 @@ import pytest
 from mm_robust_seg import cli
 from mm_robust_seg.errors import DataError
 
-NEEDS = {'demo': 'rclpy'}
+NEEDS = {'demo': 'rclpy', 'rig': 'rclpy'}
 
 
 def installed(command: str) -> bool:

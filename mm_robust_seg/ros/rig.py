@@ -47,7 +47,7 @@ PHASES = QoSProfile(
     depth=100,
 )
 
-_PARAMETERS: dict[str, Any] = {
+PARAMETERS: dict[str, Any] = {
     'scenario': '',  # a file; empty: all sensors, without end
     'rate_hz': 15.0,
     'width_px': 320,
@@ -72,7 +72,7 @@ class RigNode(Node):
 
     def __init__(self) -> None:
         super().__init__('rig')
-        given = {n: self.declare_parameter(n, v).value for n, v in _PARAMETERS.items()}
+        given = {n: self.declare_parameter(n, v).value for n, v in PARAMETERS.items()}
         self._scenario = _scenario(given['scenario'])
         self._rate_hz = _in_range('rate_hz', given['rate_hz'], 1.0, 120.0)
         self._loop_s = _in_range('loop_s', given['loop_s'], 1.0, 600.0)
@@ -249,7 +249,8 @@ def _in_range(name: str, value: float, low: float, high: float) -> float:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the rig until SIGINT or SIGTERM; return the exit code."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # rclpy ends the loop; no KeyboardInterrupt
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # rclpy ends the loop; no KeyboardInterrupt
     rclpy.init(args=list(sys.argv if args is None else args))
     executor = SingleThreadedExecutor()
     node: RigNode | None = None
