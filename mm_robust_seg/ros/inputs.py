@@ -67,10 +67,12 @@ class Inputs:
         self._camera_infos: dict[Modality, CameraInfo] = {}
         self._images: dict[Modality, Subscription] = {}
         self._infos: list[Subscription] = []
+        self._topics: dict[Modality, str] = {}
         self.traffic: Mapping[Modality, Traffic] = {m: Traffic() for m in config.enabled}
         try:
             for modality in config.enabled:
-                self._images[modality] = self._subscribe(modality, config[modality].transport)
+                image = self._subscribe(modality, config[modality].transport)
+                self._images[modality], self._topics[modality] = image, image.topic_name
                 self._infos.append(self._subscribe_info(modality))
         except Exception:
             self.close()
@@ -116,7 +118,7 @@ class Inputs:
 
     def count_publishers(self) -> None:
         """Tell how many publishers each image topic has."""
-        for modality in self._images:
+        for modality in self._topics:
             self._on_matched(modality)
 
     def _on_image(self, modality: Modality, message: Any) -> None:
@@ -137,8 +139,8 @@ class Inputs:
         self._note(lambda pipeline, now_ns: pipeline.incompatible_qos(modality, policy, now_ns))
 
     def _on_matched(self, modality: Modality) -> None:
-        if modality in self._images:
-            count = self._node.count_publishers(self._images[modality].topic_name)
+        if modality in self._topics:
+            count = self._node.count_publishers(self._topics[modality])
             self._note(lambda pipeline, now_ns: pipeline.publishers(modality, count, now_ns))
 
     def _on_camera_info(self, modality: Modality, message: CameraInfo) -> None:

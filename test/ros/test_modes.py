@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from robot import active, NodeThread, reason, Robot, values
@@ -62,9 +63,9 @@ def start(tiny_bundle):
 
 
 def _status(robot, task):
-    if not robot.diagnostics:
-        return None
-    return next(s for s in robot.diagnostics[-1].status if s.name.endswith(f': {task}'))
+    """The last that was said of a task; nothing in it as long as nothing was."""
+    told = robot.diagnostics[-1].status if robot.diagnostics else []
+    return next((s for s in told if s.name.endswith(f': {task}')), DiagnosticStatus())
 
 
 def test_compressed_inputs_serve_like_raw_ones(make_robot, start):
@@ -93,6 +94,18 @@ def test_an_idle_watch_wakes_when_images_come(robot, start, monkeypatch):
     start()
     robot.until(lambda: active(robot) == 'none')
     robot.live = set(Modality)
+    robot.until(lambda: active(robot) == COMPLETE)
+
+
+def test_a_sensor_whose_driver_ended_is_gone_and_comes_back(robot, start):
+    start()
+    robot.until(lambda: active(robot) == COMPLETE)
+    robot.live.discard(THERMAL)
+    robot.node.destroy_publisher(robot.cameras[THERMAL])
+    robot.until(lambda: reason(robot, THERMAL) == 'GONE')
+    assert 'nobody publishes the topic' in values(robot.states[-1])['thermal.detail']
+    robot.cameras[THERMAL] = robot.node.create_publisher(Image, 'thermal/image', qos.SENSOR)
+    robot.live.add(THERMAL)
     robot.until(lambda: active(robot) == COMPLETE)
 
 
