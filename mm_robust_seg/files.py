@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 import json
+import os
 from pathlib import Path
 import secrets
 from typing import Any
@@ -35,3 +36,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON to ``path`` in one step."""
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + '\n').encode())
+
+
+def user_cache() -> Path:
+    """Return the folder of this package in the user's cache, whether there or not."""
+    cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(cache) / 'mm_robust_seg'

@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import os
 from pathlib import Path
 
 from cameras import Cameras, START_NS
@@ -10,6 +11,16 @@ from tiny_bundle import write_tiny_bundle
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import Config
 from mm_robust_seg.pipeline import Pipeline
+
+
+@pytest.fixture(scope='session', autouse=True)
+def cache_of_their_own(tmp_path_factory: pytest.TempPathFactory):
+    """Keep tests, and what they start, out of the user's cache, except for matplotlib's fonts."""
+    users = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('MPLCONFIGDIR', os.environ.get('MPLCONFIGDIR', str(users / 'matplotlib')))
+        patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+        yield
 
 
 @pytest.fixture(scope='session')

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.dataflow import Prediction
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
-from mm_robust_seg.errors import EngineError
+from mm_robust_seg.errors import EngineError, EngineUnavailableError
 from mm_robust_seg.modality import Modality, ModalitySet
 
 Float = NDArray[np.float32]
@@ -142,6 +142,8 @@ class GraphEngine:
 def _load(load: Callable[[Path], Graph], path: Path) -> Graph:
     try:
         return load(path)
+    except EngineUnavailableError:
+        raise
     except Exception as error:
         raise EngineError(
             f'{path} cannot be loaded: {error}; export the bundle again, or choose another '

@@ -11,17 +11,23 @@ import onnxruntime as ort
 
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
+from mm_robust_seg.engine.switched import switching
 from mm_robust_seg.modality import ModalitySet
 
 _DTYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}
-_ERRORS_ONLY = 3
+ERRORS_ONLY = 3
+"""Severity from which ONNX Runtime writes to the terminal."""
 
 
 class OnnxRuntimeEngine(GraphEngine):
     """One session per combination; idle sessions neither spin nor keep an arena of their own."""
 
     def __init__(
-        self, graphs: Mapping[ModalitySet, Path], threads: int, warmup_iterations: int
+        self,
+        graphs: Mapping[ModalitySet, Path],
+        threads: int,
+        warmup_iterations: int,
+        graph_precision: str = 'f32',
     ) -> None:
         """Open and warm every graph.
 
@@ -29,6 +35,7 @@ class OnnxRuntimeEngine(GraphEngine):
             graphs: the ONNX file of every combination.
             threads: CPU threads; 0 means one per core.
             warmup_iterations: inferences per combination before this returns.
+            graph_precision: what the graphs state, for the description.
 
         Raises:
             EngineError: if a graph cannot be used.
@@ -36,13 +43,15 @@ class OnnxRuntimeEngine(GraphEngine):
         _share_one_arena()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = ERRORS_ONLY
+        # Own threads that sleep when idle. ONNX Runtime's global pool always spins, which takes
+        # the cores from everybody else, and refuses sessions that do not use it.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         options.add_session_config_entry('session.use_env_allocators', '1')
         count = f'{threads} threads' if threads else 'threads on all cores'
         super().__init__(
-            f'ONNX Runtime {ort.__version__} on CPU, f32, {count}',
-            lambda path: _SessionGraph(path, options),
+            f'ONNX Runtime {ort.__version__} on CPU, {graph_precision}, {count}',
+            switching(lambda path: _SessionGraph(path, options)),
             graphs,
             warmup_iterations,
         )
@@ -54,8 +63,8 @@ class _SessionGraph:
     def __init__(self, path: Path, options: ort.SessionOptions) -> None:
         # By path, not by bytes: large weights are references into a file beside it.
         self._session = ort.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-        self.inputs = {port.name: _port(port) for port in self._session.get_inputs()}
-        self.outputs = {port.name: _port(port) for port in self._session.get_outputs()}
+        self.inputs = {port.name: port_of(port) for port in self._session.get_inputs()}
+        self.outputs = {port.name: port_of(port) for port in self._session.get_outputs()}
 
     def run(self, inputs: Mapping[str, Float]) -> tuple[Labels, Labels]:
         """Read the inputs in place; the outputs are new arrays."""
@@ -72,6 +81,7 @@ def _share_one_arena() -> None:
     ort.create_and_register_allocator(memory, None)
 
 
-def _port(port: Any) -> Port:
+def port_of(port: Any) -> Port:
+    """Return what a session declares of an input or output."""
     shape = tuple(d if isinstance(d, int) else -1 for d in port.shape)
     return Port(shape, _DTYPES.get(port.type, port.type))

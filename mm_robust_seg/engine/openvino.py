@@ -11,6 +11,7 @@ import openvino as ov
 
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
+from mm_robust_seg.engine.switched import switching
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import ModalitySet
 
@@ -24,6 +25,8 @@ class OpenVinoEngine(GraphEngine):
         threads: int,
         precision: str,
         warmup_iterations: int,
+        cache: Path | None = None,
+        graph_precision: str = 'f32',
     ) -> None:
         """Compile and warm every graph.
 
@@ -33,6 +36,8 @@ class OpenVinoEngine(GraphEngine):
             precision: ``'f32'`` or ``'bf16'``. Always set: left alone, OpenVINO takes bf16
                 wherever the CPU has it.
             warmup_iterations: inferences per combination before this returns.
+            cache: folder of compiled models, for these graphs alone; None keeps none.
+            graph_precision: what the graphs state, for the description.
 
         Raises:
             EngineError: if a graph cannot be used, or the CPU lacks the precision.
@@ -41,15 +46,18 @@ class OpenVinoEngine(GraphEngine):
             'CPU', 'OPTIMIZATION_CAPABILITIES'
         ):
             raise EngineError('this CPU has no bf16 arithmetic: set engine.precision to f32')
-        options = {
+        # Not pinned: a pinned thread waits for its core while another process uses it.
+        options: dict[str, Any] = {
             'INFERENCE_PRECISION_HINT': precision,
             'INFERENCE_NUM_THREADS': threads,
             'PERFORMANCE_HINT': 'LATENCY',
+            'ENABLE_CPU_PINNING': False,
         }
         count = f'{threads} threads' if threads else 'threads on all cores'
+        kind = precision if graph_precision == 'f32' else f'{graph_precision} in {precision}'
         super().__init__(
-            f'OpenVINO {ov.__version__.partition("-")[0]} on CPU, {precision}, {count}',
-            lambda path: _CompiledGraph(_core().compile_model(path, 'CPU', options)),
+            f'OpenVINO {ov.__version__.partition("-")[0]} on CPU, {kind}, {count}',
+            switching(lambda path: _CompiledGraph(_compiled(path, options, cache))),
             graphs,
             warmup_iterations,
         )
@@ -76,6 +84,16 @@ class _CompiledGraph:
 def _core() -> ov.Core:
     """Return the process's one core: it owns the plug-ins and their thread pools."""
     return ov.Core()
+
+
+def _compiled(path: Path, options: dict[str, Any], cache: Path | None) -> ov.CompiledModel:
+    """Compile a graph, or take it from ``cache``; where that cannot be used, do without."""
+    if cache is not None:
+        try:
+            return _core().compile_model(path, 'CPU', options | {'CACHE_DIR': str(cache)})
+        except RuntimeError:
+            return _core().compile_model(path, 'CPU', options)
+    return _core().compile_model(path, 'CPU', options)
 
 
 def _port(port: Any) -> Port:

@@ -28,7 +28,7 @@ from mm_robust_seg.bundle import MANIFEST, sha256
 from mm_robust_seg.engine.device_memory import DeviceFacts
 from mm_robust_seg.engine.switched import SHARED_GRAPH, SUFFIX
 from mm_robust_seg.errors import EngineError
-from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.files import user_cache, write_bytes, write_json
 from mm_robust_seg.modality import ModalitySet
 
 SCHEMA = 1
@@ -199,8 +199,7 @@ class PlanFolder:
 
 def default_root() -> Path:
     """Return the folder of plans in the user's cache."""
-    cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(cache) / 'mm_robust_seg' / 'engines'
+    return user_cache() / 'engines'
 
 
 def onnx_files(graphs: Iterable[Path]) -> tuple[Path, ...]:

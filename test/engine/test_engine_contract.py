@@ -1,8 +1,10 @@
 """What every runtime must do; each test runs once per engine."""
 
+from contextlib import nullcontext
 from pathlib import Path
 import re
 import shutil
+from tempfile import TemporaryDirectory
 
 import fake_tensorrt
 from hypothesis import given, HealthCheck, settings
@@ -12,8 +14,11 @@ import onnx
 import pytest
 
 from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.engine import onnxruntime_cuda
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 from mm_robust_seg.engine.openvino import OpenVinoEngine
+from mm_robust_seg.engine.trt_availability import why_unusable
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 
@@ -21,8 +26,25 @@ RGB = ModalitySet([Modality.RGB])
 SHAPES = {Modality.RGB: (1, 3, 48, 64), Modality.THERMAL: (1, 2, 48, 64)}
 SHAPES[Modality.DEPTH] = (1, 3, 48, 64)
 
+
+def cached(graphs, warmup=1):
+    with TemporaryDirectory() as folder:
+        OpenVinoEngine(graphs, 1, 'f32', 0, cache=Path(folder))
+        return OpenVinoEngine(graphs, 1, 'f32', warmup, cache=Path(folder))
+
+
+def bound(graphs, warmup=1):
+    """Build the engine for CUDA, but on the provider that is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxruntime_cuda, '_PROVIDER', 'CPUExecutionProvider')
+        patch.setattr(onnxruntime_cuda, '_DEVICE', 'cpu')
+        return onnxruntime_cuda.OnnxRuntimeCudaEngine(graphs, 0, warmup)
+
+
 BUILDERS = {
     'openvino': lambda graphs, warmup=1: OpenVinoEngine(graphs, 1, 'f32', warmup),
+    'openvino from its cache': cached,
+    'onnxruntime on bound memory': bound,
     'onnxruntime': lambda graphs, warmup=1: OnnxRuntimeEngine(graphs, 1, warmup),
 }
 
@@ -32,13 +54,19 @@ def graphs(tiny_bundle: Path):
     return load_bundle(tiny_bundle).graphs
 
 
-@pytest.fixture(scope='module', params=[*BUILDERS, 'tensorrt'])
-def build(request, tmp_path_factory):
-    if request.param != 'tensorrt':
+ON_A_GPU = pytest.param('gpu', marks=pytest.mark.gpu)
+
+
+@pytest.fixture(scope='module', params=[*BUILDERS, 'tensorrt', ON_A_GPU])
+def build(request, tmp_path_factory, graphs):
+    if request.param in BUILDERS:
         yield BUILDERS[request.param]
         return
+    reason = why_unusable(graphs, EngineConfig(on_mismatch='rebuild'))
+    if request.param == 'gpu' and reason:
+        pytest.skip(f'needs an NVIDIA GPU with TensorRT: {reason}')
     root = tmp_path_factory.mktemp('engines')
-    with fake_tensorrt.machine():
+    with fake_tensorrt.machine() if request.param == 'tensorrt' else nullcontext():
         yield lambda graphs, warmup=1: fake_tensorrt.build_engine(
             graphs, root, warmup_iterations=warmup
         )
@@ -65,7 +93,7 @@ def test_the_largest_combination_is_active_at_first(build, graphs):
 
 
 def test_description_names_version_device_and_precision(engine):
-    assert re.search(r' on (CPU, f32, 1 threads|Fake GPU \(8.7\), f32)', engine.description)
+    assert re.search(r' on (CPU, f32, 1 threads|CUDA device 0, f32|.* \(\d+\.\d+\), f32)', engine.description)
     assert any(character.isdigit() for character in engine.description.partition(' on ')[0])
 
 

@@ -6,12 +6,16 @@ import pytest
 from test_engine_contract import random_inputs
 
 from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.engine import onnxruntime_cuda
 from mm_robust_seg.engine import openvino as openvino_engine
 from mm_robust_seg.engine.graphs import GraphEngine
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
+from mm_robust_seg.engine.onnxruntime_cuda import OnnxRuntimeCudaEngine
 from mm_robust_seg.engine.openvino import OpenVinoEngine
-from mm_robust_seg.errors import EngineError
+from mm_robust_seg.errors import EngineError, EngineUnavailableError
 from mm_robust_seg.modality import all_combinations, COMPLETE
+
+CUDA = 'CUDAExecutionProvider'
 
 
 @pytest.fixture(scope='module')
@@ -55,6 +59,7 @@ def test_openvino_is_told_its_precision_and_threads(graphs, monkeypatch):
         'INFERENCE_PRECISION_HINT': 'f32',
         'INFERENCE_NUM_THREADS': 1,
         'PERFORMANCE_HINT': 'LATENCY',
+        'ENABLE_CPU_PINNING': False,
     }
     assert core.options == [expected] * 7
 
@@ -63,6 +68,78 @@ def test_bf16_is_refused_where_the_cpu_lacks_it(graphs, monkeypatch):
     monkeypatch.setattr(openvino_engine, '_core', lambda: LoadedModels(['FP32']))
     with pytest.raises(EngineError, match=r'no bf16 .* set engine.precision to f32'):
         OpenVinoEngine(graphs, 1, 'bf16', 0)
+
+
+def results(engine):
+    found = {}
+    for combination in engine.combinations:
+        engine.activate(combination)
+        prediction = engine.infer(random_inputs(combination))
+        found[combination] = (prediction.labels, prediction.confidence)
+    return found
+
+
+def test_compiled_models_come_from_the_cache_and_compute_the_same(graphs, tmp_path, monkeypatch):
+    expected = results(OpenVinoEngine(graphs, 1, 'f32', 0))
+    OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path)
+    loaded = []
+    compiled = openvino_engine._compiled
+
+    def noted(*arguments):
+        loaded.append(compiled(*arguments))
+        return loaded[-1]
+
+    monkeypatch.setattr(openvino_engine, '_compiled', noted)
+    engine = OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path)
+    assert [model.get_property('LOADED_FROM_CACHE') for model in loaded] == [True] * 7
+    np.testing.assert_equal(results(engine), expected)
+
+
+@pytest.mark.parametrize('keep', [0.0, 0.5, 0.99])
+def test_a_truncated_cache_is_made_anew(graphs, tmp_path, keep):
+    expected = results(OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path))
+    for path in tmp_path.iterdir():
+        data = path.read_bytes()
+        path.chmod(0o600)
+        path.write_bytes(data[: int(keep * len(data))])
+    np.testing.assert_equal(results(OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path)), expected)
+
+
+def test_where_nothing_can_be_cached_models_are_compiled(graphs, tmp_path):
+    (tmp_path / 'file').write_text('not a folder')
+    OpenVinoEngine(graphs, 1, 'f32', 1, cache=tmp_path / 'file' / 'cache')
+
+
+def test_a_precision_of_the_graphs_is_told(graphs):
+    engines = [
+        OpenVinoEngine(graphs, 1, 'f32', 0, graph_precision='int8'),
+        OnnxRuntimeEngine(graphs, 1, 0, graph_precision='int8'),
+    ]
+    assert [e.description.partition(' on ')[2] for e in engines] == [
+        'CPU, int8 in f32, 1 threads',
+        'CPU, int8, 1 threads',
+    ]
+
+
+def test_a_provider_that_does_not_start_makes_cuda_unavailable(graphs, monkeypatch):
+    monkeypatch.setattr(onnxruntime_cuda.ort, 'get_available_providers', lambda: [CUDA])
+    monkeypatch.setattr(onnxruntime_cuda.ort, 'InferenceSession', SessionWithoutCuda)
+    with pytest.raises(EngineUnavailableError, match=r'does not start on device 3: install the'):
+        OnnxRuntimeCudaEngine(graphs, 3, 0)
+
+
+class SessionWithoutCuda:
+    def __init__(self, path, options, providers):
+        assert providers == [(CUDA, {'device_id': 3})]
+
+    def get_providers(self):
+        return ['CPUExecutionProvider']
+
+
+def test_a_graph_that_the_gpu_cannot_load_makes_cuda_unavailable(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnxruntime_cuda, '_PROVIDER', 'CPUExecutionProvider')
+    with pytest.raises(EngineUnavailableError, match=r'absent\.onnx cannot be loaded'):
+        OnnxRuntimeCudaEngine({COMPLETE: tmp_path / 'absent.onnx'}, 0, 0)
 
 
 class CountingGraph:

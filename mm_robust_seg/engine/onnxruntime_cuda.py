@@ -1,0 +1,94 @@
+"""Inference with ONNX Runtime's CUDA provider, where TensorRT is not at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels
+from mm_robust_seg.engine.onnxruntime import ERRORS_ONLY, port_of
+from mm_robust_seg.engine.switched import switching
+from mm_robust_seg.errors import EngineError, EngineUnavailableError
+from mm_robust_seg.modality import ModalitySet
+
+_PROVIDER = 'CUDAExecutionProvider'
+_DEVICE = 'cuda'
+
+
+class OnnxRuntimeCudaEngine(GraphEngine):
+    """One session per combination on one GPU; a session runs on its one CUDA stream."""
+
+    def __init__(
+        self,
+        graphs: Mapping[ModalitySet, Path],
+        device_id: int,
+        warmup_iterations: int,
+        graph_precision: str = 'f32',
+    ) -> None:
+        """Open and warm every graph.
+
+        Args:
+            graphs: the ONNX file of every combination.
+            device_id: the GPU, as CUDA counts.
+            warmup_iterations: inferences per combination before this returns.
+            graph_precision: what the graphs state, for the description.
+
+        Raises:
+            EngineUnavailableError: if this ONNX Runtime has no CUDA provider, or it or a graph
+                cannot be used on this GPU.
+        """
+        if _PROVIDER not in ort.get_available_providers():
+            raise EngineUnavailableError(
+                f'the installed ONNX Runtime {ort.__version__} has no CUDA provider: '
+                'pip uninstall onnxruntime, then pip install onnxruntime-gpu'
+            )
+        if hasattr(ort, 'preload_dlls'):
+            ort.preload_dlls()  # CUDA and cuDNN where pip has put them
+        options = ort.SessionOptions()
+        options.log_severity_level = ERRORS_ONLY
+        try:
+            super().__init__(
+                f'ONNX Runtime {ort.__version__} on CUDA device {device_id}, {graph_precision}',
+                switching(lambda path: _BoundGraph(path, options, device_id)),
+                graphs,
+                warmup_iterations,
+            )
+        except EngineError as error:
+            raise EngineUnavailableError(str(error)) from error
+
+
+class _BoundGraph:
+    """A session whose inputs have their places in GPU memory."""
+
+    def __init__(self, path: Path, options: ort.SessionOptions, device_id: int) -> None:
+        settings = {'device_id': device_id} if _DEVICE == 'cuda' else {}
+        self._session = ort.InferenceSession(path, options, providers=[(_PROVIDER, settings)])
+        if _PROVIDER not in self._session.get_providers():
+            raise EngineUnavailableError(
+                f'the CUDA provider of ONNX Runtime {ort.__version__} does not start on device '
+                f'{device_id}: install the driver, CUDA and cuDNN that this version asks for'
+            )
+        self.inputs = {port.name: port_of(port) for port in self._session.get_inputs()}
+        self.outputs = {port.name: port_of(port) for port in self._session.get_outputs()}
+        self._binding = self._session.io_binding()
+        self._places = {}
+        for name, port in self.inputs.items():
+            place = ort.OrtValue.ortvalue_from_shape_and_type(
+                port.shape, np.dtype(port.dtype), _DEVICE, device_id
+            )
+            self._places[name] = place
+            self._binding.bind_ortvalue_input(name, place)
+        for name in (LABELS, CONFIDENCE):
+            self._binding.bind_output(name)
+
+    def run(self, inputs: Mapping[str, Float]) -> tuple[Labels, Labels]:
+        """Copy the inputs to the GPU; the outputs are new arrays."""
+        for name, place in self._places.items():
+            place.update_inplace(inputs[name])
+        self._session.run_with_iobinding(self._binding)
+        labels, confidence = self._binding.copy_outputs_to_cpu()
+        return labels, confidence
