@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,23 @@ def test_a_file_that_is_missing_or_not_yaml_is_named(tmp_path):
     wrong.write_text('phases: []')
     with pytest.raises(ConfigError, match=r'wrong\.yaml: phases'):
         load_scenario(wrong)
+
+
+@pytest.mark.parametrize(
+    'path', sorted((CONFIG / 'scenarios').glob('*.yaml')), ids=lambda p: p.stem
+)
+def test_a_shipped_scenario_is_explained_begins_well_and_names_its_phases_apart(path):
+    scenario = load_scenario(path)
+    assert path.read_text().startswith('# ')
+    assert scenario.phases[0].live == COMPLETE
+    names = [phase.name for phase in scenario.phases]
+    assert len(set(names)) == len(names)
+
+
+def test_the_tour_shows_every_fault_and_comes_back_after_each():
+    phases = load_scenario(CONFIG / 'scenarios' / 'all_faults.yaml').phases
+    rig_faults = [phase.rig_fault for phase in phases if phase.rig_fault]
+    specs = [*rig_faults, *(spec for phase in phases for spec in phase.faults.values())]
+    assert {spec.kind for spec in specs} == set(Fault)
+    assert all(spec == FaultSpec(spec.kind) for spec in specs)
+    assert all(not after.faults for before, after in pairwise(phases) if before.faults)
