@@ -3,33 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import hashlib
+import json
 from pathlib import Path
 
-import numpy as np
-
-from mm_robust_seg.bundle import Bundle, CHANNELS, InputSpec
+from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.engine.base import Engine
-from mm_robust_seg.errors import ConfigError, EngineError
+from mm_robust_seg.engine.golden import check_golden, golden_inputs
+from mm_robust_seg.errors import ConfigError, EngineError, EngineUnavailableError
+from mm_robust_seg.files import user_cache
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.pipeline import Pipeline
 
 Graphs = Mapping[ModalitySet, Path]
+Note = Callable[[str], None]
+"""Is told, one sentence at a time, which engine was chosen and why another was not."""
+
+CPU_BACKENDS = ('openvino', 'onnxruntime')
+_PACKAGES = {
+    'onnxruntime_cuda': 'onnxruntime-gpu',
+    'openvino': 'openvino',
+    'onnxruntime': 'onnxruntime',
+}
+NO_CACHE = 'off'
 
 
-def _openvino(config: EngineConfig, graphs: Graphs) -> Engine:
+def _tensorrt(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
+    from mm_robust_seg.engine.trt_availability import why_unusable  # noqa: PLC0415
+
+    if reason := why_unusable(graphs, config):
+        raise EngineUnavailableError(reason)
+    from mm_robust_seg.engine.trt import TensorRtEngine  # noqa: PLC0415
+
+    return TensorRtEngine(graphs, config)
+
+
+def _onnxruntime_cuda(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
+    from mm_robust_seg.engine.onnxruntime_cuda import OnnxRuntimeCudaEngine  # noqa: PLC0415
+
+    return OnnxRuntimeCudaEngine(
+        graphs, config.device_id, config.warmup_iterations, graph_precision=bundle.precision
+    )
+
+
+def _openvino(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
     from mm_robust_seg.engine.openvino import OpenVinoEngine  # noqa: PLC0415
 
-    return OpenVinoEngine(graphs, config.threads, config.precision, config.warmup_iterations)
+    return OpenVinoEngine(
+        graphs,
+        config.threads,
+        config.precision,
+        config.warmup_iterations,
+        cache=_cache_folder(config, bundle),
+        graph_precision=bundle.precision,
+    )
 
 
-def _onnxruntime(config: EngineConfig, graphs: Graphs) -> Engine:
+def _onnxruntime(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
     from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415
 
-    return OnnxRuntimeEngine(graphs, config.threads, config.warmup_iterations)
+    return OnnxRuntimeEngine(
+        graphs, config.threads, config.warmup_iterations, graph_precision=bundle.precision
+    )
 
 
-_BACKENDS: Mapping[str, Callable[[EngineConfig, Graphs], Engine]] = {
+_BACKENDS: Mapping[str, Callable[[EngineConfig, Bundle, Graphs], Engine]] = {
+    'tensorrt': _tensorrt,
+    'onnxruntime_cuda': _onnxruntime_cuda,
     'openvino': _openvino,
     'onnxruntime': _onnxruntime,
 }
@@ -39,37 +80,91 @@ A function imports its runtime when it is called, so only the one in use must be
 """
 
 
-def build_engine(config: EngineConfig, bundle: Bundle, sensors: ModalitySet = COMPLETE) -> Engine:
-    """Load the graphs of every combination of ``sensors`` that the bundle serves.
+def build_engine(
+    config: EngineConfig,
+    bundle: Bundle,
+    sensors: ModalitySet = COMPLETE,
+    note: Note = lambda _: None,
+) -> Engine:
+    """Load the graphs of every combination of ``sensors`` that the bundle serves, and try them.
+
+    ``auto`` takes the first backend that can be used. A GPU backend asked for by name gives way
+    to the CPU only where ``on_mismatch`` is cpu.
 
     Raises:
-        EngineError: if no runtime is installed, or a graph cannot be loaded or run.
+        EngineError: if no backend can be used, saying why of each; or a graph cannot be loaded
+            or run, does not fit the manifest, or computes something else than the bundle's
+            golden label maps.
     """
     graphs = {c: path for c, path in bundle.graphs.items() if c <= sensors}
-    names = tuple(_BACKENDS) if config.backend == 'auto' else (config.backend,)
-    missing = []
+    names = _candidates(config)
+    reasons: dict[str, str] = {}
     for name in names:
         try:
-            return _BACKENDS[name](config, graphs)
-        except ImportError as error:
-            missing.append(str(error))
+            engine = _BACKENDS[name](config, bundle, graphs)
+            engine = _rehearsed(engine, bundle, _arithmetic(name, config, bundle))
+        except (ImportError, EngineError) as error:
+            if not _gives_way(name, error, config):
+                raise
+            reasons[name] = _reason(name, error)
+        else:
+            for skipped, reason in reasons.items():
+                note(f'{skipped} is not used: {reason}')
+            note(f'{name} is used, the first usable of {", ".join(names)}: {engine.description}')
+            return engine
+    causes = '; '.join(f'{name}: {reason}' for name, reason in reasons.items())
     raise EngineError(
-        f'engine.backend {config.backend} cannot be imported: {"; ".join(missing)}. Install '
-        f'{" or ".join(names)} with pip, or choose another engine.backend'
+        f'engine.backend {config.backend} cannot be used: {causes}; mend this, or choose another '
+        'engine.backend'
     )
 
 
-def build_pipeline(config: Config, bundle: Bundle, now_ns: int) -> tuple[Pipeline, Engine]:
+def _candidates(config: EngineConfig) -> tuple[str, ...]:
+    """List the backends to try in turn."""
+    if config.backend == 'auto':
+        return tuple(_BACKENDS)
+    if config.on_mismatch == 'cpu' and config.backend not in CPU_BACKENDS:
+        return (config.backend, *CPU_BACKENDS)
+    return (config.backend,)
+
+
+def _gives_way(name: str, error: Exception, config: EngineConfig) -> bool:
+    """Say whether the next backend may be tried after ``error``."""
+    if isinstance(error, (ImportError, EngineUnavailableError)):
+        return True
+    return name not in CPU_BACKENDS and config.on_mismatch == 'cpu'
+
+
+def _reason(name: str, error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f'{error}: pip install {_PACKAGES.get(name, name)}'
+    return str(error)
+
+
+def _cache_folder(config: EngineConfig, bundle: Bundle) -> Path | None:
+    """Return where this very bundle's compiled models are kept, if anywhere."""
+    if config.cache == NO_CACHE:
+        return None
+    root = Path(config.cache).expanduser() if config.cache else user_cache() / 'openvino'
+    identity = json.dumps(dict(bundle.checksums), sort_keys=True)
+    return root / f'{bundle.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}'
+
+
+def build_pipeline(
+    config: Config, bundle: Bundle, now_ns: int, note: Note = lambda _: None
+) -> tuple[Pipeline, Engine]:
     """Return a pipeline that is ready to run, and its engine, which the caller closes.
+
+    Args:
+        note: is told which engine was chosen, and why another was not.
 
     Raises:
         ConfigError: if the bundle cannot serve what the enabled inputs can lead to.
-        EngineError: if the engine cannot be built, or its graphs do not fit the manifest.
+        EngineError: if no engine can be built and pass its rehearsal.
     """
     _require_graphs(config, bundle)
-    engine = build_engine(config.engine, bundle, config.inputs.enabled)
+    engine = build_engine(config.engine, bundle, config.inputs.enabled, note)
     try:
-        _rehearse(engine, bundle.inputs)
         return Pipeline(config, bundle.inputs, engine, now_ns), engine
     except BaseException:
         engine.close()
@@ -89,9 +184,22 @@ def _require_graphs(config: Config, bundle: Bundle) -> None:
         )
 
 
-def _rehearse(engine: Engine, spec: InputSpec) -> None:
-    """Run every combination with inputs of the size the manifest says; end with the largest."""
-    size = (spec.height_px, spec.width_px)
-    for combination in reversed(engine.combinations):
-        engine.activate(combination)
-        engine.infer({m: np.zeros((1, CHANNELS[m], *size), np.float32) for m in combination})
+def _rehearsed(engine: Engine, bundle: Bundle, arithmetic: str) -> Engine:
+    """Run every combination on the golden input of the manifest's size; end with the largest."""
+    try:
+        for combination in reversed(engine.combinations):
+            engine.activate(combination)
+            prediction = engine.infer(golden_inputs(bundle.inputs, combination))
+            if combination in bundle.golden:
+                check_golden(bundle, combination, prediction, arithmetic)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def _arithmetic(name: str, config: EngineConfig, bundle: Bundle) -> str:
+    """Return the coarsest arithmetic that a backend uses for ``bundle``."""
+    if bundle.precision != 'f32':
+        return bundle.precision
+    return config.precision if name == 'openvino' else 'f32'

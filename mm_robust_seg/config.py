@@ -22,7 +22,7 @@ class EngineConfig:
     backend: str = parameter(
         'auto',
         'Inference runtime; auto takes the first usable one.',
-        choices=('auto', 'openvino', 'onnxruntime'),
+        choices=('auto', 'tensorrt', 'onnxruntime_cuda', 'openvino', 'onnxruntime'),
         live=False,
     )
     precision: str = parameter(
@@ -32,11 +32,16 @@ class EngineConfig:
     warmup_iterations: int = parameter(
         2, 'Inferences per combination before activation.', 0, 100, live=False
     )
-    device_id: int = parameter(0, 'GPU that TensorRT runs on, as CUDA counts.', 0, 63, live=False)
+    device_id: int = parameter(0, 'GPU to run on, as CUDA counts.', 0, 63, live=False)
     on_mismatch: str = parameter(
         'fail',
         'TensorRT engines made for something else: fail, build them anew, or use the CPU.',
         choices=('fail', 'rebuild', 'cpu'),
+        live=False,
+    )
+    cache: str = parameter(
+        '',
+        'Folder of models compiled by OpenVINO; empty: in the user cache; off: none.',
         live=False,
     )
     plans: str = parameter(
