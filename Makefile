@@ -16,14 +16,15 @@ TEST_LISTS := torch runtime ros train test
 files = $(1:%=requirements/%.txt)
 
 export PYTHON
+LONG_BENCHMARKS := benchmarks/bench_faults.py
 run_tests = $(TEST_PYTHON) -m pytest -m "not gpu" $(ARGS)
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench bench-faults soak clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s: \
-	  || grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST)
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s: \
+	  || grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST)
 
 demo: $(DEMO_ENV)/.ready ## play the 40-second demo; results in out/demo (ARGS="--help" for more)
 	@$(DEMO_PYTHON) -m mm_robust_seg.cli demo $(ARGS)
@@ -42,10 +43,16 @@ format: $(TEST_ENV)/.ready-dev ## format the code and sort its imports
 	$(TEST_PYTHON) -m ruff check --select I --fix
 	$(TEST_PYTHON) -m ruff format
 
-bench: $(TEST_ENV)/.ready ## run all benchmarks; results in out/bench
-	@for file in benchmarks/bench_*.py; do \
+bench: $(TEST_ENV)/.ready ## run all short benchmarks; results in out/bench
+	@for file in $(filter-out $(LONG_BENCHMARKS),$(wildcard benchmarks/bench_*.py)); do \
 	  echo "== $$file"; PYTHONPATH=. $(TEST_PYTHON) "$$file" || exit 1; \
 	done
+
+bench-faults: $(TEST_ENV)/.ready ## measure how faults are found, 40 min (ARGS="--trials 10 --clean-s 60" for 11)
+	@$(TEST_PYTHON) -m benchmarks.bench_faults $(ARGS)
+
+soak: $(TEST_ENV)/.ready ## run the node under random faults for 20 min (ARGS="--minutes 5" for less)
+	@$(TEST_PYTHON) -m benchmarks.soak $(ARGS)
 
 clean: ## remove environments, results and caches
 	rm -rf .venv-demo* .venv-test* out build install log .pytest_cache .mypy_cache .ruff_cache \

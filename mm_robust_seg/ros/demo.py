@@ -22,6 +22,7 @@ from mm_robust_seg.ros.bring_up import BringUp
 from mm_robust_seg.ros.listener import Listener
 from mm_robust_seg.ros.processes import (
     Children,
+    quiet_domain,
     ros_environment,
     shipped,
     termination_interrupts,
@@ -109,7 +110,7 @@ class _Play:
         options = self._options
         domain_id = options.domain_id
         if domain_id is None:
-            domain_id = 40 + os.getpid() % 60
+            domain_id = quiet_domain()
         variables = ros_environment(domain_id, shipped('config/fastdds_profile.xml'))
         os.environ.update(variables)
         self._console.print(

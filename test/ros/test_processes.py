@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.ros.processes import (
     Children,
     interrupts_deferred,
+    quiet_domain,
     ros_environment,
     termination_interrupts,
 )
@@ -128,3 +130,10 @@ def test_the_environment_names_the_profile_for_every_fast_dds(tmp_path):
     assert variables['FASTDDS_DEFAULT_PROFILES_FILE'].endswith('profile.xml')
     assert variables['FASTRTPS_DEFAULT_PROFILES_FILE'].endswith('profile.xml')
     assert str(ROOT) in variables['PYTHONPATH'].split(os.pathsep)
+
+
+def test_a_domain_in_use_is_not_quiet():
+    first = quiet_domain()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
+        held.bind(('', 7410 + 250 * first))
+        assert quiet_domain() != first

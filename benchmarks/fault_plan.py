@@ -1,0 +1,181 @@
+"""What the rig plays in a benchmark of faults: stretches of time, each with what is wrong then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.simulation.faults import Fault
+
+GOOD, TRIAL, COMPARE, CLEAN = 'good', 'trial', 'compare', 'clean'
+"""Kinds of stretches: recovery, one fault to detect, sensors that are silent, nothing wrong."""
+
+START_S = 4.0
+_COMPARE_S, _COMPARE_GAP_S = 6.0, 4.0
+_FAULTS_IN_A_ROW, _CLEAN_S = 12, 15.0
+_GAP_S = 0.5
+_REST_S = 3.2
+"""A sensor is given this long to be used again: twice the probation, since it fails often."""
+
+_LASTS_S: Mapping[Fault, float] = {
+    Fault.FROZEN: 0.8,
+    Fault.FFC: 0.8,
+    Fault.GONE: 0.8,
+    Fault.QOS_MISMATCH: 0.8,
+    Fault.OUT_OF_ORDER: 1.0,
+    Fault.SLOW: 2.4,
+    Fault.LOSSY: 3.0,
+    Fault.SKEW: 2.4,
+    Fault.CLOCK_JUMP: 1.0,
+    Fault.LOOP: 1.0,
+}
+_DEFAULT_LASTS_S = 0.6
+_STRETCH = 0.25
+"""A fault lasts up to this share longer, at random, so that the next one has any phase."""
+
+QOS_SENSOR = Modality.DEPTH
+"""The sensor whose subscription requests reliability: no other can be refused."""
+
+_NARROWED: Mapping[Fault, ModalitySet] = {
+    Fault.FROZEN: COMPLETE - {Modality.THERMAL},  # a shutter calibration for its first seconds
+    Fault.SKEW: COMPLETE - {Modality.RGB},  # the reference: the others would be skewed
+    Fault.QOS_MISMATCH: ModalitySet([QOS_SENSOR]),
+}
+SENSOR_FAULTS = tuple(fault for fault in Fault if not fault.is_of_rig)
+RIG_FAULTS = tuple(fault for fault in Fault if fault.is_of_rig)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A phase of the scenario.
+
+    Attributes:
+        faults: what is wrong, by sensor.
+        rig_fault: what happens to the clock when it begins.
+    """
+
+    kind: str
+    duration_s: float
+    faults: Mapping[Modality, Fault] = field(default_factory=dict)
+    rig_fault: Fault | None = None
+
+    @property
+    def live(self) -> ModalitySet:
+        """The sensors without a fault."""
+        return COMPLETE - ModalitySet(self.faults)
+
+
+Plan = Sequence[Stretch]
+
+
+def duration_s(plan: Plan) -> float:
+    """Return the length of all stretches together."""
+    return sum(stretch.duration_s for stretch in plan)
+
+
+def needs_reliability(plan: Plan) -> bool:
+    """Tell whether a sensor's publisher will offer less than a reliable subscription requests."""
+    return any(Fault.QOS_MISMATCH in stretch.faults.values() for stretch in plan)
+
+
+def scenario(plan: Plan, seed: int, **streams: object) -> dict[str, Any]:
+    """Return the content of the rig's scenario file; ``streams`` are its rates, jitter, loss."""
+    return {'seed': seed, **streams, 'phases': [_phase(n, s) for n, s in enumerate(plan)]}
+
+
+def _phase(number: int, stretch: Stretch) -> dict[str, Any]:
+    faults = {str(m): str(fault) for m, fault in stretch.faults.items()}
+    if stretch.rig_fault is not None:
+        faults['rig'] = str(stretch.rig_fault)
+    name = f'{number} {stretch.kind}'
+    return {'name': name, 'duration_s': round(stretch.duration_s, 4), 'faults': faults}
+
+
+def trials(count: int, rng: np.random.Generator) -> list[Stretch]:
+    """Plan ``count`` trials of every fault of a sensor, the sensors in turn."""
+    faults = list(SENSOR_FAULTS)
+    plan, turns = [Stretch(GOOD, START_S)], _Turns(rng)
+    for _ in range(count):
+        rng.shuffle(faults)
+        # The faults that few sensors can have choose first; the rest fills the gaps.
+        waiting = sorted(faults, key=lambda fault: len(targets(fault)))
+        while waiting:
+            fault, modality = turns.choose(waiting)
+            waiting.remove(fault)
+            plan += turns.stretches(fault, modality)
+    return [*plan, Stretch(GOOD, _REST_S)]
+
+
+def targets(fault: Fault) -> ModalitySet:
+    """Return the sensors on which a fault is tried."""
+    return _NARROWED.get(fault, fault.applies_to)
+
+
+class _Turns:
+    """Remembers when each sensor failed last, and lets it rest."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng, self._now_s = rng, 0.0
+        self._ended_s = dict.fromkeys(Modality, -_REST_S)
+
+    def choose(self, waiting: Sequence[Fault]) -> tuple[Fault, Modality]:
+        """Return a fault and the sensor that has it, of those the one that rested longest."""
+        for modality in sorted(Modality, key=lambda m: self._ended_s[m]):
+            for fault in waiting:
+                if modality in targets(fault):
+                    return fault, modality
+        raise ValueError('no sensor can have any of these faults')
+
+    def stretches(self, fault: Fault, modality: Modality) -> list[Stretch]:
+        """Return a good stretch, as long as the sensor needs, and the fault."""
+        rest_s = self._ended_s[modality] + _REST_S - self._now_s
+        gap_s = max(_GAP_S, rest_s) + self._rng.uniform(0, 0.1)
+        lasts_s = _LASTS_S.get(fault, _DEFAULT_LASTS_S) * self._rng.uniform(1, 1 + _STRETCH)
+        self._now_s += gap_s + lasts_s
+        self._ended_s[modality] = self._now_s
+        return [Stretch(GOOD, gap_s), Stretch(TRIAL, lasts_s, {modality: fault})]
+
+
+def clock_trials(count: int, rng: np.random.Generator) -> list[Stretch]:
+    """Plan ``count`` jumps of the clock and as many restarts of time."""
+    plan = [Stretch(GOOD, START_S)]
+    for _ in range(count):
+        for fault in RIG_FAULTS:
+            plan.append(Stretch(GOOD, rng.uniform(1, 2)))
+            plan.append(Stretch(TRIAL, _LASTS_S[fault], rig_fault=fault))
+    return plan
+
+
+def comparison() -> list[Stretch]:
+    """Plan each combination of sensors that live while the others are silent."""
+    plan = [Stretch(GOOD, _COMPARE_GAP_S)]
+    for live in all_combinations():
+        silent = dict.fromkeys(COMPLETE - live, Fault.SILENT)
+        plan += [Stretch(COMPARE, _COMPARE_S, silent), Stretch(GOOD, _COMPARE_GAP_S)]
+    return plan
+
+
+def clean(length_s: float) -> list[Stretch]:
+    """Plan a stretch in which nothing is wrong, after a start that does not count."""
+    return [Stretch(GOOD, START_S), Stretch(CLEAN, length_s)]
+
+
+def random_faults(length_s: float, rng: np.random.Generator) -> list[Stretch]:
+    """Plan a soak: faults at random for a while, then a clean stretch, again and again.
+
+    Args:
+        length_s: at least this long; the last part is whole.
+        rng: decides on everything.
+    """
+    blamed = [fault for fault in SENSOR_FAULTS if fault.reason is not Reason.OK]
+    plan, turns = [Stretch(GOOD, START_S), Stretch(CLEAN, _CLEAN_S)], _Turns(rng)
+    while duration_s(plan) < length_s:
+        for _ in range(_FAULTS_IN_A_ROW):
+            plan += turns.stretches(*turns.choose([blamed[rng.integers(len(blamed))]]))
+        plan += [Stretch(GOOD, _REST_S), Stretch(CLEAN, _CLEAN_S)]
+    return plan

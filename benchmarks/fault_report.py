@@ -1,0 +1,207 @@
+"""What bench_faults found: figures per fault, verdicts, a table, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.fault_plan import COMPARE, TRIAL
+from benchmarks.fault_score import Heard, Outcome, percentile, Played, Share, shares
+from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.evaluation.figures import COLORS, new_figure, png, tidy
+from mm_robust_seg.modality import COMPLETE
+from mm_robust_seg.simulation.faults import Fault
+
+JUDGED_RATE_HZ = 30.0
+_CONTENT = (Fault.DARK, Fault.SATURATED, Fault.FLAT, Fault.NO_RETURN)
+WANTED_MS: Mapping[Fault, float] = {
+    Fault.SILENT: 150.0,
+    Fault.FROZEN: 350.0,
+    **dict.fromkeys(_CONTENT, 150.0),
+}
+"""Bounds on the 95th percentile, for cameras at 30 Hz."""
+
+WANTED_SHARE = 0.99
+WANTED_IDLE = 0.03
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One thing that was wanted."""
+
+    name: str
+    wanted: str
+    measured: str
+    is_met: bool
+
+    def __str__(self) -> str:
+        return f'{"met" if self.is_met else "MISSED"}: {self.name}: {self.measured}'
+
+
+def by_fault(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Summarise the trials of each fault; those of a sensor that was not ready are left out."""
+    return {
+        str(fault): _summary(fault, [o for o in outcomes if o.fault is fault])
+        for fault in Fault
+        if any(o.fault is fault for o in outcomes)
+    }
+
+
+def _summary(fault: Fault, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    ready = [o for o in outcomes if o.was_ready]
+    latencies = [o.latency_ms for o in ready]
+    wrong = sorted({str(o.first or 'nothing') for o in ready if not o.is_right})
+    return {
+        'expected': str(fault.reason) if fault.reason is not Reason.OK else 'no accusation',
+        'trials': len(ready),
+        'not_ready': len(outcomes) - len(ready),
+        'right': sum(o.is_right for o in ready),
+        'wrong_reasons': wrong,
+        'others_blamed': sorted({text for o in ready for text in o.others}),
+        'p50_ms': percentile(latencies, 50),
+        'p95_ms': percentile(latencies, 95),
+        'latencies_ms': latencies,
+    }
+
+
+def availability(heard: Heard, period_ns: int) -> dict[str, dict[str, Share]]:
+    """Return the share of captures that were served: by live sensors, and by fault."""
+    groups: dict[str, dict[str, list[Played]]] = {COMPARE: {}, TRIAL: {}}
+    for played in heard.played:
+        stretch = played.stretch
+        if stretch.kind == COMPARE:
+            groups[COMPARE].setdefault(str(stretch.live), []).append(played)
+        elif stretch.kind == TRIAL:
+            [fault] = stretch.faults.values()
+            groups[TRIAL].setdefault(str(fault), []).append(played)
+    return {
+        kind: {name: shares(some, heard, period_ns) for name, some in found.items()}
+        for kind, found in groups.items()
+    }
+
+
+def detection_verdicts(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) -> list[Verdict]:
+    """Judge latencies and reasons."""
+    verdicts = []
+    for fault, limit_ms in WANTED_MS.items():
+        p95_ms = faults.get(str(fault), {}).get('p95_ms')
+        if rate_hz != JUDGED_RATE_HZ:
+            continue
+        measured = 'never detected' if p95_ms is None else f'{p95_ms:g} ms'
+        is_met = p95_ms is not None and p95_ms <= limit_ms
+        verdicts.append(Verdict(f'{fault} p95', f'<= {limit_ms:g} ms', measured, is_met))
+    right, tried = (sum(row[key] for row in faults.values()) for key in ('right', 'trials'))
+    blamed = [text for row in faults.values() for text in row['others_blamed']]
+    lost = sum(row['not_ready'] for row in faults.values())
+    return [
+        *verdicts,
+        Verdict('right reason', 'all', f'{right} of {tried}', right == tried > 0),
+        Verdict('well sensors blamed', 'none', ', '.join(blamed) or 'none', not blamed),
+        Verdict('trials with a sensor not ready', '0', str(lost), lost == 0),
+    ]
+
+
+def share_verdicts(compared: Mapping[str, Share]) -> list[Verdict]:
+    """Judge the masks against the baseline's sets, by live sensors."""
+    complete = str(COMPLETE)
+    ours = min((share.labeled for share in compared.values()), default=0.0)
+    theirs = max((s.baseline for name, s in compared.items() if name != complete), default=1.0)
+    fair = compared[complete].baseline if complete in compared else 0.0
+    return [
+        Verdict('masks wherever a sensor lives, worst', '>= 99 %', f'{ours:.1%}', ours >= 0.99),
+        Verdict('baseline with a topic silent, best', '0 %', f'{theirs:.1%}', theirs == 0),
+        Verdict('baseline with all topics', '>= 99 %', f'{fair:.1%}', fair >= WANTED_SHARE),
+    ]
+
+
+def alarm_verdict(name: str, alarms: Sequence[str]) -> Verdict:
+    """Judge a clean stretch."""
+    measured = f'{len(alarms)}' + (f' ({", ".join(alarms[:4])})' if alarms else '')
+    return Verdict(f'false alarms, {name}', '0', measured, not alarms)
+
+
+def idle_verdict(share: float) -> Verdict:
+    """Judge what the active node costs without images, in CPU seconds per second."""
+    return Verdict('idle CPU of a core', '< 3 %', f'{share:.2%}', share < WANTED_IDLE)
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Return the tables of a result."""
+    lines = [
+        '| fault | expected | trials | right reason | p50 | p95 | wanted | baseline served |',
+        '|---|---|---|---|---|---|---|---|',
+    ]
+    for name, row in result['faults'].items():
+        limit = WANTED_MS.get(Fault(name))
+        share = result['availability'][TRIAL].get(name)
+        cells = (
+            name,
+            row['expected'],
+            row['trials'],
+            f'{row["right"]}'
+            + (f' (else {", ".join(row["wrong_reasons"])})' if _wrong(row) else ''),
+            _ms(row['p50_ms']),
+            _ms(row['p95_ms']),
+            _ms(limit),
+            '-' if share is None else f'{share["baseline"]:.0%}',
+        )
+        lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
+    lines += [
+        '',
+        '| live sensors | captures | masks | made from a sensor | approximate synchroniser |',
+        '|---|---|---|---|---|',
+    ]
+    for name, share in result['availability'][COMPARE].items():
+        parts = (f'{share[key]:.1%}' for key in ('masks', 'labeled', 'baseline'))
+        lines.append(f'| {name} | {share["captures"]} | {" | ".join(parts)} |')
+    lines += ['', '| | wanted | measured | |', '|---|---|---|---|']
+    for verdict in result['verdicts']:
+        met = 'met' if verdict['is_met'] else 'MISSED'
+        lines.append(
+            f'| {verdict["name"]} | {verdict["wanted"]} | {verdict["measured"]} | {met} |'
+        )
+    return '\n'.join(lines) + '\n'
+
+
+def _wrong(row: Mapping[str, Any]) -> bool:
+    return bool(row['wrong_reasons'])
+
+
+def _ms(value: float | None) -> str:
+    return '-' if value is None else f'{value:g} ms'
+
+
+def picture(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) -> bytes:
+    """Draw every detection, the 95th percentile and the bound, per fault; return a PNG."""
+    shown = {name: row for name, row in faults.items() if _known(row['latencies_ms'])}
+    figure = new_figure(8.0, 1.2 + 0.34 * max(len(shown), 1))
+    axes = figure.subplots()
+    rng = np.random.default_rng(0)
+    for place, (name, row) in enumerate(shown.items()):
+        known = _known(row['latencies_ms'])
+        spread = place + rng.uniform(-0.16, 0.16, len(known))
+        is_right = row['right'] == row['trials']
+        axes.scatter(known, spread, 14, COLORS[0 if is_right else 1], alpha=0.55, linewidths=0)
+        axes.plot([row['p95_ms']] * 2, [place - 0.3, place + 0.3], color=COLORS[0], linewidth=2)
+        limit = WANTED_MS.get(Fault(name))
+        if limit is not None and rate_hz == JUDGED_RATE_HZ:
+            axes.plot([limit] * 2, [place - 0.4, place + 0.4], color=COLORS[3], linewidth=2)
+    axes.set_yticks(range(len(shown)), list(shown))
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel('ms from the first missing or wrong image to the state message')
+    axes.set_title(
+        f'Detection over DDS, cameras at {rate_hz:g} Hz. Bar: p95, orange: wanted, '
+        'red: a reason was wrong',
+        fontsize=9,
+        loc='left',
+    )
+    tidy(axes, 'x')
+    return png(figure)
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

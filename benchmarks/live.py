@@ -1,0 +1,162 @@
+"""Play a plan of faults through rig and node, each a process of its own, over DDS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+import os
+from pathlib import Path
+import time
+
+import yaml
+
+from benchmarks.fault_plan import duration_s, needs_reliability, Plan, QOS_SENSOR, scenario
+from benchmarks.fault_score import Heard
+from benchmarks.observer import Observer
+from mm_robust_seg.bundle import find_bundle
+from mm_robust_seg.errors import RobustSegError
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.bring_up import BringUp
+from mm_robust_seg.ros.processes import Children, quiet_domain, ros_environment, shipped
+
+START_UP_S = 15.0
+"""About what starting, rendering and ending take, for the estimate of the time left."""
+
+_CLOCK_HZ = 200.0
+_LOOP_S = 5.0
+_OVERTIME_S = 30.0
+_DRAIN_S = 1.0
+_TICK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a plan is played.
+
+    Attributes:
+        rates_hz: of sensors that differ from ``rate_hz``, by name.
+        jitter_ratio, loss_ratio: of all streams, as in the scenario file.
+        has_clock: whether the rig publishes /clock and the node follows it.
+    """
+
+    bundle: str = 'sim'
+    backend: str = 'auto'
+    rate_hz: float = 30.0
+    width_px: int = 320
+    height_px: int = 240
+    seed: int = 7
+    rates_hz: Mapping[str, float] = field(default_factory=dict)
+    jitter_ratio: float = 0.0
+    loss_ratio: float = 0.0
+    has_clock: bool = False
+
+    @property
+    def period_ns(self) -> int:
+        """Time between two captures."""
+        return round(1e9 / self.rate_hz)
+
+
+class Run:
+    """A plan that is being played.
+
+    Attributes:
+        node: the process of the segmentation node, active when the run begins.
+        observer: hears it.
+    """
+
+    def __init__(self, children: Children, plan: Plan, setup: Setup, scenario: Path) -> None:
+        self.node = children.start('segmentation', 'mm_robust_seg.ros.node', _of_node(plan, setup))
+        self._rig = children.start('rig', 'mm_robust_seg.ros.rig', _of_rig(setup, scenario))
+        self._children, self._plan = children, plan
+        self.observer = Observer(plan)
+        self.bring_up = BringUp(self.observer, children)
+
+    def play(self, tick: Callable[[float], None]) -> Heard:
+        """Play the plan to its end; ``tick`` is told the seconds since the start, often.
+
+        Raises:
+            RobustSegError: if a process ends, or the rig does not come to the end.
+        """
+        self.bring_up.start(self._rig, self.node)
+        start_s, length_s = time.monotonic(), duration_s(self._plan)
+        while not self.observer.is_over:
+            self._children.check()
+            self.observer.spin(_TICK_S)
+            now_s = time.monotonic() - start_s
+            tick(now_s)
+            if now_s > length_s + _OVERTIME_S:
+                raise RobustSegError(
+                    f'the rig did not end its {length_s:.0f} s: is the machine overloaded? See '
+                    'the logs'
+                )
+        self.rest(_DRAIN_S)
+        return self.observer.heard
+
+    def rest(self, for_s: float) -> None:
+        """Hear what still comes."""
+        end_s = time.monotonic() + for_s
+        while time.monotonic() < end_s:
+            self._children.check()
+            self.observer.spin(_TICK_S)
+
+
+@contextmanager
+def running(plan: Plan, setup: Setup, folder: Path) -> Iterator[Run]:
+    """Start rig and node, and activate the node; all processes end with the block.
+
+    Args:
+        plan: what the rig will play.
+        setup: with which model, rates and disturbances.
+        folder: takes the scenario and the logs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'scenario.yaml'
+    content = scenario(
+        plan,
+        setup.seed,
+        rates_hz=dict(setup.rates_hz),
+        jitter_ratio=setup.jitter_ratio,
+        loss_ratio=setup.loss_ratio,
+    )
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    variables = ros_environment(quiet_domain(), shipped('config/fastdds_profile.xml'))
+    os.environ.update(variables)
+    with Children(variables, folder) as children:
+        run = Run(children, plan, setup, path.resolve())
+        try:
+            run.bring_up.activate(run.node)
+            yield run
+        finally:
+            run.observer.close()
+
+
+def _of_node(plan: Plan, setup: Setup) -> list[str]:
+    rates_hz = dict.fromkeys(map(str, Modality), setup.rate_hz) | dict(setup.rates_hz)
+    values: dict[str, object] = {
+        'engine.bundle': find_bundle(setup.bundle).resolve(),
+        'engine.backend': setup.backend,
+        'use_sim_time': str(setup.has_clock).lower(),
+        **{f'inputs.{m}.expected_rate_hz': float(hz) for m, hz in rates_hz.items()},
+    }
+    if needs_reliability(plan):
+        topic = f'/{QOS_SENSOR}/image'
+        values[f'qos_overrides.{topic}.subscription.reliability'] = 'reliable'
+    return _parameters(values)
+
+
+def _of_rig(setup: Setup, scenario: Path) -> list[str]:
+    return _parameters(
+        {
+            'scenario': scenario,
+            'rate_hz': float(setup.rate_hz),
+            'width_px': setup.width_px,
+            'height_px': setup.height_px,
+            'loop_s': _LOOP_S,
+            'clock_hz': _CLOCK_HZ if setup.has_clock else 0.0,
+        }
+    )
+
+
+def _parameters(values: Mapping[str, object]) -> list[str]:
+    return [text for name, value in values.items() for text in ('-p', f'{name}:={value}')]

@@ -1,0 +1,167 @@
+"""Run the node for long under random faults, and see that nothing grows, is lost or is missed.
+
+Rig and node are processes of their own, over DDS. Faults of all kinds hit the sensors in turn, at
+random but the same for the same seed; clean stretches lie between. Memory, threads and open files
+of the node are sampled every second, its lifecycle state is asked for every two. At the end it
+goes through a whole cycle of transitions. Exit code 1 if anything was not as wanted.
+
+Writes soak.json and soak.png.
+
+Example: python -m benchmarks.soak --minutes 5
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+import shutil
+import tempfile
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks import fault_plan, soak_report
+from benchmarks.live import Run, running, Setup, START_UP_S
+from benchmarks.process_use import use
+from benchmarks.soak_report import Sample, Soak
+from mm_robust_seg.errors import RobustSegError
+from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.ros.client import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
+from mm_robust_seg.ros.processes import termination_interrupts
+
+_SAMPLE_S, _ASK_S, _ANSWER_S = 1.0, 2.0, 10.0
+_TRANSITION_S = 120.0
+_CYCLE = (
+    ('deactivate', DEACTIVATE, 'inactive'),
+    ('cleanup', CLEANUP, 'unconfigured'),
+    ('configure', CONFIGURE, 'inactive'),
+    ('activate', ACTIVATE, 'active'),
+    ('deactivate again', DEACTIVATE, 'inactive'),
+)
+
+
+def main() -> None:
+    """Soak, print the verdicts, write the results; exit with 1 if one is bad."""
+    arguments = _arguments()
+    console, logs = Console(), Path(tempfile.mkdtemp(prefix='soak_'))
+    rng = np.random.default_rng(arguments.seed)
+    plan = fault_plan.random_faults(60 * arguments.minutes, rng)
+    names = ('bundle', 'backend', 'rate_hz', 'seed')
+    setup = Setup(**{name: getattr(arguments, name) for name in names})
+    try:
+        with termination_interrupts(), running(plan, setup, logs) as run:
+            soak = _soak(run, plan, setup, console)
+    except RobustSegError as error:
+        raise SystemExit(f'error: {error}\nLogs: {logs}') from error
+    except KeyboardInterrupt:
+        raise SystemExit('interrupted: all processes were ended, nothing was written') from None
+    found = soak_report.verdicts(soak)
+    for verdict in found:
+        console.print(str(verdict), markup=False, highlight=False, soft_wrap=True)
+    passed = all(verdict.is_met for verdict in found)
+    result = {
+        'minutes': arguments.minutes,
+        'seed': arguments.seed,
+        'passed': passed,
+        'verdicts': [asdict(verdict) for verdict in found],
+        **soak_report.figures(soak),
+    }
+    write_json(arguments.out / 'soak.json', result)
+    write_bytes(arguments.out / 'soak.png', soak_report.picture(soak))
+    console.print(f'{"PASSED" if passed else "FAILED"}; written to {arguments.out}/soak.json')
+    if not passed:
+        raise SystemExit(1)
+    shutil.rmtree(logs)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add('--minutes', type=float, default=20.0, help='length (20)')
+    add('--seed', type=int, default=7, help='of faults and rig (7)')
+    add('--bundle', default='sim', help='model (sim)')
+    add('--backend', default='auto', help='engine.backend (auto)')
+    add('--rate-hz', type=float, default=30.0, help='frame rate of the cameras (30)')
+    add('--out', type=Path, default=Path('out/bench'), help='folder for the results (out/bench)')
+    arguments = parser.parse_args()
+    if not 0 < arguments.minutes <= 24 * 60:
+        parser.error(f'--minutes is {arguments.minutes:g}: expected more than 0, at most a day')
+    return arguments
+
+
+def _soak(run: Run, plan: fault_plan.Plan, setup: Setup, console: Console) -> Soak:
+    length_s = fault_plan.duration_s(plan)
+    console.print(f'{length_s / 60:.1f} minutes, and {START_UP_S:.0f} s to begin and end')
+    watch = _Watch(run, plan)
+    with Progress(
+        TextColumn('{task.description}'), BarColumn(), TimeRemainingColumn(), console=console
+    ) as progress:
+        bar = progress.add_task('soak', total=length_s)
+
+        def tick(now_s: float) -> None:
+            watch.tick(now_s)
+            progress.update(bar, completed=now_s, description=watch.doing)
+
+        heard = run.play(tick)
+    return Soak(
+        heard, watch.samples, watch.states, watch.unanswered, _failed_cycle(run), setup.period_ns
+    )
+
+
+class _Watch:
+    """Samples what the node uses, and asks for its state."""
+
+    def __init__(self, run: Run, plan: fault_plan.Plan) -> None:
+        self.samples: list[Sample] = []
+        self.states: list[str] = []
+        self.unanswered = 0
+        self._run, self._plan = run, plan
+        self._sample_s = self._asked_s = 0.0
+        self._answer: Callable[[], str | None] | None = None
+
+    @property
+    def doing(self) -> str:
+        """What is played, in a few words."""
+        stretch = self._plan[self._run.observer.stretch]
+        return ', '.join(f'{m} {fault}' for m, fault in stretch.faults.items()) or stretch.kind
+
+    def tick(self, now_s: float) -> None:
+        """Look whether a sample or a question is due."""
+        if now_s >= self._sample_s:
+            self._sample_s = now_s + _SAMPLE_S
+            kind = self._plan[self._run.observer.stretch].kind
+            self.samples.append(Sample(now_s, kind, use(self._run.node.pid)))
+        if self._answer is not None:
+            self._hear(self._answer(), now_s)
+        elif now_s >= self._asked_s + _ASK_S:
+            self._asked_s, self._answer = now_s, self._run.observer.state()
+
+    def _hear(self, state: str | None, now_s: float) -> None:
+        if state is not None:
+            self._answer = None
+            if self.states[-1:] != [state]:
+                self.states.append(state)
+        elif now_s > self._asked_s + _ANSWER_S:
+            self._answer = None
+            self.unanswered += 1
+
+
+def _failed_cycle(run: Run) -> list[str]:
+    """Take the node through its states; return the transitions that failed."""
+    failed = []
+    for name, number, label in _CYCLE:
+        slow = f'the node did not answer within {_TRANSITION_S:.0f} s: {name}'
+        done = run.bring_up.wait(run.observer.transition(number), _TRANSITION_S, slow)
+        state = run.bring_up.wait(run.observer.state(), _TRANSITION_S, slow)
+        if not done or state != label:
+            failed.append(f'{name} ({state})')
+    return failed
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,185 @@
+"""Judge a soak: memory, threads, files, lifecycle, detections, false alarms; and draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.fault_plan import CLEAN, TRIAL
+from benchmarks.fault_report import Verdict
+from benchmarks.fault_score import alarms, Heard, Outcome, outcome, shares
+from benchmarks.process_use import Use
+from mm_robust_seg.evaluation.figures import COLORS, new_figure, png, tidy
+
+_WARM_UP_SHARE = 0.25
+_BLOCK_S = 10.0
+_FEWEST_BLOCKS = 6
+_NORMAL_95 = 1.96
+GROWTH_MIB_PER_MIN = 0.1
+"""Growth of memory that fails, if it is certain: 140 MiB a day."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the node used at a time since the start, in which kind of stretch."""
+
+    at_s: float
+    kind: str
+    use: Use
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Growth of memory in MiB per minute, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What one soak showed.
+
+    Attributes:
+        states: the lifecycle states that the node gave, each once per run of equal ones.
+        unanswered: requests for the state that got no answer.
+        cycle: the transitions at the end that failed.
+    """
+
+    heard: Heard
+    samples: Sequence[Sample]
+    states: Sequence[str]
+    unanswered: int
+    cycle: Sequence[str]
+    period_ns: int
+
+    @property
+    def settled(self) -> list[Sample]:
+        """The samples after the warm-up."""
+        start_s = _WARM_UP_SHARE * self.samples[-1].at_s if self.samples else 0.0
+        return [sample for sample in self.samples if sample.at_s >= start_s]
+
+    @property
+    def quiet(self) -> list[Sample]:
+        """Those of clean stretches, when every publisher is there."""
+        return [sample for sample in self.settled if sample.kind == CLEAN]
+
+
+def memory_slope(samples: Sequence[Sample]) -> Slope | None:
+    """Fit a line through the medians of blocks of ten seconds; None if they are too few.
+
+    Blocks keep samples that follow each other from counting as independent ones.
+    """
+    blocks: dict[int, list[Sample]] = {}
+    for sample in samples:
+        blocks.setdefault(int(sample.at_s / _BLOCK_S), []).append(sample)
+    if len(blocks) < _FEWEST_BLOCKS:
+        return None
+    minutes = np.array([np.median([s.at_s for s in some]) / 60 for some in blocks.values()])
+    rss_mib = np.array([np.median([s.use.rss_mib for s in some]) for some in blocks.values()])
+    centred = minutes - minutes.mean()
+    spread = float((centred**2).sum())
+    value = float(centred @ rss_mib) / spread
+    residuals = rss_mib - rss_mib.mean() - value * centred
+    error = float(np.sqrt((residuals**2).sum() / (len(minutes) - 2) / spread))
+    reach = _NORMAL_95 * error
+    return Slope(round(value, 4), round(value - reach, 4), round(value + reach, 4))
+
+
+def verdicts(soak: Soak) -> list[Verdict]:
+    """Say what was wanted and what was found."""
+    outcomes = outcomes_of(soak)
+    missed = [o for o in outcomes if o.latency_ms is None]
+    quiet_since = [p for p in soak.heard.played if p.stretch.kind == CLEAN]
+    false = alarms(quiet_since, soak.heard.said)
+    served = shares(quiet_since, soak.heard, soak.period_ns).masks
+    lost = [state for state in soak.states if state != 'active']
+    lifecycle = [*lost, *(f'{n} failed' for n in soak.cycle)]
+    if soak.unanswered:
+        lifecycle.append(f'{soak.unanswered} requests unanswered')
+    return [
+        _memory_verdict(memory_slope(soak.settled)),
+        _constant('threads', [sample.use.threads for sample in soak.quiet]),
+        _constant('open files', [sample.use.files for sample in soak.quiet]),
+        Verdict('lifecycle', 'active', ', '.join(lifecycle) or 'active', not lifecycle),
+        Verdict(
+            'faults detected',
+            'all',
+            f'{len(outcomes) - len(missed)} of {len(outcomes)}' + _named(missed),
+            not missed,
+        ),
+        Verdict('false alarms', '0', ', '.join(false[:4]) or '0', not false),
+        Verdict('masks in clean stretches', '>= 99 %', f'{served:.1%}', served >= 0.99),
+    ]
+
+
+def outcomes_of(soak: Soak) -> list[Outcome]:
+    """Judge the trials whose sensor was ready."""
+    played = [p for p in soak.heard.played if p.stretch.kind == TRIAL]
+    judged = [outcome(one, soak.heard.said) for one in played]
+    return [one for one in judged if one.was_ready]
+
+
+def _named(missed: Sequence[Outcome]) -> str:
+    return ': not ' + ', '.join(f'{o.fault} of {o.modality}' for o in missed) if missed else ''
+
+
+def _memory_verdict(slope: Slope | None) -> Verdict:
+    wanted = f'<= {GROWTH_MIB_PER_MIN:g} MiB/min'
+    if slope is None:
+        return Verdict('memory', wanted, 'too short to tell', True)
+    measured = f'{slope.value:+.3f} MiB/min ({slope.low:+.3f} to {slope.high:+.3f})'
+    return Verdict('memory', wanted, measured, slope.low <= GROWTH_MIB_PER_MIN)
+
+
+def _constant(name: str, counts: Sequence[int]) -> Verdict:
+    """Compare the ends of the soak; a middle value of each, since a count may flicker."""
+    third = max(len(counts) // 3, 1)
+    if not counts:
+        return Verdict(name, 'constant', 'too short to tell', True)
+    first, last = (int(np.median(some)) for some in (counts[:third], counts[-third:]))
+    measured = f'{first} to {last} (between {min(counts)} and {max(counts)})'
+    return Verdict(name, 'constant', measured, last <= first)
+
+
+def picture(soak: Soak) -> bytes:
+    """Draw memory, threads and files over time, faults shaded; return a PNG."""
+    figure = new_figure(9.0, 5.0)
+    above, below = figure.subplots(2, 1, sharex=True)
+    minutes = [sample.at_s / 60 for sample in soak.samples]
+    above.plot(minutes, [s.use.rss_mib for s in soak.samples], color=COLORS[0], linewidth=1.2)
+    above.set_ylabel('resident memory, MiB')
+    below.plot(minutes, [s.use.threads for s in soak.samples], color=COLORS[2], label='threads')
+    below.plot(minutes, [s.use.files for s in soak.samples], color=COLORS[3], label='open files')
+    below.set_ylim(bottom=0)
+    below.set_xlabel('minutes; shaded: a fault')
+    below.legend(frameon=False, loc='lower right')
+    start_ns = soak.heard.played[0].start_ns if soak.heard.played else 0
+    for axes in (above, below):
+        tidy(axes)
+        for played in soak.heard.played:
+            if played.stretch.kind == TRIAL:
+                span = ((t - start_ns) / 6e10 for t in (played.start_ns, played.end_ns))
+                axes.axvspan(*span, color=COLORS[1], alpha=0.12, linewidth=0)
+    return png(figure)
+
+
+def figures(soak: Soak) -> dict[str, Any]:
+    """Return the numbers behind the verdicts."""
+    slope = memory_slope(soak.settled)
+    outcomes = outcomes_of(soak)
+    return {
+        'memory_mib_per_min': None if slope is None else slope.value,
+        'memory_interval': None if slope is None else [slope.low, slope.high],
+        'rss_mib': [round(sample.use.rss_mib, 1) for sample in soak.samples],
+        'faults': len(outcomes),
+        'right_reason_first': sum(one.is_right for one in outcomes),
+        'wrong_reasons': sorted(
+            {f'{o.fault} of {o.modality}: {o.first}' for o in outcomes if not o.is_right}
+        ),
+        'rig': soak.heard.rig,
+    }
