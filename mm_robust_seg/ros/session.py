@@ -129,7 +129,9 @@ class Session:
         self._log.error(text, throttle_duration_sec=_QUIET_S)
 
     def _build(self) -> tuple[Pipeline, Engine]:
-        pipeline, engine = build_pipeline(self._config, self._bundle, self.now_ns())
+        pipeline, engine = build_pipeline(
+            self._config, self._bundle, self.now_ns(), self._log.info
+        )
         self._engine = engine.description
         return pipeline, engine
 

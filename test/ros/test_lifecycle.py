@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_missing_bundle_fails_with_a_reason_and_can_be_set_right(make, tiny_bu
     assert 'cannot configure' in error and "'/nowhere'" in error
     assert _set(node, 'engine.bundle', str(tiny_bundle)).successful
     assert node.trigger_configure() is SUCCESS
+
+
+def test_the_log_says_which_backend_runs_and_why_no_other(make, tiny_bundle, capfd):
+    node = make(engine__bundle=str(tiny_bundle), engine__threads=1, engine__backend='auto')
+    assert node.trigger_configure() is SUCCESS
+    log = capfd.readouterr().err
+    [chosen] = [line for line in log.splitlines() if ' is used, the first usable of ' in line]
+    [used] = re.findall(r'(\w+) is used', chosen)
+    order = re.search(r'first usable of ([\w, ]+):', chosen)[1].split(', ')
+    for name in order[: order.index(used)]:
+        assert f'{name} is not used: ' in log
 
 
 def test_an_altered_bundle_is_refused(make, tmp_path, tiny_bundle, capfd):
