@@ -32,6 +32,7 @@ import sys
 
 import numpy as np
 
+from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.evaluation.demo_log import DemoLog, FrameRecord, PhaseRecord, StateRecord
 from mm_robust_seg.metrics import ConfusionMatrix
 from mm_robust_seg.modality import Modality, ModalitySet
@@ -143,7 +144,12 @@ def switch_captures(log: DemoLog) -> Iterator[int]:
 
 
 def detections_ms(log: DemoLog, fault: Fault) -> Iterator[float | None]:
-    """Yield the time to detection of each time this fault began; None if it never was."""
+    """Yield the time to detection of each time this fault began; None if it never was.
+
+    A fault for which no sensor is to blame has none.
+    """
+    if fault.reason is Reason.OK:
+        return
     for index, phase in enumerate(log.phases):
         before = log.phases[index - 1].faults if index else {}
         for modality, found in phase.faults.items():
@@ -158,7 +164,7 @@ def _detection_ms(log: DemoLog, index: int, modality: Modality, fault: Fault) ->
             break
         end_ns = phase.end_ns
     for state in log.states:
-        named = state.reasons.get(modality) == fault.name
+        named = state.reasons.get(modality) == fault.reason.value
         if named and onset_ns <= state.arrival_ns < end_ns:
             return (state.arrival_ns - onset_ns) * 1e-6
     return None

@@ -118,7 +118,7 @@ def _camera(
     image, fault = sample.images.get(modality), phase.faults.get(modality)
     verdict = reason_at(log, modality, sample.stamp_ns)
     if image is None:
-        _write(axes, 'SILENT' if fault is not None else 'not received')
+        _write(axes, fault.reason.value if fault is not None else 'not received')
     elif modality is Modality.RGB:
         axes.imshow(image, interpolation='nearest')
     else:

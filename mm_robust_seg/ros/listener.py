@@ -19,6 +19,7 @@ from mm_robust_seg.ros import qos
 from mm_robust_seg.ros.client import Client
 from mm_robust_seg.ros.conversions import stamp_ns
 from mm_robust_seg.ros.rig import PHASES
+from mm_robust_seg.ros.rig_camera import ENCODINGS
 from mm_robust_seg.simulation.faults import Fault
 
 _TYPES = {'rgb8': ('u1', 3), 'mono8': ('u1', 1), 'mono16': ('<u2', 1), '16UC1': ('<u2', 1)}
@@ -53,7 +54,9 @@ class Listener(Client):
         self._recorder.truth(stamp_ns(message.header.stamp), pixels(message))
 
     def _on_image(self, modality: Modality, message: Image) -> None:
-        self._recorder.image(modality, stamp_ns(message.header.stamp), pixels(message))
+        is_whole = len(message.data) == message.height * message.step
+        if is_whole and message.encoding == ENCODINGS[modality]:
+            self._recorder.image(modality, stamp_ns(message.header.stamp), pixels(message))
 
     def _on_frame_info(self, message: DiagnosticArray) -> None:
         values = {pair.key: pair.value for pair in message.status[0].values}

@@ -131,6 +131,15 @@ def test_a_reason_given_after_the_fault_ended_is_no_detection():
     assert summary['dark_detect_ms_p95'] is None and summary['faults_undetected'] == 1
 
 
+def test_a_fault_counts_as_detected_by_its_reason_and_one_without_any_is_not_waited_for():
+    recorder = DemoRecorder(CLASSES)
+    faults = {Modality.DEPTH: Fault.FUTURE, Modality.RGB: Fault.OUT_OF_ORDER}
+    recorder.phase(PhaseRecord('one', ZERO, ZERO + 200 * MS, faults))
+    assert summarize(recorder.log())['faults_undetected'] == 1
+    recorder.state(StateRecord(ZERO + 100 * MS, COMPLETE, OK | {Modality.DEPTH: 'CLOCK'}))
+    assert summarize(recorder.log())['faults_undetected'] == 0
+
+
 def test_labels_of_another_model_are_reported_not_raised():
     recorder = DemoRecorder(CLASSES)
     recorder.truth(ZERO, TRUTH)
