@@ -93,7 +93,7 @@ class PlanFolder:
         self.precision = str(manifest.get('precision', 'f32'))
         identity = json.dumps(manifest.get('sha256', str(self._bundle)), sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        self.root = Path(root).expanduser() if root else default_root()
+        self.root = Path(root).expanduser() if root else user_cache() / 'engines'
         self.path = self.root / f'{self.name}-{digest}'
         self._is_default = not root
 
@@ -195,11 +195,6 @@ class PlanFolder:
                 f'{path} was altered or is of another version: the plan beside it is not trusted'
             )
         return dict(values)
-
-
-def default_root() -> Path:
-    """Return the folder of plans in the user's cache."""
-    return user_cache() / 'engines'
 
 
 def onnx_files(graphs: Iterable[Path]) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from mm_robust_seg.bundle import load_bundle
-from mm_robust_seg.engine.plans import default_root, onnx_digests, PlanFolder, Target
+from mm_robust_seg.engine.plans import onnx_digests, PlanFolder, Target
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import ModalitySet
 
@@ -132,11 +132,9 @@ def test_a_shared_graph_has_one_plan_for_all_settings(tmp_path):
 
 def test_plans_are_in_the_cache_unless_told_otherwise(graphs, monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    assert default_root() == tmp_path / 'mm_robust_seg' / 'engines'
-    assert PlanFolder(graphs, '').path.parent == default_root()
+    assert PlanFolder(graphs, '').root == tmp_path / 'mm_robust_seg' / 'engines'
+    assert PlanFolder(graphs, '').path.parent == PlanFolder(graphs, '').root
     assert PlanFolder(graphs, '~/engines').root == Path.home() / 'engines'
-    monkeypatch.delenv('XDG_CACHE_HOME')
-    assert default_root() == Path.home() / '.cache' / 'mm_robust_seg' / 'engines'
 
 
 def test_the_command_can_be_pasted_into_a_shell(tiny_bundle, tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from test_engine_contract import random_inputs
 
+from mm_robust_seg import build
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
@@ -365,6 +366,50 @@ def test_usable_means_that_there_are_plans_or_they_may_be_built(graphs, built, t
         assert command in why_unusable(graphs, EngineConfig(plans=nowhere))
         config = EngineConfig(plans=nowhere, on_mismatch='rebuild')
         assert why_unusable(graphs, config) == ''
+
+
+# Through build.py
+
+
+def build_by(tiny_bundle, config, **properties):
+    notes = []
+    with machine(**properties):
+        engine = build.build_engine(config, load_bundle(tiny_bundle), note=notes.append)
+        description = engine.description
+        engine.close()
+    return description, notes
+
+
+def test_auto_takes_tensorrt_where_it_can_be_used(tiny_bundle, built):
+    description, notes = build_by(tiny_bundle, built)
+    assert description.startswith('TensorRT 10.13.3.9 on Fake GPU')
+    assert notes == [
+        'tensorrt is used, the first usable of tensorrt, onnxruntime_cuda, openvino, onnxruntime: '
+        + description
+    ]
+
+
+@pytest.mark.parametrize(
+    ('properties', 'said'),
+    [
+        ({'room': 0}, 'tensorrt is not used: Fake GPU has no room for'),
+        ({'count': 0}, 'tensorrt is not used: there is no GPU number 0'),
+        ({'package': None}, 'tensorrt is not used: neither pycuda nor cuda.bindings'),
+    ],
+)
+def test_auto_takes_a_cpu_and_says_why(tiny_bundle, built, properties, said):
+    description, notes = build_by(tiny_bundle, built, **properties)
+    assert ' on CPU' in description
+    assert notes[0].startswith(said)
+
+
+def test_auto_does_not_hide_a_mismatch_unless_told_so(tiny_bundle, built):
+    with pytest.raises(EngineError, match='TensorRT is 11'):
+        build_by(tiny_bundle, built, version='11.4.0')
+    config = EngineConfig(plans=built.plans, on_mismatch='cpu')
+    description, notes = build_by(tiny_bundle, config, version='11.4.0')
+    assert ' on CPU' in description
+    assert 'TensorRT is 11.4.0, it was built for 10.13.3.9' in notes[0]
 
 
 def test_the_target_is_the_machine(graphs):
