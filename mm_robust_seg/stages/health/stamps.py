@@ -32,6 +32,7 @@ class Stamps:
         self._recent_ns: deque[int] = deque(maxlen=_REMEMBERED)
         self._arrival_ns = 0
         self._newest_ns: int | None = None
+        self._newest_arrival_ns = 0
         self._behind = 0
         self._steps_ns: deque[int] = deque(maxlen=_STEPS)
         self._reported: deque[int] = deque(maxlen=_STEPS)
@@ -45,8 +46,7 @@ class Stamps:
             self._ages_s.clear()
             self.forget_steps()
         self.frames_since_back += 1
-        waited_ns = arrival_ns - self._arrival_ns
-        self.is_repeated = stamp_ns in self._recent_ns and waited_ns > 0
+        self.is_repeated = stamp_ns in self._recent_ns and arrival_ns > self._arrival_ns
         if not self._recent_ns or stamp_ns > self._recent_ns[-1]:
             self._ages_s.append(age_s)
         self._recent_ns.append(stamp_ns)
@@ -54,12 +54,15 @@ class Stamps:
         self._latest_ages_s.append(age_s)
         is_newer = self._newest_ns is None or stamp_ns > self._newest_ns
         if self._newest_ns is not None:
-            step_ns = max(1, min(stamp_ns - self._newest_ns, waited_ns)) if is_newer else 0
+            apart_ns = min(stamp_ns - self._newest_ns, arrival_ns - self._newest_arrival_ns)
+            step_ns = max(1, apart_ns) if is_newer else 0
             self._steps_ns.append(step_ns)
             self._reported.append(reported)
         self._behind = 0 if is_newer else self._behind + 1
         if self._behind in (0, _REORDERED):
             self._newest_ns = stamp_ns
+        if is_newer or self.is_repeated:
+            self._newest_arrival_ns = arrival_ns
 
     def forget_steps(self) -> None:
         """Count missing frames anew, from the next one on."""

@@ -16,6 +16,7 @@ from episode import (
     same,
     Source,
     THERMAL,
+    thermal,
     TICK_MS,
 )
 import numpy as np
@@ -271,3 +272,66 @@ def test_silence_tells_of_messages_that_were_lost() -> None:
     assert health.reason is Reason.SILENT
     assert health.detail.endswith('; 15 messages were lost on the way')
     assert health.evidence['lost_messages'] == 15
+
+
+def test_a_shutter_at_9_hz_warns_and_never_takes_thermal_out() -> None:
+    episode = Episode(configured(inputs__thermal__expected_rate_hz=9.0)).run(4000, 111)
+    for freeze_ms in (1000, 2000, 3000):
+        episode.run(freeze_ms, 111, thermal=same(THERMAL)).run(3000, 111)
+    assert set(episode.reasons(THERMAL)) == {Reason.OK, Reason.FFC}
+    assert all(health.usable for _, health in episode.changes[THERMAL])
+
+
+def test_a_constant_offset_is_suggested_and_a_queue_is_not() -> None:
+    constant_age = running().run(400, thermal=lambda n, r: None).run(300)
+    constant_age.run(400, thermal=aged(constant_age, THERMAL, 700))
+    assert 'inputs.thermal.stamp_offset_s to 0.700' in constant_age.health(THERMAL).detail
+    growing = running()
+    growing.run(
+        600, thermal=lambda n, r: growing.frame(THERMAL, thermal(n, r), 600 + 100 * (n % 7))
+    )
+    assert growing.health(THERMAL).reason is Reason.STALE
+    assert 'stamp_offset_s' not in growing.health(THERMAL).detail
+
+
+def test_an_offset_that_no_parameter_holds_asks_for_the_clocks() -> None:
+    episode = running()
+    episode.run(300, rgb=aged(episode, RGB, 5_000_000))
+    assert episode.health(RGB).detail.endswith('synchronise the clocks of sensor and computer')
+
+
+def test_the_reference_can_be_the_odd_one_and_the_offset_that_mends_it_is_named() -> None:
+    episode = running()
+    health = episode.run(1000, rgb=aged(episode, RGB, 65)).health(RGB)
+    assert (health.reason, health.usable) == (Reason.SKEW, True)
+    assert health.evidence['suggested_stamp_offset_s'] == pytest.approx(0.06)
+    assert [episode.reasons(m) for m in (THERMAL, DEPTH)] == [[Reason.OK]] * 2
+    episode.run(1000, rgb=aged(episode, RGB, 65), thermal=None)
+    assert episode.health(RGB).reason is Reason.SKEW
+    assert episode.reasons(DEPTH) == [Reason.OK]
+
+
+def test_a_change_of_encoding_or_step_is_named() -> None:
+    def laid_out(encoding: str, step_bytes: int) -> Source:
+        def source(number: int, random: np.random.Generator) -> Frame:
+            now_ns = episode.now_ms * MS
+            return Frame(RGB, now_ns, now_ns, rgb(number, random), '', encoding, step_bytes)
+
+        return source
+
+    episode = Episode()
+    episode.run(500, rgb=laid_out('rgb8', 96)).run(50, rgb=laid_out('bgr8', 96))
+    assert episode.health(RGB).detail.startswith('encoding is bgr8; the first good frame had rgb8')
+    episode.run(50, rgb=laid_out('rgb8', 96))
+    assert episode.health(RGB).reason is Reason.OK
+    episode.run(50, rgb=laid_out('rgb8', 128))
+    assert episode.health(RGB).detail.startswith('step is 128 bytes; the first good frame had 96')
+
+
+def test_a_rate_that_is_low_for_losses_is_lossy_and_says_so_once() -> None:
+    chance = np.random.default_rng(3)
+    episode = running()
+    episode.run(9000, rgb=lambda n, r: rgb(n, r) if chance.random() > 0.25 else None)
+    assert episode.reasons(RGB).count(Reason.LOSSY) == 1
+    assert Reason.SLOW not in episode.reasons(RGB)
+    assert episode.health(RGB).evidence['lost_frames'] > 9

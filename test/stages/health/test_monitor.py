@@ -105,3 +105,12 @@ def test_a_state_remembers_when_it_began() -> None:
     episode = running().run(1000, rgb=None)
     began_ms = next(at for at, h in episode.changes[RGB] if h.reason is Reason.SILENT)
     assert episode.health(RGB).since_ns == began_ms * MS
+
+
+def test_the_only_sensor_that_speaks_may_begin_anew_too() -> None:
+    episode = running().run(1500, thermal=None, depth=None)
+    silent = {'thermal': None, 'depth': None}
+    episode.run(PERIOD_MS, rgb=aged(episode, RGB, 9000), **silent)
+    assert not episode.monitor.jumped(episode.now_ms * MS), 'it may be one stamp out of order'
+    episode.run(3 * PERIOD_MS, rgb=aged(episode, RGB, 9000), **silent)
+    assert episode.monitor.jumped(episode.now_ms * MS)
