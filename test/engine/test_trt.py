@@ -6,6 +6,8 @@ import threading
 
 from fake_tensorrt import build_engine, machine, SCRATCH_BYTES, target
 import numpy as np
+import onnx
+from onnx import helper, TensorProto
 import pytest
 from test_engine_contract import random_inputs
 
@@ -202,6 +204,59 @@ def test_a_plan_that_does_not_run_is_named_and_nothing_leaks(
         build_engine(graphs, tmp_path)
     assert gpu.leaks == CLEAN
     assert gpu.retained == 0
+
+
+def write_shared_graph(folder):
+    """Write a bundle of the little-memory kind: labels are (rgb + depth) x settings[0]."""
+    make = helper.make_tensor_value_info
+    node = helper.make_node
+    images = {'rgb': [1, 3, 48, 64], 'depth': [1, 3, 48, 64]}
+    shapes = {'settings': [1], 'presence': [1, 2, 1, 1], **images}
+    graph = helper.make_graph(
+        [
+            node('Add', ['rgb', 'depth'], ['sum']),
+            node('ReduceMax', ['sum'], ['most'], axes=[1], keepdims=0),
+            node('Mul', ['most', 'settings'], ['scaled']),
+            node('Cast', ['scaled'], ['labels'], to=TensorProto.UINT8),
+            node('ReduceSum', ['presence'], ['absent'], keepdims=0),
+            node('Add', ['most', 'absent'], ['sure']),
+            node('Cast', ['sure'], ['confidence'], to=TensorProto.UINT8),
+        ],
+        'shared',
+        [make(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [make(name, TensorProto.UINT8, [1, 48, 64]) for name in ('labels', 'confidence')],
+    )
+    opset = [helper.make_opsetid('', 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / 'shared.onnx')
+    graphs = {}
+    for factor, name in enumerate(['rgb+depth', 'rgb', 'depth'], start=1):
+        combination = ModalitySet.parse(name)
+        presence = [0.0 if m in name else 1.0 for m in ('rgb', 'depth')]
+        graphs[combination] = folder / f'{name}.npz'
+        np.savez(
+            graphs[combination],
+            settings=np.array([factor], np.float32),
+            presence=np.array(presence, np.float32).reshape(1, 2, 1, 1),
+        )
+    return graphs
+
+
+def test_a_shared_graph_is_one_plan_for_all_combinations(tmp_path, gpu_and_trt):
+    gpu, trt = gpu_and_trt
+    graphs = write_shared_graph(tmp_path)
+    reference = OnnxRuntimeEngine(graphs, 1, 0)
+    engine = build_engine(graphs, tmp_path / 'engines')
+    assert len(trt.built) == 1
+    assert engine.combinations == tuple(graphs)
+    for combination in [*graphs, *reversed(graphs)]:
+        inputs = {m: 5 * abs(x) for m, x in random_inputs(combination).items()}
+        engine.activate(combination)
+        reference.activate(combination)
+        found, expected = engine.infer(inputs), reference.infer(inputs)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
+    engine.close()
+    assert gpu.leaks == CLEAN
 
 
 # Out of memory
