@@ -153,7 +153,9 @@ class SensorMonitorConfig:
 class RgbMonitorConfig(SensorMonitorConfig):
     """Health rules of RGB; grey levels are 0 to 255."""
 
-    dark_mean: float = parameter(3.0, 'Mean grey level under which the image is dark.', 0.0, 255.0)
+    dark_mean: float = parameter(
+        20.0, 'Mean grey level under which an image without structure is dark.', 0.0, 255.0
+    )
     saturated_ratio: float = parameter(0.95, 'Share of white pixels that fails.', 0.0, 1.0)
     flat_std: float = parameter(1.0, 'Standard deviation under which the image is flat.', 0.0)
 

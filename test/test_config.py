@@ -38,7 +38,7 @@ def test_names_are_those_of_the_interface() -> None:
         'sync.max_skew_s': 0.033,
         'sync.wait_s': 0.020,
         'monitor.thermal.ffc_max_s': 3.0,
-        'monitor.rgb.dark_mean': 3.0,
+        'monitor.rgb.dark_mean': 20.0,
         'hysteresis.min_dwell_s': 0.5,
         'policy.on_none': 'unlabeled',
     }

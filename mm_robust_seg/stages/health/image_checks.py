@@ -15,7 +15,8 @@ from mm_robust_seg.stages.health.observation import Observation
 from mm_robust_seg.stages.health.track import Layout
 
 _STRUCTURE = 2.0
-"""Grey levels between the mean brightness of blocks; a covered lens stays below."""
+"""Grey levels between the mean brightness of blocks. A simulated covered lens has less than 0.5,
+whatever its black level; of 91 road scenes at night the least structured has 33."""
 
 
 def layout_changed(seen: Observation, config: Config) -> Finding | None:

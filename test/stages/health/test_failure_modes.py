@@ -91,8 +91,14 @@ def test_a_night_scene_is_not_a_lens_cap() -> None:
         return image
 
     episode = running().run(1000, rgb=night)
-    assert episode.health(RGB).evidence['mean'] < Config().monitor.rgb.dark_mean
+    assert episode.health(RGB).evidence['mean'] < Config().monitor.rgb.dark_mean / 5
     assert episode.reasons(RGB) == [Reason.OK]
+
+
+@pytest.mark.parametrize(('black_level', 'noise'), [(1, 1), (8, 2), (16, 3)])
+def test_a_lens_cap_is_found_whatever_the_black_level(black_level: float, noise: float) -> None:
+    episode = running().run(500, rgb=constant(RGB, black_level, noise))
+    assert episode.health(RGB).reason is Reason.DARK
 
 
 @pytest.mark.parametrize('modality', [RGB, DEPTH])
