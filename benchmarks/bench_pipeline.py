@@ -228,6 +228,7 @@ def _figures(samples: Samples) -> dict[str, float]:
         'synchronise_ms': synchronise_s,
         'health_ms': 3 * median['health'] + median['assess'],
         'health_frame_ms': median['health'],
+        'monitor_and_synchroniser_ms': 3 * median['health'] + median['assess'] + synchronise_s,
         'preprocess_ms': median['preprocess'],
         'mask_ms': median['mask'],
         'activate_ms': median['activate'],

@@ -190,7 +190,7 @@ def picture(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) -> bytes:
         if limit is not None and rate_hz == JUDGED_RATE_HZ:
             axes.plot([limit] * 2, [place - 0.4, place + 0.4], color=COLORS[3], linewidth=2)
     axes.set_yticks(range(len(shown)), list(shown))
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel('ms from the first missing or wrong image to the state message')
     axes.set_title(

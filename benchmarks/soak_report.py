@@ -155,7 +155,7 @@ def picture(soak: Soak) -> bytes:
     above.set_ylabel('resident memory, MiB')
     below.plot(minutes, [s.use.threads for s in soak.samples], color=COLORS[2], label='threads')
     below.plot(minutes, [s.use.files for s in soak.samples], color=COLORS[3], label='open files')
-    below.set_ylim(bottom=0)
+    below.set_ylim(0, 1.25 * max(max(s.use.threads, s.use.files) for s in soak.samples))
     below.set_xlabel('minutes; shaded: a fault')
     below.legend(frameon=False, loc='lower right')
     start_ns = soak.heard.played[0].start_ns if soak.heard.played else 0

@@ -1,0 +1,218 @@
+"""The plans and the scores of bench_faults and soak, on messages written by hand."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from benchmarks import fault_plan, fault_report, soak_report
+from benchmarks.fault_plan import CLEAN, COMPARE, GOOD, Stretch, TRIAL
+from benchmarks.fault_score import alarms, Heard, outcome, percentile, Played, Said, shares
+from benchmarks.process_use import Use
+from benchmarks.soak_report import memory_slope, Sample, Soak
+from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.simulation.faults import Fault
+from mm_robust_seg.simulation.scenario import parse_scenario
+
+RGB, THERMAL, DEPTH = Modality
+MS = 1_000_000
+PERIOD = 33 * MS
+SILENT = Stretch(TRIAL, 0.5, {THERMAL: Fault.SILENT})
+
+
+def said(at_ms, **reasons):
+    known = {str(m): Reason(reasons.get(str(m), 'OK')) for m in Modality}
+    return Said(at_ms * MS, COMPLETE, {m: known[str(m)] for m in Modality})
+
+
+def played(stretch, start_ms):
+    end_ms = start_ms + round(stretch.duration_s * 1e3)
+    return Played(stretch, start_ms * MS, end_ms * MS, start_ms * MS)
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_every_fault_of_a_sensor_is_tried_as_often_as_told(count):
+    plan = fault_plan.trials(count, np.random.default_rng(0))
+    tried = [fault for stretch in plan for fault in stretch.faults.values()]
+    assert sorted(map(str, tried)) == sorted(count * [str(f) for f in fault_plan.SENSOR_FAULTS])
+
+
+def plans():
+    rng = np.random.default_rng(1)
+    yield fault_plan.trials(3, rng)
+    yield fault_plan.random_faults(300.0, rng)
+
+
+@pytest.mark.parametrize('plan', plans(), ids=['trials', 'soak'])
+def test_a_sensor_rests_between_its_faults_and_never_two_fail_at_once(plan):
+    ended_s, now_s = {}, 0.0
+    for stretch in plan:
+        assert len(stretch.faults) <= 1
+        for modality, fault in stretch.faults.items():
+            assert modality in fault.applies_to
+            assert now_s - ended_s.get(modality, -10.0) > 3.0
+            ended_s[modality] = now_s + stretch.duration_s
+        now_s += stretch.duration_s
+    assert not any(a.faults and b.faults for a, b in pairwise(plan))
+
+
+def test_plans_are_scenarios_of_the_rig():
+    rng = np.random.default_rng(2)
+    plan = [
+        *fault_plan.trials(1, rng),
+        *fault_plan.comparison(),
+        *fault_plan.clock_trials(1, rng),
+        *fault_plan.clean(9.0),
+    ]
+    content = fault_plan.scenario(plan, 3, jitter_ratio=0.2, rates_hz={'thermal': 9.0})
+    scenario = parse_scenario(content)
+    assert scenario.duration_s == pytest.approx(fault_plan.duration_s(plan), abs=0.1)
+    assert scenario.jitter_ratio == 0.2 and scenario.moves_clock
+    kinds = [{m: spec.kind for m, spec in phase.faults.items()} for phase in scenario.phases]
+    assert kinds == [dict(stretch.faults) for stretch in plan]
+    assert fault_plan.needs_reliability(plan)
+    assert not fault_plan.needs_reliability(fault_plan.comparison())
+
+
+def test_the_comparison_has_every_combination():
+    live = [s.live for s in fault_plan.comparison() if s.kind == COMPARE]
+    assert sorted(map(str, live)) == sorted(map(str, all_combinations()))
+
+
+def test_the_same_seed_gives_the_same_soak():
+    one, two = (fault_plan.random_faults(120.0, np.random.default_rng(5)) for _ in range(2))
+    assert one == two
+    assert fault_plan.duration_s(one) >= 120.0
+    assert {s.kind for s in one} == {GOOD, TRIAL, CLEAN}
+
+
+def test_latency_counts_from_the_first_missing_image():
+    messages = [said(900), said(1050), said(1120, thermal='SILENT'), said(1300, thermal='SILENT')]
+    result = outcome(played(SILENT, 1000), messages)
+    assert (result.latency_ms, result.first) == (120.0, Reason.SILENT)
+    assert result.is_right and result.was_ready and not result.others
+
+
+def test_another_reason_first_is_wrong_though_the_right_one_follows():
+    messages = [said(900), said(1100, thermal='LOSSY'), said(1200, thermal='SILENT')]
+    result = outcome(played(SILENT, 1000), messages)
+    assert not result.is_right
+    assert (result.first, result.latency_ms) == (Reason.LOSSY, 200.0)
+
+
+def test_a_verdict_after_the_fault_is_too_late():
+    result = outcome(played(SILENT, 1000), [said(900), said(1600, thermal='SILENT')])
+    assert result.latency_ms is None and not result.is_right
+
+
+def test_a_well_sensor_that_is_blamed_is_named():
+    messages = [said(900, rgb='SLOW'), said(1100, rgb='SLOW', depth='FLAT', thermal='SILENT')]
+    assert outcome(played(SILENT, 1000), messages).others == ('depth: FLAT',)
+
+
+def test_a_sensor_that_is_not_well_at_the_start_makes_no_trial():
+    messages = [said(900, thermal='RECOVERING'), said(1100, thermal='SILENT')]
+    result = outcome(played(SILENT, 1000), messages)
+    assert not result.was_ready
+    summary = fault_report.by_fault([result])['silent']
+    assert (summary['trials'], summary['not_ready'], summary['p95_ms']) == (0, 1, None)
+
+
+@pytest.mark.parametrize(('reason', 'right'), [('OK', True), ('WAITING', True), ('CLOCK', False)])
+def test_for_a_jump_of_the_clock_nobody_may_be_blamed(reason, right):
+    jump = Stretch(TRIAL, 0.5, rig_fault=Fault.CLOCK_JUMP)
+    result = outcome(played(jump, 1000), [said(900), said(1100, depth=reason)])
+    assert result.is_right is right
+    assert result.modality is None and not result.others
+
+
+def test_false_alarms_count_once_each():
+    clean = played(Stretch(CLEAN, 10.0), 1000)
+    messages = [
+        said(900, rgb='SLOW'),
+        said(1100, rgb='SLOW'),
+        said(2000),
+        said(3000, depth='LOSSY'),
+        said(4000, depth='LOSSY'),
+        said(20_000, depth='FLAT'),
+    ]
+    assert alarms([clean], messages) == ['depth: LOSSY after 2.0 s']
+
+
+def test_captures_without_a_mask_lower_the_share():
+    stretch = played(Stretch(COMPARE, 0.33), 0)
+    truths = [k * PERIOD for k in range(12)]
+    heard = Heard(truths=truths, masks=truths[:9], baseline=[t + 2 * MS for t in truths[:5]])
+    heard.used = dict.fromkeys(truths[:9], ModalitySet([RGB])) | {0: ModalitySet()}
+    share = shares([stretch], heard, PERIOD)
+    assert (share.captures, share.masks, share.labeled, share.baseline) == (10, 0.9, 0.8, 0.5)
+
+
+def test_a_percentile_is_an_observed_value():
+    assert percentile([1.0, None, 3.0, 2.0], 50) == 2.0
+    assert percentile([1.0, 2.0], 95) == 2.0
+    assert percentile([None], 50) is None
+
+
+def samples(growth_mib_per_min, minutes=15, noise_mib=2.0, kind=CLEAN, threads=30):
+    rng = np.random.default_rng(0)
+    times_s = range(60 * minutes)
+    rss = [500 + growth_mib_per_min * t / 60 + rng.normal(0, noise_mib) for t in times_s]
+    return [Sample(t, kind, Use(r, 0.0, threads, 35)) for t, r in zip(times_s, rss, strict=True)]
+
+
+def soak(given, messages=(), states=('active',), unanswered=0, cycle=()):
+    heard = Heard(played=[played(Stretch(CLEAN, 900.0), 0)], said=list(messages))
+    heard.truths = heard.masks = [k * PERIOD for k in range(900)]
+    return Soak(heard, given, list(states), unanswered, list(cycle), PERIOD)
+
+
+def missed(given):
+    return [verdict.name for verdict in soak_report.verdicts(given) if not verdict.is_met]
+
+
+@pytest.mark.parametrize(('growth', 'is_flat'), [(0.0, True), (0.05, True), (0.5, False)])
+def test_memory_that_grows_fails_the_soak(growth, is_flat):
+    given = samples(growth)
+    slope = memory_slope(given)
+    assert slope is not None and slope.low < growth < slope.high
+    assert missed(soak(given)) == ([] if is_flat else ['memory'])
+
+
+def test_a_short_soak_cannot_tell_about_memory():
+    assert memory_slope(samples(5.0)[:40]) is None
+
+
+def test_threads_that_grow_fail_the_soak():
+    assert missed(soak([*samples(0), *samples(0, threads=31)])) == ['threads']
+
+
+@pytest.mark.parametrize(
+    'trouble',
+    [{'states': ['active', 'inactive', 'active']}, {'unanswered': 1}, {'cycle': ['cleanup']}],
+    ids=str,
+)
+def test_a_lost_lifecycle_state_fails_the_soak(trouble):
+    assert missed(soak(samples(0), **trouble)) == ['lifecycle']
+
+
+def test_a_false_alarm_fails_the_soak():
+    assert missed(soak(samples(0), [said(500), said(900, rgb='DARK')])) == ['false alarms']
+
+
+def test_a_fault_that_is_not_detected_fails_the_soak():
+    given = soak(samples(0), [said(900_100)])
+    given.heard.played.append(played(SILENT, 901_000))
+    assert missed(given) == ['faults detected']
+
+
+def test_the_report_says_what_was_missed():
+    rows = fault_report.by_fault([outcome(played(SILENT, 1000), [said(900), said(1100)])])
+    verdicts = {v.name: v for v in fault_report.detection_verdicts(rows, 30.0)}
+    assert not verdicts['right reason'].is_met
+    assert verdicts['silent p95'].measured == 'never detected'
+    assert 'silent p95' not in {v.name for v in fault_report.detection_verdicts(rows, 15.0)}
+    assert fault_report.picture(rows, 30.0).startswith(b'\x89PNG')
