@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import io
 import json
 from pathlib import Path
-import shutil
 import struct
 from typing import Any
 import warnings
@@ -26,22 +25,20 @@ from torch import nn, Tensor
 from mm_robust_seg.bundle import (
     CHANNELS,
     InputSpec,
-    load_bundle,
-    MANIFEST,
+    PRECISIONS,
     SCHEMA_VERSION,
-    sha256,
     UNITS,
 )
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.switched import PRESENCE, SETTINGS, SHARED_GRAPH
-from mm_robust_seg.errors import TrainingError
-from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.files import write_bytes
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Labeler
 from mm_robust_seg.network.switched import Switched, SwitchedLabeler
 from mm_robust_seg.training import checkpoint
 from mm_robust_seg.training.base_network import BASE, save_network
+from mm_robust_seg.training.bundle_folder import replacing_bundle, write_golden, write_manifest
 
 OPSET = 17
 _SHARED_BYTES = 4096
@@ -67,14 +64,8 @@ def write_bundle(
         TrainingError: if the networks cannot share a graph, ``folder`` holds something that is
             not a bundle, or the disk is full.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise TrainingError(f'{folder} exists and is not a bundle: give another folder')
-    building = folder.with_name(f'.{folder.name}.building')
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        building.mkdir(parents=True)
+    with replacing_bundle(folder) as building:
         entries = _write_files(networks, adapters, inputs, design, building)
-        files = [p for p in sorted(building.rglob('*')) if p.is_file()]
         whole = {
             'schema': SCHEMA_VERSION,
             **manifest,
@@ -82,31 +73,11 @@ def write_bundle(
             'units': dict(UNITS),
             'base': BASE,
             **({'shared_graph': SHARED_GRAPH} if design == 'shared' else {}),
+            'precision': PRECISIONS[0],
             'combinations': entries,
-            'sha256': {p.relative_to(building).as_posix(): sha256(p) for p in files},
         }
-        write_json(building / MANIFEST, whole)
-        load_bundle(building)
-        _put_in_place(building, folder)
-    except OSError as error:
-        raise TrainingError(f'{folder} cannot be written: {error}; free some space') from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _put_in_place(building: Path, folder: Path) -> None:
-    """Rename ``building`` to ``folder``; a bundle there stays whole until the new one is."""
-    before = folder.with_name(f'.{folder.name}.before')
-    shutil.rmtree(before, ignore_errors=True)
-    if folder.exists():
-        folder.rename(before)
-    try:
-        building.rename(folder)
-    except OSError:
-        if before.exists():
-            before.rename(folder)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
+        write_manifest(building, whole)
+        write_golden(building)
 
 
 def _write_files(

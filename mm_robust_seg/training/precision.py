@@ -1,0 +1,180 @@
+"""Turn a float32 graph into one of another precision: fp16, or int8 with explicit Q/DQ nodes.
+
+Both state every type in the file, so that TensorRT can build them strongly typed, and keep the
+ports of the original: float32 images in, uint8 labels and confidence out.
+
+The int8 form is the one that ONNX Runtime, OpenVINO and TensorRT all take: signed symmetric
+activations, one scale per output channel of a weight, float biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+import io
+import logging
+from pathlib import Path
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+import onnx
+import onnxruntime as ort
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    quantize_static,
+    QuantType,
+)
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+Inputs = Mapping[str, NDArray[np.float32]]
+"""One set of graph inputs, (1, C, h, w) by name."""
+
+CALIBRATIONS: Mapping[str, CalibrationMethod] = {
+    'minmax': CalibrationMethod.MinMax,
+    'percentile': CalibrationMethod.Percentile,
+    'entropy': CalibrationMethod.Entropy,
+}
+_WEIGHTED = ('Conv', 'MatMul', 'Gemm')
+_ERRORS_ONLY = 3
+
+
+def simplified(path: Path, folder: Path) -> onnx.ModelProto:
+    """Return the graph in ``path``, self-contained, norms folded and constants computed.
+
+    Args:
+        folder: for temporary files.
+    """
+    whole, simple = folder / 'whole.onnx', folder / 'simple.onnx'
+    onnx.save(onnx.load(path), whole)
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(simple)
+    options.log_severity_level = _ERRORS_ONLY
+    ort.InferenceSession(whole, options, providers=['CPUExecutionProvider'])
+    model = onnx.load(simple)
+    for number, node in enumerate(model.graph.node):
+        node.name = f'{node.name or node.op_type}#{number}'
+    return model
+
+
+def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return ``model`` with fp16 weights and activations.
+
+    Softmax, and what turns logits into labels and confidence, stay float32: exponentials and
+    sums of them lose too much, and the labels of neighbouring logits would flip.
+    """
+    delicate = [n.name for n in model.graph.node if n.op_type == 'Softmax'] + tail(model)
+    with _quiet():
+        converted: onnx.ModelProto = convert_float_to_float16(
+            model, keep_io_types=True, op_block_list=[], node_block_list=delicate
+        )
+    # OpenVINO drops the cast and calls the port by the first of its two names.
+    names = {f'graph_input_cast_{n}': f'{p.name}.fp16' for n, p in enumerate(model.graph.input)}
+    for node in converted.graph.node:
+        for tensors in (node.input, node.output):
+            tensors[:] = [names.get(name, name) for name in tensors]
+    for value in converted.graph.value_info:
+        value.name = names.get(value.name, value.name)
+    return converted
+
+
+def to_int8(
+    model: onnx.ModelProto,
+    inputs: Iterable[Inputs],
+    calibration: str,
+    folder: Path,
+) -> onnx.ModelProto:
+    """Return ``model`` with Q/DQ nodes around its convolutions and matrix products.
+
+    Args:
+        inputs: preprocessed images, from which the range of every activation is taken.
+        calibration: one of ``CALIBRATIONS``: how.
+        folder: for temporary files.
+    """
+    float_path, int8_path = folder / 'float.onnx', folder / 'int8.onnx'
+    onnx.save(model, float_path)
+    with _quiet():
+        quantize_static(
+            float_path,
+            int8_path,
+            _Reader(inputs),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[*_WEIGHTED, 'Add'],
+            nodes_to_exclude=[*sensitive(model), *tail(model)],
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CALIBRATIONS[calibration],
+            calibration_providers=['CPUExecutionProvider'],
+            extra_options={
+                'ActivationSymmetric': True,
+                'WeightSymmetric': True,
+                'QuantizeBias': False,
+                'MatMulConstBOnly': True,
+                'OpTypesToExcludeOutputQuantization': [*_WEIGHTED, 'Add'],
+            },
+        )
+    return onnx.load(int8_path)
+
+
+def tail(model: onnx.ModelProto) -> list[str]:
+    """Return the nodes after the last weights: from logits to labels and confidence."""
+    return _before(model, [port.name for port in model.graph.output])
+
+
+def sensitive(model: onnx.ModelProto) -> list[str]:
+    """Return the nodes that stay float32 in int8: what sees the images, depthwise ones, gates.
+
+    A depthwise convolution has nine weights a channel and nothing to average their rounding;
+    it is a few percent of the arithmetic. A gate is one channel under an exponential.
+    """
+    images = {port.name for port in model.graph.input}
+    convolutions = [n for n in model.graph.node if n.op_type == 'Conv']
+    softmax = [n for n in model.graph.node if n.op_type == 'Softmax']
+    ahead = {*_before(model, [name for n in softmax for name in n.input])}
+    fed = {x for n in model.graph.node if n in softmax or n.name in ahead for x in n.input}
+    return [
+        n.name for n in convolutions if images & {*n.input} or fed & {*n.output} or _groups(n) > 1
+    ]
+
+
+def _groups(convolution: onnx.NodeProto) -> int:
+    return next((int(a.i) for a in convolution.attribute if a.name == 'group'), 1)
+
+
+def _before(model: onnx.ModelProto, tensors: Iterable[str]) -> list[str]:
+    """Return the nodes that lead to ``tensors``, back to the last ones with weights."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    pending, found = list(tensors), dict[str, None]()
+    while pending:
+        node = makers.get(pending.pop())
+        if node is not None and node.op_type not in _WEIGHTED and node.name not in found:
+            found[node.name] = None
+            pending.extend(node.input)
+    return list(found)
+
+
+class _Reader(CalibrationDataReader):
+    """Hands prepared inputs to the calibration."""
+
+    def __init__(self, inputs: Iterable[Inputs]) -> None:
+        self._rest = iter(inputs)
+
+    def get_next(self) -> Inputs | None:
+        """Return the next inputs, or None at the end."""
+        return next(self._rest, None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the converters print, log and warn about files that are as they should be."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
