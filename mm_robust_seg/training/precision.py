@@ -28,6 +28,7 @@ from onnxruntime.quantization import (
     QuantType,
 )
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 
 Inputs = Mapping[str, NDArray[np.float32]]
 """One set of graph inputs, (1, C, h, w) by name."""
@@ -38,6 +39,7 @@ CALIBRATIONS: Mapping[str, CalibrationMethod] = {
     'entropy': CalibrationMethod.Entropy,
 }
 _WEIGHTED = ('Conv', 'MatMul', 'Gemm')
+_FIRST_LAYERS = 3
 _ERRORS_ONLY = 3
 
 
@@ -71,14 +73,24 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
         converted: onnx.ModelProto = convert_float_to_float16(
             model, keep_io_types=True, op_block_list=[], node_block_list=delicate
         )
-    # OpenVINO drops the cast and calls the port by the first of its two names.
+    _mend(converted)
+    return converted
+
+
+def _mend(model: onnx.ModelProto) -> None:
+    """Put right what the converter leaves: casts made twice, out of order, or oddly named."""
+    # OpenVINO drops the cast of an image and calls the port by the first of its two names.
     names = {f'graph_input_cast_{n}': f'{p.name}.fp16' for n, p in enumerate(model.graph.input)}
-    for node in converted.graph.node:
+    made: dict[str, onnx.NodeProto] = {}
+    for node in model.graph.node:
         for tensors in (node.input, node.output):
             tensors[:] = [names.get(name, name) for name in tensors]
-    for value in converted.graph.value_info:
-        value.name = names.get(value.name, value.name)
-    return converted
+        made.setdefault(node.output[0], node)
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in made.values()]
+    del model.graph.value_info[:]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    OnnxModel(model).topological_sort()
 
 
 def to_int8(
@@ -126,19 +138,35 @@ def tail(model: onnx.ModelProto) -> list[str]:
 
 
 def sensitive(model: onnx.ModelProto) -> list[str]:
-    """Return the nodes that stay float32 in int8: what sees the images, depthwise ones, gates.
+    """Return the nodes that stay float32 in int8: near the images, depthwise ones, gates.
 
     A depthwise convolution has nine weights a channel and nothing to average their rounding;
-    it is a few percent of the arithmetic. A gate is one channel under an exponential.
+    these are a few percent of the arithmetic. What is lost in the first layers is lost in all,
+    and a gate is one channel under an exponential.
     """
-    images = {port.name for port in model.graph.input}
-    convolutions = [n for n in model.graph.node if n.op_type == 'Conv']
-    softmax = [n for n in model.graph.node if n.op_type == 'Softmax']
+    last = {*tail(model)}
+    softmax = [n for n in model.graph.node if n.op_type == 'Softmax' and n.name not in last]
     ahead = {*_before(model, [name for n in softmax for name in n.input])}
     fed = {x for n in model.graph.node if n in softmax or n.name in ahead for x in n.input}
+    layers = _layers(model)
     return [
-        n.name for n in convolutions if images & {*n.input} or fed & {*n.output} or _groups(n) > 1
+        n.name
+        for n in model.graph.node
+        if n.op_type in _WEIGHTED
+        and (layers[n.name] <= _FIRST_LAYERS or fed & {*n.output} or _groups(n) > 1)
     ]
+
+
+def _layers(model: onnx.ModelProto) -> dict[str, int]:
+    """Count for each node the layers with weights from an image up to it, on the shortest way."""
+    distance = {port.name: 0 for port in model.graph.input}
+    layers = {}
+    for node in model.graph.node:
+        ways = [distance[name] for name in node.input if name in distance]
+        if ways:
+            layers[node.name] = min(ways) + (node.op_type in _WEIGHTED)
+            distance.update(dict.fromkeys(node.output, layers[node.name]))
+    return layers
 
 
 def _groups(convolution: onnx.NodeProto) -> int:
