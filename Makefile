@@ -19,7 +19,7 @@ export PYTHON
 LONG_BENCHMARKS := benchmarks/bench_faults.py
 run_tests = $(TEST_PYTHON) -m pytest -m "not gpu" $(ARGS)
 
-.PHONY: help demo test check format bench bench-faults soak clean
+.PHONY: help demo test check format bench bench-engines bench-faults soak clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -47,6 +47,9 @@ bench: $(TEST_ENV)/.ready ## run all short benchmarks; results in out/bench
 	@for file in $(filter-out $(LONG_BENCHMARKS),$(wildcard benchmarks/bench_*.py)); do \
 	  echo "== $$file"; PYTHONPATH=. $(TEST_PYTHON) "$$file" || exit 1; \
 	done
+
+bench-engines: $(TEST_ENV)/.ready ## measure inference engines, 4 min on a quiet machine (ARGS="--bundle mm5")
+	@$(TEST_PYTHON) -m benchmarks.bench_engines $(ARGS)
 
 bench-faults: $(TEST_ENV)/.ready ## measure how faults are found, 40 min (ARGS="--trials 10 --clean-s 60" for 11)
 	@$(TEST_PYTHON) -m benchmarks.bench_faults $(ARGS)

@@ -110,9 +110,11 @@ def build_engine(
         else:
             for skipped, reason in reasons.items():
                 note(f'{skipped} is not used: {reason}')
-            note(f'{name} is used, the first usable of {", ".join(names)}: {engine.description}')
+            why = f', the first usable of {", ".join(names)}' if len(names) > 1 else ''
+            note(f'{name} is used{why}: {engine.description}')
             return engine
-    causes = '; '.join(f'{name}: {reason}' for name, reason in reasons.items())
+    named = [f'{name}: {reason}' for name, reason in reasons.items()]
+    causes = '; '.join(named if len(names) > 1 else reasons.values())
     raise EngineError(
         f'engine.backend {config.backend} cannot be used: {causes}; mend this, or choose another '
         'engine.backend'

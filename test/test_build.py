@@ -139,6 +139,11 @@ def test_auto_goes_on_and_says_why_in_one_sentence_each(bundle, monkeypatch, cou
     assert backends.tried == names[: count + 1]
 
 
+def test_a_backend_asked_for_is_noted_too(bundle, monkeypatch):
+    Backends(monkeypatch)
+    assert chosen(bundle, backend='openvino')[1] == ['openvino is used: openvino 1.0']
+
+
 def test_one_backend_asked_for_is_the_only_one_tried(bundle, monkeypatch):
     backends = Backends(monkeypatch, tensorrt=UNAVAILABLE)
     with pytest.raises(EngineError, match=r'tensorrt cannot be used: .*install the driver'):
