@@ -188,11 +188,11 @@ def main(args: Sequence[str] | None = None) -> int:
         while not stopping.is_set():
             _spin_once(executor, node)
     finally:
+        signals.close()
         executor.shutdown()
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
-        signals.close()
     return 0
 
 

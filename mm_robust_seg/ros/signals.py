@@ -32,7 +32,7 @@ class StopSignals:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; the signals stay without effect, since the process is ending."""
+        """End the thread: ``stop`` is not called any more, and further signals do nothing."""
         signal.set_wakeup_fd(-1)
         self._writer.close()
         self._thread.join()
