@@ -43,7 +43,7 @@ class Report:
 
 def _row(figure: Figure) -> str:
     wanted = '' if figure.wanted is None else f'<= {figure.wanted:g} {figure.unit}'.rstrip()
-    value = f'{figure.value:.3g} {figure.unit}'.rstrip()
+    value = f'{figure.value:.4g} {figure.unit}'.rstrip()
     return f'| {figure.name} | {value} | {wanted} | {figure.verdict} |'
 
 
