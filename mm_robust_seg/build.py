@@ -202,6 +202,6 @@ def _rehearsed(engine: Engine, bundle: Bundle, arithmetic: str) -> Engine:
 
 def _arithmetic(name: str, config: EngineConfig, bundle: Bundle) -> str:
     """Return the coarsest arithmetic that a backend uses for ``bundle``."""
-    if bundle.precision != 'f32':
-        return bundle.precision
-    return config.precision if name == 'openvino' else 'f32'
+    if name == 'openvino' and bundle.precision != 'int8' and config.precision == 'bf16':
+        return 'bf16'
+    return bundle.precision

@@ -20,7 +20,8 @@ def miou_by_combination(bundle: Bundle, dataset: Dataset) -> dict[ModalitySet, f
     Raises:
         EngineError: if a graph cannot be loaded or run.
     """
-    engine = build_engine(EngineConfig(backend='openvino', warmup_iterations=0), bundle)
+    config = EngineConfig(backend='openvino', cache='off', warmup_iterations=0)
+    engine = build_engine(config, bundle)
     matrices = {c: ConfusionMatrix(len(bundle.classes)) for c in engine.combinations}
     try:
         for index in range(len(dataset)):

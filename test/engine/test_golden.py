@@ -34,7 +34,7 @@ def bundle(folder, tmp_path):
 
 
 def built(bundle, backend='onnxruntime'):
-    return build_engine(EngineConfig(backend=backend, warmup_iterations=0), bundle)
+    return build_engine(EngineConfig(backend=backend, warmup_iterations=0, cache='off'), bundle)
 
 
 def test_the_inputs_are_what_the_network_expects(bundle):
@@ -153,3 +153,37 @@ def change(graph: Path, name: str, by) -> None:
 
 def swap_channels(graph: Path) -> None:
     change(graph, 'weight.rgb', lambda array: np.ascontiguousarray(array[:, ::-1]))
+
+
+MODELS = Path(__file__).parents[2] / 'models'
+NAMES = sorted(path.parent.name for path in MODELS.glob('*/manifest.json'))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', NAMES)
+def test_trained_networks_are_told_from_wrong_ones(name, tmp_path):
+    write_golden(shutil.copytree(MODELS / name, tmp_path / 'copy'))
+    bundle = load_bundle(tmp_path / 'copy')
+    engine = built(bundle, 'openvino')
+    for combination in bundle.combinations:
+        engine.activate(combination)
+        inputs = golden_inputs(bundle.inputs, combination)
+        assert check_golden(bundle, combination, engine.infer(inputs), 'f32') > 0.999
+        swapped = {m: np.ascontiguousarray(image[:, ::-1]) for m, image in inputs.items()}
+        with pytest.raises(EngineError, match='does not compute this network'):
+            check_golden(bundle, combination, engine.infer(swapped), 'int8')
+    engine.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', NAMES)
+def test_bf16_passes_with_trained_networks(name, tmp_path):
+    write_golden(shutil.copytree(MODELS / name, tmp_path / 'copy'))
+    bundle = load_bundle(tmp_path / 'copy')
+    config = EngineConfig(backend='openvino', precision='bf16', warmup_iterations=0, cache='off')
+    try:
+        build_engine(config, bundle).close()
+    except EngineError as error:
+        if 'no bf16 arithmetic' not in str(error):
+            raise
+        pytest.skip('this CPU has no bf16 arithmetic')
