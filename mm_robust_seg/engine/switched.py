@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.engine.graphs import Float, Graph, Labels
 from mm_robust_seg.errors import EngineError
+from mm_robust_seg.modality import Modality
 
 SETTINGS, PRESENCE = 'settings', 'presence'
 SHARED_GRAPH = 'shared.onnx'
@@ -28,11 +29,12 @@ class SwitchedGraph:
     Args:
         graph: takes settings, presence and one image per sensor.
         settings: (P,) float32.
-        presence: (1, sensors, 1, 1) float32, 0 for the sensors of this combination.
+        presence: (1, sensors, 1, 1) float32, 0 for the sensors of this combination; sensors in
+            the order of ``Modality``, whatever the order of the inputs in a runtime.
     """
 
     def __init__(self, graph: Graph, settings: Float, presence: Float) -> None:
-        images = {n: p for n, p in graph.inputs.items() if n not in (SETTINGS, PRESENCE)}
+        images = {str(m): graph.inputs[str(m)] for m in Modality if str(m) in graph.inputs}
         given: dict[str, NDArray[np.float32]] = {SETTINGS: settings, PRESENCE: presence}
         expected = {name: graph.inputs[name].shape for name in given if name in graph.inputs}
         if expected != {name: value.shape for name, value in given.items()}:
