@@ -89,10 +89,12 @@ class _PyCuda:
             self._context.push()
 
     def pop(self) -> None:
-        self._cuda.Context.pop()
+        with self._errors('the context'):
+            self._cuda.Context.pop()
 
     def release(self) -> None:
-        self._context.detach()  # which makes it current
+        with self._errors('the primary context'):
+            self._context.detach()  # which makes it current
         call('cuCtxPopCurrent_v2', ctypes.byref(ctypes.c_void_p()))
 
     def allocate(self, size: int) -> tuple[Any, int]:

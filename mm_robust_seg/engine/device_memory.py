@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 import re
 import threading
+from traceback import clear_frames
 from types import TracebackType
 from typing import Any
 
@@ -25,7 +26,7 @@ from mm_robust_seg.engine.cuda_driver import call, DeviceMemoryError
 from mm_robust_seg.errors import EngineError
 
 ALIGNMENT = 256
-_CAPABILITY_MAJOR, _CAPABILITY_MINOR, _INTEGRATED = 75, 76, 18
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR, _INTEGRATED, _MULTIPROCESSORS = 75, 76, 18, 16
 _DRIVER_VERSION = Path('/proc/driver/nvidia/version')
 
 __all__ = ['Buffer', 'Device', 'DeviceFacts', 'DeviceMemoryError', 'find_device']
@@ -36,6 +37,8 @@ class DeviceFacts:
     """What identifies a GPU and its driver.
 
     Attributes:
+        multiprocessors: how many are switched on; every Jetson Orin has the same name, and its
+            power mode decides too.
         cuda: newest CUDA version that the driver serves.
         driver: version of the kernel driver.
         is_integrated: CPU and GPU share their memory, as on a Jetson.
@@ -44,6 +47,7 @@ class DeviceFacts:
     device_id: int
     name: str
     compute_capability: str
+    multiprocessors: int
     driver: str
     cuda: str
     is_integrated: bool
@@ -67,14 +71,15 @@ def find_device(device_id: int) -> DeviceFacts:
     call('cuDeviceGet', ctypes.byref(device), device_id)
     call('cuDeviceGetName', name, len(name), device)
     call('cuDriverGetVersion', ctypes.byref(version))
-    major, minor, is_integrated = (
+    major, minor, multiprocessors, is_integrated = (
         _attribute(number, device)
-        for number in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR, _INTEGRATED)
+        for number in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR, _MULTIPROCESSORS, _INTEGRATED)
     )
     return DeviceFacts(
         device_id=device_id,
         name=name.value.decode(errors='replace'),
         compute_capability=f'{major}.{minor}',
+        multiprocessors=multiprocessors,
         driver=_kernel_driver(),
         cuda=f'{version.value // 1000}.{version.value % 1000 // 10}',
         is_integrated=bool(is_integrated),
@@ -136,11 +141,7 @@ class Device:
             raise
 
     def __enter__(self) -> Device:
-        if threading.get_ident() != self._thread:
-            raise EngineError(
-                'the GPU is used by another thread than the one that opened it: build, run and '
-                'close an engine on one thread'
-            )
+        self._require_thread()
         self._driver.push()
         return self
 
@@ -216,21 +217,35 @@ class Device:
         call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
         return free.value
 
-    def close(self) -> None:
+    def close(self, error: BaseException | None = None) -> None:
         """Free everything, the last first, and the context; harmless when repeated.
 
         A GPU that has failed refuses even this; its memory is free when the process ends.
+
+        Args:
+            error: what ended the use of the device. What its frames hold, such as a builder, is
+                freed here too, since later there is no context.
 
         Raises:
             EngineError: if another thread than that of the device calls.
         """
         if not self._is_open:
             return
-        with self:
-            self._is_open = False
-            with suppress(EngineError):
-                self._owned.close()
-        self._driver.release()
+        self._require_thread()
+        self._is_open = False
+        with suppress(EngineError), self:
+            if error is not None:
+                clear_frames(error.__traceback__)
+            self._owned.close()
+        with suppress(EngineError):
+            self._driver.release()
+
+    def _require_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise EngineError(
+                'the GPU is used by another thread than the one that opened it: build, run and '
+                'close an engine on one thread'
+            )
 
     def _abandon_capture(self) -> None:
         """End a recording that failed; what the driver says about that is of no use."""

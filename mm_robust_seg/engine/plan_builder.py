@@ -8,7 +8,7 @@ ones (the timing cache), goes on where it was interrupted, and stops at Ctrl-C w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import fcntl
 import os
 from pathlib import Path
@@ -26,6 +26,7 @@ Report = Callable[[Path, str, float], None]
 """Is told the ONNX file, what the builder does, and the share of the build that is done."""
 
 _LOCK = '.lock'
+_WHOLE = (trt.DataType.INT32, trt.DataType.INT64)
 
 
 def build_plans(
@@ -55,18 +56,33 @@ def build_plans(
         chosen = tuple(folder.sources if is_forced else folder.misfits(target))
         cache = folder.root / f'timing-{target.tensorrt}-{target.compute_capability}.cache'
         facts = find_device(device_id)
-        for source in chosen:
-            plan = _on_own_thread(source, facts, cache, report)
-            folder.write(source, target, digests[source], plan)
-            report(source, 'done', 1.0)
+
+        def build_all(stop: threading.Event) -> None:
+            with _opened(facts):
+                for source in chosen:
+                    if stop.is_set():
+                        return
+                    plan = _build(source, cache, _Monitor(source, report, stop))
+                    folder.write(source, target, digests[source], plan)
+                    report(source, 'done', 1.0)
+
+        if chosen:
+            _on_own_thread(build_all)
     return chosen
 
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """Hold the lock of a folder: builds side by side would spoil each other's timings."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / _LOCK).open('a+', encoding='utf-8') as stream:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / _LOCK).open('a+', encoding='utf-8')
+    except OSError as error:
+        raise EngineError(
+            f'{root} cannot be written: {error.strerror}; choose another folder with '
+            'engine.plans or --plans'
+        ) from error
+    with lock as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -82,22 +98,22 @@ def _alone(root: Path) -> Iterator[None]:
         stream.truncate(0)
 
 
-def _on_own_thread(source: Path, facts: DeviceFacts, cache: Path, report: Report) -> bytes:
+def _on_own_thread(build: Callable[[threading.Event], None]) -> None:
     """Build on another thread, so that Ctrl-C reaches this one at once and stops that one.
 
     Ctrl-C may come while the thread is being started, hence ``go``; and a thread is not waited
     for with ``join``, which takes it for dead when it is interrupted.
     """
     go, stop, finished = threading.Event(), threading.Event(), threading.Event()
-    result: list[bytes | BaseException] = []
+    failures: list[BaseException] = []
 
     def work() -> None:
         go.wait()
         try:
             if not stop.is_set():
-                result.append(_on_device(source, facts, cache, _Monitor(source, report, stop)))
+                build(stop)
         except BaseException as error:
-            result.append(error)
+            failures.append(error)
         finally:
             finished.set()
 
@@ -112,24 +128,27 @@ def _on_own_thread(source: Path, facts: DeviceFacts, cache: Path, report: Report
             finished.wait()
         go.set()
         raise
-    if isinstance(result[0], bytes):
-        return result[0]
-    raise result[0]
+    if failures:
+        raise failures[0]
 
 
-def _on_device(source: Path, facts: DeviceFacts, cache: Path, monitor: _Monitor) -> bytes:
+@contextmanager
+def _opened(facts: DeviceFacts) -> Iterator[None]:
+    """Keep the GPU's context for all builds: TensorRT need not start anew for each."""
     device = Device(facts)
     try:
         with device:
-            return _build(source, cache, monitor)
-    finally:
-        device.close()
+            yield
+    except BaseException as error:
+        device.close(error)
+        raise
+    device.close()
 
 
 def _build(source: Path, cache: Path, monitor: _Monitor) -> bytes:
     """Parse and build one graph; add what was measured to the timing cache."""
     log = TensorRtLog()
-    builder = trt.Builder(log)
+    builder = log.start(trt.Builder)
     strongly_typed = int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(1 << strongly_typed)
     parser = trt.OnnxParser(network, log)
@@ -140,18 +159,22 @@ def _build(source: Path, cache: Path, monitor: _Monitor) -> bytes:
     if not network.num_inputs or not network.num_outputs:
         raise EngineError(f'{source} cannot be loaded: it holds no graph')
     _require_fixed_sizes(source, network)
+    _cast_by_float(network)
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
     config.max_aux_streams = 0
     config.progress_monitor = monitor
     known = cache.read_bytes() if cache.is_file() else b''
-    if not config.set_timing_cache(config.create_timing_cache(known), False):
-        config.set_timing_cache(config.create_timing_cache(b''), False)
+    timings = config.create_timing_cache(known)  # must outlive the build
+    if timings is None or not config.set_timing_cache(timings, False):
+        timings = config.create_timing_cache(b'')
+        config.set_timing_cache(timings, False)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise log.error(f'TensorRT cannot build {source}')
     timings = config.get_timing_cache()
-    write_bytes(cache, bytes(timings.serialize()))
+    with suppress(OSError):  # it only saves time
+        write_bytes(cache, bytes(timings.serialize()))
     return bytes(plan)
 
 
@@ -176,6 +199,22 @@ def _require_fixed_sizes(source: Path, network: trt.INetworkDefinition) -> None:
                 f'{source} has {tensor.name} of shape {tuple(tensor.shape)}: expected one fixed '
                 'size; export the bundle again'
             )
+
+
+def _cast_by_float(network: trt.INetworkDefinition) -> None:
+    """Put a cast to float before every cast from whole numbers to uint8.
+
+    TensorRT promises casts to uint8 from float types only (``DataType::kUINT8`` in its
+    NvInferRuntimeBase.h), though newer versions take others too.
+    """
+    for index in range(network.num_layers):
+        layer = network.get_layer(index)
+        if layer.type != trt.LayerType.CAST:
+            continue
+        given, made = layer.get_input(0), layer.get_output(0)
+        if made.dtype == trt.DataType.UINT8 and given.dtype in _WHOLE:
+            cast = network.add_cast(given, trt.DataType.FLOAT)
+            layer.set_input(0, cast.get_output(0))
 
 
 class _Monitor(trt.IProgressMonitor):  # type: ignore[misc]

@@ -39,6 +39,7 @@ _WORDS = {
     'tensorrt': 'TensorRT',
     'gpu': 'the GPU',
     'compute_capability': 'its compute capability',
+    'multiprocessors': 'the number of its multiprocessors',
     'driver': 'the driver',
     'cuda': 'CUDA',
     'precision': 'the precision',
@@ -59,6 +60,7 @@ class Target:
     tensorrt: str
     gpu: str
     compute_capability: str
+    multiprocessors: int
     driver: str
     cuda: str
     precision: str
@@ -71,6 +73,7 @@ class Target:
             tensorrt=tensorrt,
             gpu=device.name,
             compute_capability=device.compute_capability,
+            multiprocessors=device.multiprocessors,
             driver=device.driver,
             cuda=device.cuda,
             precision=precision,
@@ -104,9 +107,9 @@ class PlanFolder:
         return f'mm-robust-seg build-engines {shlex.quote(str(self._bundle))}{where}'
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is no plan at all."""
-        return not any(self.plan_of(source).is_file() for source in self.sources)
+    def missing(self) -> tuple[Path, ...]:
+        """The ONNX files that have no plan yet."""
+        return tuple(s for s in self.sources if not self.plan_of(s).is_file())
 
     def misfits(self, target: Target) -> dict[Path, str]:
         """Say of each ONNX file whose plan cannot be used here, why.
@@ -135,18 +138,30 @@ class PlanFolder:
         return self._verified(source, self._sidecar(source))
 
     def write(self, source: Path, target: Target, onnx_sha256: str, plan: bytes) -> None:
-        """Write a plan and its sidecar; without the second, the first is not used."""
-        self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        sidecar = self.plan_of(source).with_suffix('.json')
-        sidecar.unlink(missing_ok=True)
-        write_bytes(self.plan_of(source), plan)
+        """Write a plan and its sidecar; without the second, the first is not used.
+
+        Raises:
+            EngineError: if they cannot be written.
+        """
+        path = self.plan_of(source)
+        sidecar = path.with_suffix('.json')
         values = {
             'schema': SCHEMA,
             **_described(target, onnx_sha256),
             'plan_bytes': len(plan),
             'plan_sha256': hashlib.sha256(plan).hexdigest(),
         }
-        write_json(sidecar, {**values, 'sidecar_sha256': _digest(values)})
+        try:
+            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            sidecar.unlink(missing_ok=True)
+            write_bytes(path, plan)
+            path.chmod(0o644)
+            write_json(sidecar, {**values, 'sidecar_sha256': _digest(values)})
+        except OSError as error:
+            raise EngineError(
+                f'{path} cannot be written: {error.strerror}; make room, or choose another folder '
+                'with engine.plans or --plans'
+            ) from error
 
     def plan_of(self, source: Path) -> Path:
         """Return the file of the plan of an ONNX file, whether there or not."""
@@ -169,9 +184,12 @@ class PlanFolder:
 
     def _verified(self, source: Path, sidecar: Mapping[str, Any]) -> bytes:
         plan = self.plan_of(source)
-        for path in (self.path, plan):
-            _require_private(path)
-        data = plan.read_bytes()
+        try:
+            for path in (self.path, plan):
+                _require_private(path)
+            data = plan.read_bytes()
+        except OSError as error:
+            raise EngineError(f'{plan} cannot be read: {error.strerror}') from error
         if len(data) != sidecar['plan_bytes']:
             raise EngineError(
                 f'{plan} was truncated or replaced: it has {len(data)} bytes, its sidecar says '
@@ -248,8 +266,9 @@ def _require_private(path: Path) -> None:
     """Refuse what another user could have put there."""
     found = path.stat()
     is_own = os.geteuid() == 0 or found.st_uid in (0, os.geteuid())
-    if found.st_mode & stat.S_IWOTH or not is_own:
+    if found.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or not is_own:
         raise EngineError(
             f'{path} can be written by other users, and a plan is code: expected a folder and '
-            'files that belong to you alone: set engine.plans to such a folder'
+            'files that you alone may write: chmod -R go-w them, or set engine.plans to such a '
+            'folder'
         )

@@ -96,7 +96,10 @@ class TensorRtEngine(GraphEngine):
         warmup_iterations: int,
     ) -> str:
         """Load, check, attach and warm some combinations; return what memory lacked, if any."""
-        self._device = Device(facts)
+        try:
+            self._device = Device(facts)
+        except DeviceMemoryError as error:
+            return str(error)
         try:
             with self._device:
                 plans = _load_plans(onnx_files(graphs.values()), folder, self._device)
@@ -105,10 +108,10 @@ class TensorRtEngine(GraphEngine):
             self._plain_runs = next((p.plain_runs for p in plans.values() if p.plain_runs), '')
             self._warm(warmup_iterations)
         except DeviceMemoryError as error:
-            self._device.close()
+            self._device.close(error)
             return str(error)
-        except BaseException:
-            self._device.close()
+        except BaseException as error:
+            self._device.close(error)
             raise
         return ''
 
@@ -214,7 +217,7 @@ def _load_plans(
 ) -> dict[Path, _PlanGraph]:
     """Deserialise every plan; the bytes come from a checked file and go again."""
     log = TensorRtLog()
-    runtime = trt.Runtime(log)
+    runtime = log.start(trt.Runtime)
     plans = {}
     for source in sources:
         plans[source] = _PlanGraph(folder.read(source), runtime, log, source.stem)

@@ -45,6 +45,9 @@ def why_unusable(graphs: Mapping[ModalitySet, Path], config: EngineConfig) -> st
     except EngineError as error:
         return str(error)
     folder = PlanFolder(graphs, config.plans)
-    if folder.is_empty and config.on_mismatch != 'rebuild':
-        return f'no TensorRT engines were built for {folder.name}: {folder.command}'
+    if folder.missing and config.on_mismatch != 'rebuild':
+        return (
+            f'{len(folder.missing)} of {len(folder.sources)} TensorRT engines of {folder.name} '
+            f'are not built yet: {folder.command}'
+        )
     return ''

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import re
+from typing import TypeVar
 
 import tensorrt as trt
 
@@ -11,6 +13,8 @@ from mm_robust_seg.errors import EngineError
 
 _OUT_OF_MEMORY = re.compile(r'out ?of ?memory|memory .*could not be allocated', re.IGNORECASE)
 _KEPT = 3
+
+T = TypeVar('T')
 
 
 class TensorRtLog(trt.ILogger):  # type: ignore[misc]
@@ -24,6 +28,20 @@ class TensorRtLog(trt.ILogger):  # type: ignore[misc]
         """Take in one message; any thread of TensorRT's calls this."""
         if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
             self._errors.append(msg)
+
+    def start(self, kind: Callable[[TensorRtLog], T]) -> T:
+        """Make TensorRT's ``Builder`` or ``Runtime``.
+
+        Raises:
+            EngineError: if TensorRT refuses, as with a driver or GPU that it does not serve; its
+                bindings report that as a TypeError.
+        """
+        try:
+            return kind(self)
+        except TypeError as error:
+            raise self.error(
+                f'TensorRT {trt.__version__} does not start with this driver and GPU'
+            ) from error
 
     def error(self, what: str) -> EngineError:
         """Return ``what`` with the latest errors as an exception, and forget them."""

@@ -22,11 +22,24 @@ class CudaError(Exception):
 
 
 class FakeGpu:
-    """Attributes: ``room`` bytes; ``failing`` driver functions with their error codes."""
+    """A GPU with ``room`` bytes.
 
-    def __init__(self, room=1 << 30, is_integrated=False, count=1, name='Fake GPU'):
+    Attributes:
+        failing: driver functions with their error codes.
+        has_died: what was on it cannot be freed in order any more.
+    """
+
+    def __init__(
+        self,
+        room=1 << 30,
+        is_integrated=False,
+        count=1,
+        name='Fake GPU',
+        multiprocessors=16,
+    ):
         self.room, self.is_integrated, self.count, self.name = room, is_integrated, count, name
-        self.failing = {}
+        self.multiprocessors = multiprocessors
+        self.failing, self.has_died = {}, False
         self.memory = {}
         self.stack, self.retained = [], 0
         self.objects, self.numbers = {}, iter(range(1000, 1 << 30))
@@ -52,6 +65,7 @@ class FakeGpu:
         self.thread = threading.get_ident()
 
     def push(self):
+        self.enter('push')
         assert self.retained, 'the context was released'
         self.stack.append(threading.get_ident())
         self.require_current()
@@ -59,9 +73,11 @@ class FakeGpu:
     def pop(self):
         self.require_current()
         self.stack.pop()
+        self.enter('pop')
 
     def release(self):
         self.retained -= 1
+        self.enter('release')
 
     # Memory
 
@@ -163,7 +179,9 @@ def library(gpu):
         buffer.value = gpu.name.encode()
 
     def cuDeviceGetAttribute(value, attribute, device):
-        value._obj.value = {75: 8, 76: 7, 18: int(gpu.is_integrated)}[attribute]
+        value._obj.value = {75: 8, 76: 7, 16: gpu.multiprocessors, 18: int(gpu.is_integrated)}[
+            attribute
+        ]
 
     def cuDriverGetVersion(version):
         version._obj.value = 12060
@@ -221,12 +239,12 @@ def pycuda(gpu):
         return called
 
     class Context:
-        push = staticmethod(gpu.push)
-        pop = staticmethod(gpu.pop)
+        push = staticmethod(translated(gpu.push))
+        pop = staticmethod(translated(gpu.pop))
 
         def detach(self):
-            gpu.push()
-            gpu.release()
+            translated(gpu.push)()
+            translated(gpu.release)()
 
     class Device:
         def __init__(self, device_id):

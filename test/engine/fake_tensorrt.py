@@ -24,12 +24,15 @@ SIZES = {'FLOAT': np.float32, 'UINT8': np.uint8}
 def tensorrt(gpu, version='10.13.3.9'):
     trt = ModuleType('tensorrt')
     trt.__version__ = version
-    trt.DataType = SimpleNamespace(FLOAT='FLOAT', UINT8='UINT8')
+    trt.DataType = SimpleNamespace(
+        **{name: name for name in ('FLOAT', 'HALF', 'INT32', 'INT64', 'UINT8')}
+    )
+    trt.LayerType = SimpleNamespace(CAST='CAST')
     trt.TensorIOMode = SimpleNamespace(INPUT='INPUT', OUTPUT='OUTPUT')
     trt.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED='USER_MANAGED')
     trt.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
     trt.BuilderFlag = SimpleNamespace(TF32='TF32')
-    trt.built, trt.failing, trt.steps = [], set(), 3
+    trt.built, trt.failing, trt.steps, trt.builders = [], set(), 3, 0
     trt.weight_bytes = 10_000
     alive = trt.alive = weakref.WeakSet()
 
@@ -40,9 +43,16 @@ def tensorrt(gpu, version='10.13.3.9'):
     class IProgressMonitor:
         pass
 
+    def start(log):
+        """Refuse as the bindings do where the driver is too old for this TensorRT."""
+        gpu.require_current()
+        if 'start' in trt.failing:
+            log.log(ILogger.ERROR, 'Error Code 6: CUDA initialization failure with error: 35')
+            raise TypeError('pybind11::init(): factory function returned nullptr')
+
     class Runtime:
         def __init__(self, log):
-            gpu.require_current()
+            start(log)
             self.log = log
 
         def deserialize_cuda_engine(self, plan):
@@ -72,6 +82,8 @@ def tensorrt(gpu, version='10.13.3.9'):
             alive.add(self)
 
         def __del__(self):
+            if not gpu.has_died:
+                gpu.require_current()
             gpu.memory.pop(self.weights)
 
         def get_tensor_name(self, index):
@@ -97,6 +109,10 @@ def tensorrt(gpu, version='10.13.3.9'):
         def __init__(self, engine):
             self.engine, self.addresses = engine, {}
             alive.add(self)
+
+        def __del__(self):
+            if not gpu.has_died:
+                gpu.require_current()
 
         def set_device_memory(self, address, size):
             assert address % 256 == 0
@@ -134,12 +150,17 @@ def tensorrt(gpu, version='10.13.3.9'):
 
     class Builder:
         def __init__(self, log):
-            gpu.require_current()
+            start(log)
             self.log = log
+            trt.builders += 1
+
+        def __del__(self):
+            if hasattr(self, 'log'):
+                gpu.require_current()
 
         def create_network(self, flags):
             assert flags == 1 << 1, 'the network is not strongly typed'
-            return SimpleNamespace(model=None, path='')
+            return Network(self)
 
         def create_builder_config(self):
             return Config()
@@ -147,6 +168,10 @@ def tensorrt(gpu, version='10.13.3.9'):
         def build_serialized_network(self, network, config):
             assert config.cleared == {'TF32'}
             assert config.max_aux_streams == 0
+            for layer in network.layers:
+                types = layer.type, layer.output.dtype
+                if types == ('CAST', 'UINT8'):
+                    assert layer.input.dtype in ('FLOAT', 'HALF'), 'no such cast is promised'
             if 'build' in trt.failing:
                 self.log.log(ILogger.ERROR, 'Error Code 10: no implementation for node /head')
                 return None
@@ -162,6 +187,35 @@ def tensorrt(gpu, version='10.13.3.9'):
             config.cache.content += b'+'
             return json.dumps({'onnx': network.path}).encode()
 
+    class Layer:
+        def __init__(self, kind, given, made):
+            self.type, self.input, self.output = kind, given, made
+
+        def get_input(self, index):
+            return self.input
+
+        def get_output(self, index):
+            return self.output
+
+        def set_input(self, index, given):
+            self.input = given
+
+    class Network:
+        def __init__(self, builder):
+            self.builder, self.path, self.layers = builder, '', []
+            self.num_inputs = self.num_outputs = 0
+
+        @property
+        def num_layers(self):
+            return len(self.layers)
+
+        def get_layer(self, index):
+            return self.layers[index]
+
+        def add_cast(self, given, kind):
+            self.layers.append(Layer('CAST', given, SimpleNamespace(dtype=kind)))
+            return self.layers[-1]
+
     class Config:
         def __init__(self):
             self.cleared, self.max_aux_streams, self.progress_monitor = set(), None, None
@@ -170,10 +224,12 @@ def tensorrt(gpu, version='10.13.3.9'):
             self.cleared.add(flag)
 
         def create_timing_cache(self, content):
-            return SimpleNamespace(content=content)
+            return None if content.startswith(b'damaged') else SimpleNamespace(content=content)
 
         def set_timing_cache(self, cache, ignore_mismatch):
             assert ignore_mismatch is False
+            if cache is None:
+                raise TypeError('set_timing_cache(): incompatible function arguments')
             self.cache = cache
             return not cache.content.startswith(b'foreign')
 
@@ -212,9 +268,17 @@ def tensorrt(gpu, version='10.13.3.9'):
 
     def fill(network, graph, path):
         network.path = path
+        for node in graph.node:
+            from_integers = node.op_type == 'Cast' and made_by(graph, node.input[0]) == 'ArgMax'
+            given = SimpleNamespace(dtype='INT64' if from_integers else 'FLOAT')
+            made = SimpleNamespace(dtype='UINT8' if node.op_type == 'Cast' else 'FLOAT')
+            network.layers.append(Layer(node.op_type.upper(), given, made))
         network.num_inputs, network.num_outputs = len(graph.input), len(graph.output)
         network.get_input = lambda index: tensor(graph.input[index])
         network.get_output = lambda index: tensor(graph.output[index])
+
+    def made_by(graph, name):
+        return next((node.op_type for node in graph.node if name in node.output), '')
 
     def tensor(port):
         sizes = port.type.tensor_type.shape.dim

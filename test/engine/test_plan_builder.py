@@ -61,9 +61,27 @@ def test_measurements_are_shared_and_foreign_ones_dropped(graphs, tmp_path, gpu_
     build(graphs, tmp_path)
     (cache,) = tmp_path.glob('timing-10.13.3.9-8.7.cache')
     assert cache.read_bytes() == b'+' * 7
-    cache.write_bytes(b'foreign')
-    build({RGB: graphs[RGB]}, tmp_path, is_forced=True)
-    assert cache.read_bytes() == b'+'
+    for useless in (b'foreign', b'damaged'):
+        cache.write_bytes(useless)
+        build({RGB: graphs[RGB]}, tmp_path, is_forced=True)
+        assert cache.read_bytes() == b'+'
+
+
+def test_one_context_serves_all_builds(graphs, tmp_path, gpu_and_trt):
+    gpu, trt = gpu_and_trt
+    build(graphs, tmp_path)
+    assert trt.builders == 7
+    assert gpu.log.count('retain') == 1
+
+
+def test_a_folder_that_cannot_be_written_is_an_engine_error(graphs, tmp_path, gpu_and_trt):
+    (tmp_path / 'engines').write_text('a file')
+    with pytest.raises(EngineError, match=r'engines cannot be written: .*--plans'):
+        build(graphs, tmp_path / 'engines')
+    (tmp_path / 'good').mkdir()
+    PlanFolder(graphs, str(tmp_path / 'good')).path.write_text('a file')
+    with pytest.raises(EngineError, match='cannot be written'):
+        build(graphs, tmp_path / 'good')
 
 
 def test_progress_rises_to_the_end(graphs, tmp_path, gpu_and_trt):

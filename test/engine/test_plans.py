@@ -11,7 +11,7 @@ from mm_robust_seg.engine.plans import onnx_digests, PlanFolder, Target
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import ModalitySet
 
-TARGET = Target('10.13.3.9', 'Orin', '8.7', '540.4.0', '12.6', 'f32')
+TARGET = Target('10.13.3.9', 'Orin', '8.7', 16, '540.4.0', '12.6', 'f32')
 RGB = ModalitySet.parse('rgb')
 
 
@@ -36,7 +36,7 @@ def changed(**values):
 def test_what_was_written_fits_and_reads_back(folder, graphs):
     assert folder.misfits(TARGET) == {}
     assert folder.read(graphs[RGB]) == b'rgb'
-    assert not folder.is_empty
+    assert not folder.missing
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def test_what_was_written_fits_and_reads_back(folder, graphs):
         ('tensorrt', '10.3.0', 'TensorRT'),
         ('gpu', 'Thor', 'the GPU'),
         ('compute_capability', '11.0', 'its compute capability'),
+        ('multiprocessors', 8, 'the number of its multiprocessors'),
         ('driver', '580.1', 'the driver'),
         ('cuda', '13.0', 'CUDA'),
         ('precision', 'fp16', 'the precision'),
@@ -105,7 +106,7 @@ def test_a_plan_of_another_user_is_refused(folder, graphs, monkeypatch):
     monkeypatch.setattr(os, 'geteuid', lambda: os.getuid() + 1)
     if os.getuid() == 0:
         os.chown(folder.plan_of(graphs[RGB]), 12345, 12345)
-    with pytest.raises(EngineError, match='belong to you alone'):
+    with pytest.raises(EngineError, match='that you alone may write'):
         folder.read(graphs[RGB])
 
 

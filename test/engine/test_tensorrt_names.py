@@ -32,12 +32,16 @@ OBJECTS = {
         'e': 'ParserError',
         'timings': 'ITimingCache',
         'tensor': 'ITensor',
+        'layer': 'ILayer',
+        'cast': 'ILayer',
+        'given': 'ITensor',
+        'made': 'ITensor',
     },
 }
 """What our variables are, by file."""
 
 SUBCLASSES = {'_Monitor': 'IProgressMonitor', 'TensorRtLog': 'ILogger'}
-OUR_OWN = {'__init__', '_tell', 'error'}
+OUR_OWN = {'__init__', '_tell', 'error', 'start'}
 
 
 def names_in(file):

@@ -1,8 +1,10 @@
 """What only the TensorRT engine does: memory, threads, CUDA graphs, plans that do not fit."""
 
 import json
+import os
 import sys
 import threading
+from types import SimpleNamespace
 
 from fake_tensorrt import build_engine, machine, SCRATCH_BYTES, target
 import numpy as np
@@ -14,8 +16,10 @@ from test_engine_contract import random_inputs
 from mm_robust_seg import build
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.engine.graphs import Port
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 from mm_robust_seg.engine.plans import PlanFolder
+from mm_robust_seg.engine.switched import SwitchedGraph
 from mm_robust_seg.engine.trt_availability import why_unusable
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
@@ -100,8 +104,8 @@ def test_all_contexts_share_one_scratch_buffer(graphs, tmp_path, gpu_and_trt):
     assert len(contexts) == 7
     assert len({context.scratch.ctypes.data for context in contexts}) == 1
     assert all(context.scratch.nbytes == SCRATCH_BYTES for context in contexts)
-    engine.close()
     del contexts
+    engine.close()
     assert gpu.leaks == CLEAN
 
 
@@ -182,16 +186,42 @@ def test_a_failed_inference_is_an_engine_error_and_the_next_one_works(
     engine.close()
 
 
-def test_a_gpu_that_died_can_be_closed_and_built_again(graphs, tmp_path, gpu_and_trt):
+@pytest.mark.parametrize('function', ['cuGraphExecDestroy', 'push', 'pop', 'release'])
+def test_a_gpu_that_died_can_be_closed_and_built_again(graphs, tmp_path, gpu_and_trt, function):
     gpu, _ = gpu_and_trt
     engine = build_engine(graphs, tmp_path)
     before = engine.infer(random_inputs(COMPLETE))
-    gpu.failing['cuGraphExecDestroy'] = 700
+    gpu.has_died = True
+    gpu.failing[function] = 700
     engine.close()
+    engine.close()
+    with pytest.raises(EngineError, match='closed'):
+        engine.infer(random_inputs(COMPLETE))
     gpu.failing.clear()
     again = build_engine(graphs, tmp_path)
     np.testing.assert_array_equal(again.infer(random_inputs(COMPLETE)).labels, before.labels)
     again.close()
+
+
+def test_a_driver_too_old_for_tensorrt_is_an_engine_error(graphs, tmp_path, gpu_and_trt):
+    gpu, trt = gpu_and_trt
+    said = r'TensorRT 10\.13\.3\.9 does not start with this driver and GPU: .*error: 35'
+    build_engine(graphs, tmp_path).close()
+    trt.failing.add('start')
+    with pytest.raises(EngineError, match=said):
+        engine_class()(graphs, EngineConfig(plans=str(tmp_path)))
+    with pytest.raises(EngineError, match=said):
+        build_engine(graphs, tmp_path / 'other')
+    assert gpu.leaks == CLEAN
+
+
+def test_sensors_of_a_shared_graph_are_known_by_name_whatever_the_order():
+    sizes = {'presence': (1, 2, 1, 1), 'settings': (1,)}
+    shapes = {'depth': (1, 3, 4, 4), 'rgb': (1, 3, 4, 4), **sizes}
+    inputs = {name: Port(shape, 'float32') for name, shape in shapes.items()}
+    presence = np.array([0, 1], np.float32).reshape(1, 2, 1, 1)
+    graph = SimpleNamespace(inputs=inputs, outputs={})
+    assert list(SwitchedGraph(graph, np.ones(1, np.float32), presence).inputs) == ['rgb']
 
 
 @pytest.mark.parametrize('failing', ['deserialize', 'context', 'execute'])
@@ -300,6 +330,15 @@ def test_without_room_for_single_sensors_another_runtime_is_asked_for(graphs, tm
         assert not trt.alive
 
 
+def test_without_room_for_a_context_another_runtime_is_asked_for(graphs, tmp_path):
+    with machine('cuda.bindings') as (gpu, _):
+        build_engine(graphs, tmp_path).close()
+        gpu.failing['retain'] = 2
+        with pytest.raises(EngineUnavailableError, match='no room for'):
+            engine_class()(graphs, EngineConfig(plans=str(tmp_path)))
+        assert gpu.leaks == CLEAN
+
+
 # Plans that do not fit
 
 
@@ -315,6 +354,7 @@ def built(graphs, tmp_path):
     [
         ({'version': '10.16.1.11'}, 'TensorRT is 10.16.1.11, it was built for 10.13.3.9'),
         ({'name': 'Orin'}, 'the GPU is Orin, it was built for Fake GPU'),
+        ({'multiprocessors': 8}, 'number of its multiprocessors is 8, it was built for 16'),
         (
             {'version': '11.4.0', 'name': 'Thor'},
             'TensorRT is 11.4.0, .*, the GPU is Thor, it was built for Fake GPU',
@@ -382,11 +422,21 @@ def test_a_sidecar_that_was_edited_covers_nothing(graphs, built):
 def test_plans_that_others_may_write_are_refused(graphs, built):
     with machine():
         folder = PlanFolder(graphs, built.plans).path
-        folder.chmod(0o777)
-        with pytest.raises(EngineError, match='can be written by other users'):
-            engine_class()(graphs, built)
+        for mode in (0o777, 0o775):
+            folder.chmod(mode)
+            with pytest.raises(EngineError, match='can be written by other users'):
+                engine_class()(graphs, built)
         folder.chmod(0o755)
         engine_class()(graphs, built).close()
+
+
+def test_plans_are_for_their_owner_to_write_whatever_the_umask(graphs, tmp_path):
+    before = os.umask(0)
+    try:
+        with machine():
+            build_engine(graphs, tmp_path).close()
+    finally:
+        os.umask(before)
 
 
 # Whether it can be used at all
@@ -419,6 +469,9 @@ def test_usable_means_that_there_are_plans_or_they_may_be_built(graphs, built, t
         nowhere = str(tmp_path / 'nowhere')
         command = f'build-engines {graphs[COMPLETE].parent} --plans {nowhere}'
         assert command in why_unusable(graphs, EngineConfig(plans=nowhere))
+        PlanFolder(graphs, built.plans).plan_of(graphs[COMPLETE]).unlink()
+        said = '1 of 7 TensorRT engines of tiny are not built yet'
+        assert why_unusable(graphs, built).startswith(said), 'as while they are being built'
         config = EngineConfig(plans=nowhere, on_mismatch='rebuild')
         assert why_unusable(graphs, config) == ''
 
