@@ -80,7 +80,12 @@ class HealthMonitor:
         digest, statistics = measure(item)
         track.saw(item, digest)
         seen = Observation(
-            item, statistics, track, self._skew_s(item.modality), self._attention.is_overloaded
+            item,
+            statistics,
+            track,
+            state.health,
+            self._skew_s(item.modality),
+            self._attention.is_overloaded,
         )
         found = [finding for check in CHECKS if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mm_robust_seg.config import Config
-from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.dataflow import Frame, SensorHealth
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.frame_statistics import Statistics
 from mm_robust_seg.stages.health.track import Track
@@ -17,6 +17,7 @@ class Observation:
     """One frame, its statistics, and the history it belongs to (this frame included).
 
     Attributes:
+        verdict: on the sensor, before this frame.
         skew_s: how far the stamps lie behind those of the other sensors; None if not known.
         is_delayed: whether we are too busy to hear in time, so that lateness is our own.
     """
@@ -24,6 +25,7 @@ class Observation:
     frame: Frame
     statistics: Statistics
     track: Track
+    verdict: SensorHealth
     skew_s: float | None = None
     is_delayed: bool = False
 

@@ -134,6 +134,24 @@ def test_ten_minutes_of_clean_streams_raise_no_alarm() -> None:
     assert alarms(config, arrivals, 599 * 10**9) == set()
 
 
+@pytest.mark.parametrize(('share', 'is_usable'), [(0.5, False), (0.8, True)])
+def test_a_camera_at_a_limit_of_its_rate_does_not_change_its_state_all_the_time(
+    share: float, is_usable: bool
+) -> None:
+    """15 of 30 Hz is a common mistake in a configuration."""
+    health_monitor = HealthMonitor(Config(), 0)
+    verdicts = []
+    for arrival_ns, stamp_ns, _ in stream(RGB, 30 * share, 60, 0.0, seed=2):
+        health_monitor.assess(arrival_ns - 25 * MS)
+        health_monitor.observe(Frame(RGB, stamp_ns, arrival_ns, PIXEL[RGB]), arrival_ns)
+        health = health_monitor.assess(arrival_ns).sensors[RGB]
+        verdicts.append((health.reason, health.usable))
+    assert [verdict for verdict, _ in itertools.groupby(verdicts)] == [
+        (Reason.OK, True),
+        (Reason.SLOW, is_usable),
+    ]
+
+
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_no_interleaving_of_good_frames_raises_an_alarm(data: st.DataObject) -> None:
