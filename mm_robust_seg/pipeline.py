@@ -31,6 +31,9 @@ from mm_robust_seg.stages.rate_limit import RateLimit
 from mm_robust_seg.stages.sensors import decode
 from mm_robust_seg.stages.synchronizer import Synchronizer
 
+_ALL_AHEAD_NS = 1_000_000_000
+"""Without a stamp of the present for this long, sets are made of stamps from the future."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -64,6 +67,7 @@ class Pipeline:
         self._active = ModalitySet()
         self._previous: ModalitySet | None = None
         self._busy_since_ns: int | None = None
+        self._present_ns, self._is_ahead = now_ns, False
         self._jumps = self._limited = self._overload = 0
 
     def offer(self, raw: RawImage, now_ns: int) -> Frame | Rejection:
@@ -81,7 +85,7 @@ class Pipeline:
         self._settle(now_ns)
         if self._config.inputs[item.modality].enabled:
             self._health.observe(item, now_ns)
-            if isinstance(item, Frame) and not self._is_from_future(item):
+            if isinstance(item, Frame) and self._is_of_now(item, now_ns):
                 self._synchronizer.offer(item, now_ns)
 
     def take(self, now_ns: int) -> Job | None:
@@ -192,6 +196,7 @@ class Pipeline:
         self._health.reset(now_ns)
         self._policy.reset()
         self._busy_since_ns = None
+        self._present_ns, self._is_ahead = now_ns, False
         self._limit = RateLimit(self._config.output.max_rate_hz)
 
     def reconfigure(self, config: Config) -> None:
@@ -211,10 +216,20 @@ class Pipeline:
         self._limit = RateLimit(config.output.max_rate_hz)
         self._config = config
 
-    def _is_from_future(self, frame: Frame) -> bool:
-        """Tell whether a frame is of a time no set may reach: all later ones would be late."""
+    def _is_of_now(self, frame: Frame, now_ns: int) -> bool:
+        """Tell whether sets may reach the time of a frame.
+
+        After a set from the future all others would be late. So there are such sets only while
+        no sensor speaks of the present, and the first that does ends them.
+        """
         limit_s = self._config.monitor[frame.modality].max_future_s
-        return frame.stamp_ns - frame.arrival_ns > limit_s * 1e9
+        if frame.stamp_ns - frame.arrival_ns > limit_s * 1e9:
+            self._is_ahead |= now_ns - self._present_ns > _ALL_AHEAD_NS
+            return self._is_ahead
+        if self._is_ahead:
+            self._synchronizer.reset()
+        self._present_ns, self._is_ahead = now_ns, False
+        return True
 
     def _next_set(self, now_ns: int) -> FrameSet | None:
         """Return the newest due set; if a job just ended, the sets it made us skip count."""

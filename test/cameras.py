@@ -43,7 +43,7 @@ class Cameras:
         self.now_ns = now_ns
         self._seed = 0
 
-    def play(self, periods, sensors=COMPLETE, dark=False):
+    def play(self, periods, sensors=COMPLETE, dark=False, ahead_s=0.0):
         """Let ``periods`` pass, in steps of at most 10 ms; return the masks."""
         masks = []
         for _ in range(periods):
@@ -51,7 +51,8 @@ class Cameras:
             for delay, modality in enumerate(sensors):
                 self.now_ns = stamp_ns + (1 + delay) * 1_000_000
                 self._seed += 1
-                self.pipeline.offer(raw(modality, stamp_ns, self._seed, dark), self.now_ns)
+                image = raw(modality, stamp_ns + round(ahead_s * 1e9), self._seed, dark)
+                self.pipeline.offer(image, self.now_ns)
                 masks.append(self.pipeline.step(self.now_ns))
             while self.now_ns + TICK_NS < stamp_ns + PERIOD_NS:
                 self.now_ns += TICK_NS

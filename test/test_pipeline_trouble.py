@@ -190,3 +190,31 @@ def test_one_stamp_from_the_future_costs_no_mask(make_cameras, modality, ahead_s
     masks = rig.play(20)
     assert len(masks) == 20
     assert combinations(masks) == ['rgb+thermal+depth']
+
+
+@pytest.mark.parametrize('ahead_s', [0.3, 5.0, 3600.0])
+def test_with_all_stamps_in_the_future_masks_are_unlabeled_until_one_is_of_the_present(
+    make_cameras, ahead_s
+):
+    rig = make_cameras()
+    rig.play(20)
+    rig.play(40, ahead_s=ahead_s)
+    masks = rig.play(20, ahead_s=ahead_s)
+    assert len(masks) == 20
+    assert combinations(masks) == ['none']
+    assert masks[-1].stamp_ns == rig.now_ns - PERIOD_NS + round(ahead_s * 1e9)
+    masks = rig.play(40)
+    assert len(masks) >= 40
+    assert masks[0].combination and masks[-1].combination == COMPLETE
+
+
+def test_a_sensor_of_the_present_keeps_those_in_the_future_out_even_if_it_is_dark(make_cameras):
+    rig = make_cameras(config(sync__wait_s=0.0))
+    rig.play(20, names('rgb'))
+    rig.play(5, names('rgb'), dark=True)
+    for number in range(60):
+        stamp_ns = rig.now_ns
+        rig.pipeline.offer(raw(DEPTH, stamp_ns + 5_000_000_000, number), stamp_ns)
+        assert rig.pipeline.step(stamp_ns) is None
+        [mask] = rig.play(1, names('rgb'), dark=True)
+        assert (mask.stamp_ns, mask.combination) == (stamp_ns, ModalitySet())
