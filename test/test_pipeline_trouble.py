@@ -209,7 +209,7 @@ def test_with_all_stamps_in_the_future_masks_are_unlabeled_until_one_is_of_the_p
 
 
 def test_a_sensor_of_the_present_keeps_those_in_the_future_out_even_if_it_is_dark(make_cameras):
-    rig = make_cameras(config(sync__wait_s=0.0))
+    rig = make_cameras(config(sync__wait_s=0.0, sync__reference='depth'))
     rig.play(20, names('rgb'))
     rig.play(5, names('rgb'), dark=True)
     for number in range(60):
