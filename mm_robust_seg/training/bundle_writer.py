@@ -74,6 +74,7 @@ def write_bundle(
             'base': BASE,
             **({'shared_graph': SHARED_GRAPH} if design == 'shared' else {}),
             'precision': PRECISIONS[0],
+            'golden': {},
             'combinations': entries,
         }
         write_manifest(building, whole)
