@@ -41,10 +41,9 @@ class SelfCheck:
 
     def run(self) -> list[str]:
         """Return one sentence for each input that is not as it should be."""
-        now_ns = int(self._node.get_clock().now().nanoseconds)
-        report = self._worker.ask(lambda pipeline: pipeline.assess(now_ns))
+        report = self._worker.ask(lambda pipeline, now_ns: pipeline.assess(now_ns))
         around = self._surroundings()
-        facts = [self._facts(m, now_ns, report) for m in self._inputs.subscriptions]
+        facts = [self._facts(m, report) for m in self._inputs.subscriptions]
         return [sentence for item in facts if (sentence := explain(item, around))]
 
     def log(self) -> None:
@@ -56,7 +55,7 @@ class SelfCheck:
         if not findings:
             log.info('self-check: every input delivers what it should')
 
-    def _facts(self, modality: Modality, now_ns: int, report: HealthReport) -> Facts:
+    def _facts(self, modality: Modality, report: HealthReport) -> Facts:
         subscription = self._inputs.subscriptions[modality]
         traffic = self._inputs.traffic[modality]
         stamp_ns = traffic.stamp_ns
@@ -69,7 +68,7 @@ class SelfCheck:
             received=traffic.received,
             lost=traffic.lost,
             size_bytes=traffic.size_bytes,
-            age_s=None if stamp_ns is None else (now_ns - stamp_ns) * 1e-9,
+            age_s=None if stamp_ns is None else (report.now_ns - stamp_ns) * 1e-9,
             expected_hz=self._config.inputs[modality].expected_rate_hz,
             health=report.sensors[modality],
         )

@@ -18,7 +18,7 @@ from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Job, Pipeline
 from mm_robust_seg.ros import diagnostics
 from mm_robust_seg.ros.diagnostics import Deliveries, Delivery
-from mm_robust_seg.ros.inputs import Inputs, Note
+from mm_robust_seg.ros.inputs import Inputs
 from mm_robust_seg.ros.publishers import Outputs
 from mm_robust_seg.ros.self_check_facts import SelfCheck
 from mm_robust_seg.ros.watch import StateWatch
@@ -71,7 +71,7 @@ class Session:
         try:
             self._outputs.publish_labels()
             self._inputs = Inputs(
-                self._node, self._config.inputs, self._receive, self._tell, self.report
+                self._node, self._config.inputs, self._receive, self._worker.ask, self.report
             )
             self._self_check = SelfCheck(self._node, self._config, self._inputs, self._worker)
             self._worker.enable(self._is_enabled)
@@ -94,18 +94,22 @@ class Session:
             self._watchdog.close()
             self._outputs.publish_inactive(self._name)
         self._worker.enable(False)
+        self._worker.settle()
         if self._inputs is not None:
             self._inputs.close()
         self._inputs = self._self_check = self._watch = self._watchdog = None
 
     def enable(self, is_enabled: bool) -> None:
-        """Publish masks or not; the sensors are watched either way."""
+        """Publish masks or not; the sensors are watched either way.
+
+        It does not wait for the mask in hand: on this thread messages come, and would be missed.
+        """
         self._is_enabled = is_enabled
         self._worker.enable(is_enabled and self._inputs is not None)
 
     def reset(self) -> None:
         """Forget all frames and verdicts; every sensor has its startup grace again."""
-        self._worker.ask(lambda pipeline: pipeline.reset(self.now_ns()))
+        self._worker.ask(lambda pipeline, now_ns: pipeline.reset(now_ns))
 
     def self_check(self) -> list[str]:
         """Return one sentence for each input that is not as it should be.
@@ -119,7 +123,7 @@ class Session:
 
     def reconfigure(self, config: Config) -> None:
         """Apply live parameters; raises ConfigError where the model cannot follow."""
-        self._worker.ask(lambda pipeline: pipeline.reconfigure(config))
+        self._worker.ask(lambda pipeline, _: pipeline.reconfigure(config))
         self._worker.wake()
         self._config = config
 
@@ -150,10 +154,6 @@ class Session:
         if self._watch is not None and self._watchdog is not None and self._watch.is_idle:
             self._watchdog.wake()
 
-    def _tell(self, note: Note) -> None:
-        now_ns = self.now_ns()
-        self._worker.ask(lambda pipeline: note(pipeline, now_ns))
-
     def _deliver(self, pipeline: Pipeline, job: Job) -> None:
         """Run one job and publish everything about it, the mask first."""
         result = self._run(pipeline, job)
@@ -183,7 +183,7 @@ class Session:
         return result
 
     def _own_statuses(self, now_ns: int) -> list[DiagnosticStatus]:
-        counters = self._worker.ask(lambda pipeline: pipeline.counters)
+        counters = self._worker.ask(lambda pipeline, _: pipeline.counters)
         summary = self._deliveries.summary(now_ns)
         return [
             diagnostics.engine_status(

@@ -8,8 +8,7 @@ import time
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
-from mm_robust_seg.dataflow import HealthLevel, HealthReport
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.dataflow import HealthLevel
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros import diagnostics
 from mm_robust_seg.ros.diagnostics import State
@@ -62,25 +61,30 @@ class StateWatch:
 
     def tick(self) -> float:
         """Look once; return the seconds until the next look."""
-        now_ns, now_s = self._clock.now().nanoseconds, time.monotonic()
+        now_s = time.monotonic()
         is_periodic = now_s - self._told_s >= _PERIOD_S
         if is_periodic:
             self._told_s = now_s
             self._inputs.count_publishers()
-        is_paused = self._is_paused(now_ns, now_s)
-        report, active = self._worker.ask(lambda pipeline: _look(pipeline, now_ns, is_paused))
         before = self._state
-        self._state = state = State.after(before, report, active, is_paused)
+        self._state = state = self._worker.ask(self._look)
         has_changed = before is None or state.differs(before)
         if has_changed:
             self._worker.wake()
         if is_periodic or has_changed:
-            self._publish(now_ns, state)
+            self._publish(state)
         self._log_changes(before, state)
         if self._check_due_s is not None and now_s >= self._check_due_s:
             self._check_due_s = None
             self._self_check.log()
         return _IDLE_S if self.is_idle else TICK_S
+
+    def _look(self, pipeline: Pipeline, now_ns: int) -> State:
+        """Return the state now."""
+        is_paused = self._is_paused(now_ns, time.monotonic())
+        if is_paused:
+            pipeline.paused(now_ns)
+        return State.after(self._state, pipeline.assess(now_ns), pipeline.active, is_paused)
 
     def _is_paused(self, now_ns: int, now_s: float) -> bool:
         """Tell whether simulated time, once it has begun, stands still."""
@@ -88,9 +92,10 @@ class StateWatch:
             self._clock_ns, self._clock_moved_s = now_ns, now_s
         return now_ns > 0 and now_s - self._clock_moved_s >= _PAUSED_S
 
-    def _publish(self, now_ns: int, state: State) -> None:
+    def _publish(self, state: State) -> None:
         sensors = [diagnostics.sensor_status(self._name, h) for h in state.report.sensors.values()]
         modality = diagnostics.modality_state(f'{self._name}: modality', state)
+        now_ns = state.report.now_ns
         self._outputs.publish_state(
             now_ns, modality, [*sensors, modality, *self._own_statuses(now_ns)]
         )
@@ -109,9 +114,3 @@ class StateWatch:
         if state.is_paused != (before is not None and before.is_paused):
             news = 'stands still: no sensor is judged' if state.is_paused else 'goes on'
             self._log.info(f'/clock {news}')
-
-
-def _look(pipeline: Pipeline, now_ns: int, is_paused: bool) -> tuple[HealthReport, ModalitySet]:
-    if is_paused:
-        pipeline.paused(now_ns)
-    return pipeline.assess(now_ns), pipeline.active

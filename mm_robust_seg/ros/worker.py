@@ -74,19 +74,26 @@ class Worker:
             self._thread.join()
 
     def enable(self, is_enabled: bool) -> None:
-        """Start or stop taking frame sets; on return nothing is being published after a stop."""
+        """Start or stop taking frame sets; the one in hand is still published."""
         with self._changed:
             self._is_enabled = is_enabled
             self._changed.notify_all()
-            if not is_enabled:
-                self._changed.wait_for(lambda: not self._is_busy)
 
-    def ask(self, question: Callable[[Pipeline], T]) -> T:
-        """Call ``question`` with the pipeline, under its lock."""
+    def settle(self) -> None:
+        """Wait until no frame set is in hand."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_busy)
+
+    def ask(self, question: Callable[[Pipeline, int], T]) -> T:
+        """Call ``question`` with the pipeline and the present, under the pipeline's lock.
+
+        The time is taken under the lock too: to the pipeline, time that went back while a thread
+        waited is a jump of the clock.
+        """
         with self._changed:
             if self._pipeline is None:
                 raise EngineError('the engine is not loaded: configure the node first')
-            return question(self._pipeline)
+            return question(self._pipeline, self._now_ns())
 
     def wake(self) -> None:
         """Look for a due frame set anew: what the pipeline waits for may have changed."""
@@ -100,10 +107,9 @@ class Worker:
             raw: the message.
             now_ns: when it arrived; decoding it takes time, which the pipeline is told too.
         """
-        item = self.ask(lambda pipeline: pipeline).decode(raw, now_ns)
-        with self._changed:
-            self.ask(lambda pipeline: pipeline.admit(item, self._now_ns()))
-            self._changed.notify_all()
+        item = self.ask(lambda pipeline, _: pipeline).decode(raw, now_ns)
+        self.ask(lambda pipeline, present_ns: pipeline.admit(item, present_ns))
+        self.wake()
 
     def _run(self) -> None:
         try:

@@ -136,7 +136,7 @@ def test_engine_and_inputs_are_refused_while_the_engine_is_loaded(inactive, is_a
 def test_live_parameters_change_while_active(inactive, monkeypatch):
     inactive.trigger_activate()
     heard = []
-    monkeypatch.setattr(inactive._session._worker, 'ask', lambda q: q(_Recorder(heard)))
+    monkeypatch.setattr(inactive._session._worker, 'ask', lambda q: q(_Recorder(heard), 0))
     assert _set(inactive, 'sync.wait_s', 0.05).successful
     [config] = heard
     assert config.sync == dataclasses.replace(Config().sync, wait_s=0.05)

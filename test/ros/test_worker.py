@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+import itertools
 import threading
 
 import pytest
@@ -121,7 +122,8 @@ def test_stopping_waits_for_the_job_in_progress_and_takes_no_other(harness):
     worker = _started(harness)
     worker.offer(1, 0)
     assert harness.busy.wait(WAIT_S)
-    stopped = threading.Thread(target=worker.enable, args=(False,))
+    worker.enable(False)
+    stopped = threading.Thread(target=worker.settle)
     stopped.start()
     stopped.join(0.05)
     assert stopped.is_alive()
@@ -165,7 +167,23 @@ def test_loading_can_be_cancelled_and_still_frees_the_engine(harness):
 
 def test_asking_before_the_engine_is_loaded_is_an_error(harness):
     with pytest.raises(EngineError, match='not loaded'):
-        harness.worker.ask(lambda pipeline: pipeline)
+        harness.worker.ask(lambda pipeline, now_ns: pipeline)
+
+
+def test_time_never_goes_back_for_the_pipeline_however_long_a_thread_waits(harness):
+    clock = itertools.count()
+    harness.worker = Worker(harness.build, harness.deliver, harness.report, lambda: next(clock))
+    worker, later = _started(harness), []
+    other = threading.Thread(target=lambda: worker.ask(lambda _, now_ns: later.append(now_ns)))
+
+    def question(pipeline, now_ns):
+        other.start()
+        other.join(0.05)
+        return next(clock)
+
+    at_the_end = worker.ask(question)
+    other.join()
+    assert later > [at_the_end]
 
 
 def test_with_no_frame_at_hand_the_worker_sleeps_until_it_is_woken(harness):
@@ -231,7 +249,7 @@ def test_a_slow_decoder_holds_up_nobody(harness):
     slow.start()
     assert decoding.wait(WAIT_S)
     answered = threading.Event()
-    other = threading.Thread(target=lambda: worker.ask(lambda pipeline: answered.set()))
+    other = threading.Thread(target=lambda: worker.ask(lambda pipeline, now_ns: answered.set()))
     other.start()
     was_free = answered.wait(WAIT_S)
     finish.set()
