@@ -18,6 +18,7 @@ _WARM_UP_SHARE = 0.25
 _BLOCK_S = 10.0
 _FEWEST_BLOCKS = 6
 _NORMAL_95 = 1.96
+_READY_SHARE = 0.9
 GROWTH_MIB_PER_MIN = 0.1
 """Growth of memory that fails, if it is certain: 140 MiB a day."""
 
@@ -93,6 +94,7 @@ def memory_slope(samples: Sequence[Sample]) -> Slope | None:
 def verdicts(soak: Soak) -> list[Verdict]:
     """Say what was wanted and what was found."""
     outcomes = outcomes_of(soak)
+    tried = sum(p.stretch.kind == TRIAL for p in soak.heard.played)
     missed = [o for o in outcomes if o.latency_ms is None]
     quiet_since = [p for p in soak.heard.played if p.stretch.kind == CLEAN]
     false = alarms(quiet_since, soak.heard.said)
@@ -111,6 +113,12 @@ def verdicts(soak: Soak) -> list[Verdict]:
             'all',
             f'{len(outcomes) - len(missed)} of {len(outcomes)}' + _named(missed),
             not missed,
+        ),
+        Verdict(
+            'faults that met a sensor in use',
+            f'>= {_READY_SHARE:.0%}',
+            f'{len(outcomes)} of {tried}',
+            len(outcomes) >= _READY_SHARE * tried,
         ),
         Verdict('false alarms', '0', ', '.join(false[:4]) or '0', not false),
         Verdict('masks in clean stretches', '>= 99 %', f'{served:.1%}', served >= 0.99),

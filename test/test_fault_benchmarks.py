@@ -209,6 +209,12 @@ def test_a_fault_that_is_not_detected_fails_the_soak():
     assert missed(given) == ['faults detected']
 
 
+def test_a_sensor_that_is_never_used_again_fails_the_soak():
+    given = soak(samples(0), [said(900_100, thermal=Reason.FROZEN)])
+    given.heard.played.append(played(SILENT, 901_000))
+    assert missed(given) == ['faults that met a sensor in use']
+
+
 def test_the_report_says_what_was_missed():
     rows = fault_report.by_fault([outcome(played(SILENT, 1000), [said(900), said(1100)])])
     verdicts = {v.name: v for v in fault_report.detection_verdicts(rows, 30.0)}
