@@ -17,7 +17,7 @@ from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_json
 from mm_robust_seg.ros.bring_up import BringUp
 from mm_robust_seg.ros.client import ACTIVATE, Client, CONFIGURE
-from mm_robust_seg.ros.processes import Child, Children, ros_environment, shipped
+from mm_robust_seg.ros.processes import Child, Children, quiet_domain, ros_environment, shipped
 
 _STEPS = (('configured', CONFIGURE), ('active_without_images', ACTIVATE))
 _DISCOVERY_S, _LOADING_S, _SETTLE_S = 40.0, 180.0, 3.0
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument('--duration-s', type=float, default=20.0)
     parser.add_argument('--out', type=Path, default=Path('out/bench/idle.json'))
     args = parser.parse_args()
-    variables = ros_environment(1 + os.getpid() % 100, shipped('config/fastdds_profile.xml'))
+    variables = ros_environment(quiet_domain(), shipped('config/fastdds_profile.xml'))
     os.environ.update(variables)
     try:
         result = measure(args.bundle, args.duration_s, variables)

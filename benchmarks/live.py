@@ -18,7 +18,13 @@ from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.bring_up import BringUp
-from mm_robust_seg.ros.processes import Children, quiet_domain, ros_environment, shipped
+from mm_robust_seg.ros.processes import (
+    Children,
+    parameters,
+    quiet_domain,
+    ros_environment,
+    shipped,
+)
 
 START_UP_S = 15.0
 """About what starting, rendering and ending take, for the estimate of the time left."""
@@ -136,17 +142,17 @@ def _of_node(plan: Plan, setup: Setup) -> list[str]:
     values: dict[str, object] = {
         'engine.bundle': find_bundle(setup.bundle).resolve(),
         'engine.backend': setup.backend,
-        'use_sim_time': str(setup.has_clock).lower(),
+        'use_sim_time': setup.has_clock,
         **{f'inputs.{m}.expected_rate_hz': float(hz) for m, hz in rates_hz.items()},
     }
     if needs_reliability(plan):
         topic = f'/{QOS_SENSOR}/image'
         values[f'qos_overrides.{topic}.subscription.reliability'] = 'reliable'
-    return _parameters(values)
+    return parameters(values)
 
 
 def _of_rig(setup: Setup, scenario: Path) -> list[str]:
-    return _parameters(
+    return parameters(
         {
             'scenario': scenario,
             'rate_hz': float(setup.rate_hz),
@@ -156,7 +162,3 @@ def _of_rig(setup: Setup, scenario: Path) -> list[str]:
             'clock_hz': _CLOCK_HZ if setup.has_clock else 0.0,
         }
     )
-
-
-def _parameters(values: Mapping[str, object]) -> list[str]:
-    return [text for name, value in values.items() for text in ('-p', f'{name}:={value}')]

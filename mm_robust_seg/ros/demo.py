@@ -22,6 +22,7 @@ from mm_robust_seg.ros.bring_up import BringUp
 from mm_robust_seg.ros.listener import Listener
 from mm_robust_seg.ros.processes import (
     Children,
+    parameters,
     quiet_domain,
     ros_environment,
     shipped,
@@ -63,6 +64,11 @@ def run(options: DemoOptions, console: Console) -> int:
         RobustSegError: if it cannot be played; the message says what to do.
     """
     scenario = load_scenario(options.scenario or shipped('config/demo_scenario.yaml'))
+    if scenario.moves_clock:
+        raise ConfigError(
+            'the scenario makes the clock jump, and the demo keeps the time of day: leave out the '
+            'faults of the rig, or play them with mm-robust-seg rig'
+        )
     bundle = load_bundle(find_bundle(options.bundle))
     _check_classes(bundle)
     recorder = DemoRecorder(bundle.classes)
@@ -132,15 +138,18 @@ class _Play:
                 listener.close()
 
     def _of_node(self) -> list[str]:
-        options = self._options
-        rates = {f'inputs.{m}.expected_rate_hz': float(options.rate_hz) for m in Modality}
-        return _parameters(
+        options, rates_hz = self._options, self._scenario.rates_hz
+        rates = {
+            f'inputs.{m}.expected_rate_hz': float(rates_hz.get(m, options.rate_hz))
+            for m in Modality
+        }
+        return parameters(
             {'engine.bundle': self._bundle.path, 'engine.backend': options.backend, **rates}
         )
 
     def _of_rig(self) -> list[str]:
         options = self._options
-        return _parameters(
+        return parameters(
             {
                 'scenario': (options.scenario or shipped('config/demo_scenario.yaml')).resolve(),
                 'rate_hz': float(options.rate_hz),
@@ -172,7 +181,3 @@ class _Play:
         while time.monotonic() < drained_s:
             listener.spin(_TICK_S)
         return dict(listener.end)
-
-
-def _parameters(values: dict[str, object]) -> list[str]:
-    return [text for name, value in values.items() for text in ('-p', f'{name}:={value}')]

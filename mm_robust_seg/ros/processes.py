@@ -69,6 +69,15 @@ def ros_environment(domain_id: int, profile: Path) -> dict[str, str]:
     return environment
 
 
+def parameters(values: Mapping[str, object]) -> list[str]:
+    """Return the ROS arguments that set parameters, for ``Children.start``."""
+
+    def text(value: object) -> str:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return [part for name, value in values.items() for part in ('-p', f'{name}:={text(value)}')]
+
+
 def shipped(relative: str) -> Path:
     """Find a file that comes with the package, in its repository or where it is installed.
 

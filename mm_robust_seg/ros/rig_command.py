@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from mm_robust_seg.ros import rig
-from mm_robust_seg.ros.processes import shipped
+from mm_robust_seg.ros.processes import parameters, shipped
 from mm_robust_seg.simulation.scenario import load_scenario
 
 DESCRIPTION = """\
@@ -72,9 +72,4 @@ def run(args: argparse.Namespace) -> int:
     if not os.environ.keys() & set(_PROFILES):
         profile = str(shipped('config/fastdds_profile.xml'))
         os.environ.update(dict.fromkeys(_PROFILES, profile))
-    pairs = [text for name, value in values.items() for text in ('-p', f'{name}:={_yaml(value)}')]
-    return rig.main(['rig', '--ros-args', *pairs])
-
-
-def _yaml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return rig.main(['rig', '--ros-args', *parameters(values)])

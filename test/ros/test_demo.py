@@ -15,11 +15,15 @@ pytest.importorskip('onnx', reason='the tiny bundle is written with onnx')
 
 from tiny_bundle import write_tiny_bundle
 
+from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.ros import demo
 from mm_robust_seg.simulation.classes import CLASS_COLOURS, CLASS_NAMES
+from mm_robust_seg.simulation.scenario import load_scenario
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
+TOUR = ROOT / 'config' / 'scenarios' / 'all_faults.yaml'
 SCENARIO = """
 phases:
   - {name: all, duration_s: 2.5}
@@ -93,6 +97,14 @@ def test_masks_go_on_while_sensors_fail(tmp_path, start_demo):
     assert 'thermal SILENT' in said and 'depth FROZEN' in said
 
 
+def test_the_node_expects_the_rates_of_the_scenario(tiny_bundle):
+    scenario = load_scenario(TOUR.with_name('clean_noisy.yaml'))
+    play = demo._Play(demo.DemoOptions(rate_hz=30), scenario, load_bundle(tiny_bundle), None, None)
+    arguments = play._of_node()
+    for name, rate_hz in (('rgb', 30.0), ('thermal', 9.0), ('depth', 30.0)):
+        assert f'inputs.{name}.expected_rate_hz:={rate_hz}' in arguments
+
+
 def test_an_interrupt_ends_all_processes_and_writes_nothing(tmp_path, street_bundle, start_demo):
     process = start_demo()
     log = tmp_path / 'out' / 'log' / 'rig.log'
@@ -113,6 +125,7 @@ def test_an_interrupt_ends_all_processes_and_writes_nothing(tmp_path, street_bun
     [
         (('--bundle', 'nosuch'), 'there is no model bundle'),
         (('--scenario', 'nosuch.yaml'), 'nosuch.yaml'),
+        (('--scenario', str(TOUR)), 'makes the clock jump'),
         (('--backend', 'abacus'), "engine.backend is 'abacus'"),
         (('--rate-hz', '0'), 'expected'),
     ],
