@@ -38,6 +38,10 @@ _DEFAULT_LASTS_S = 0.6
 _STRETCH = 0.25
 """A fault lasts up to this share longer, at random, so that the next one has any phase."""
 
+_CLOCK_GAP_S: Mapping[Fault, float] = {Fault.CLOCK_JUMP: 1.0, Fault.LOOP: 3.0}
+"""Least time before a fault of the clock. A jump goes back 5 s: time that begins anew only goes
+back, too, if more has passed since it last did."""
+
 QOS_SENSOR = Modality.DEPTH
 """The sensor whose subscription requests reliability: no other can be refused."""
 
@@ -146,7 +150,7 @@ def clock_trials(count: int, rng: np.random.Generator) -> list[Stretch]:
     plan = [Stretch(GOOD, START_S)]
     for _ in range(count):
         for fault in RIG_FAULTS:
-            plan.append(Stretch(GOOD, rng.uniform(1, 2)))
+            plan.append(Stretch(GOOD, _CLOCK_GAP_S[fault] + rng.uniform(0, 1)))
             plan.append(Stretch(TRIAL, _LASTS_S[fault], rig_fault=fault))
     return plan
 

@@ -129,6 +129,21 @@ def test_for_a_jump_of_the_clock_nobody_may_be_blamed(reason, right):
     assert result.modality is None and not result.others
 
 
+@pytest.mark.parametrize(('reason', 'is_ready'), [('WAITING', True), ('SILENT', False)])
+def test_a_jump_of_the_clock_may_be_felt_before_the_rig_tells_of_it(reason, is_ready):
+    jump = Stretch(TRIAL, 0.5, rig_fault=Fault.CLOCK_JUMP)
+    before = said(990, rgb=reason, thermal=reason, depth=reason)
+    assert outcome(played(jump, 1000), [before, said(1100)]).was_ready is is_ready
+
+
+def test_every_fault_of_the_clock_moves_it_by_more_than_a_second():
+    plan = fault_plan.clock_trials(10, np.random.default_rng(3))
+    scenario = parse_scenario(fault_plan.scenario(plan, 3))
+    starts_s = [phase.start_s for phase in scenario.phases if phase.rig_fault]
+    moved_s = [scenario.shift_s(at_s) - scenario.shift_s(at_s - 0.01) for at_s in starts_s]
+    assert len(moved_s) == 20 and max(moved_s) < -1
+
+
 def test_false_alarms_count_once_each():
     clean = played(Stretch(CLEAN, 10.0), 1000)
     messages = [
