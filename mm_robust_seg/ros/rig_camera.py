@@ -68,10 +68,13 @@ class Camera:
         kinds = [spec.kind for spec in (before, fault) if spec]
         if before == fault or not {Fault.GONE, Fault.QOS_MISMATCH} & set(kinds):
             return
-        self._close()
+        outgoing = [*filter(None, (self._images, self._infos))]
+        self._images = self._infos = None
         if fault is None or fault.kind is not Fault.GONE:
             is_poor = fault is not None and fault.kind is Fault.QOS_MISMATCH
             self._open(qos.SENSOR if is_poor else self._offered)
+        for publisher in outgoing:  # last, so that a change of QoS does not look like GONE
+            self._node.destroy_publisher(publisher)
 
     def take(self, capture: Capture, due_ns: int, stamp_ns: int) -> list[Sent]:
         """Return what is to be published of a capture, and when."""
@@ -103,11 +106,6 @@ class Camera:
         create = self._node.create_publisher
         self._images = create(Image, f'{self.modality}/image', offered)
         self._infos = create(CameraInfo, f'{self.modality}/camera_info', qos.SENSOR)
-
-    def _close(self) -> None:
-        for publisher in filter(None, (self._images, self._infos)):
-            self._node.destroy_publisher(publisher)
-        self._images = self._infos = None
 
 
 def image_message(image: RawImage) -> Image:
