@@ -18,13 +18,15 @@ import math
 from pathlib import Path
 import signal
 import sys
+import threading
 from typing import Any
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
@@ -66,12 +68,16 @@ _ENDLESS_S = 1e6
 class RigNode(Node):
     """Three cameras that fail on a timetable.
 
+    Args:
+        stopping: set when the process is to end; rendering then stops.
+
     Raises:
         ConfigError: if a parameter or the scenario is wrong.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: threading.Event) -> None:
         super().__init__('rig')
+        self._stopping = stopping
         given = {n: self.declare_parameter(n, v).value for n, v in PARAMETERS.items()}
         self._scenario = _scenario(given['scenario'])
         self._rate_hz = _in_range('rate_hz', given['rate_hz'], 1.0, 120.0)
@@ -99,7 +105,7 @@ class RigNode(Node):
         frames = max(1, round(self._loop_s * self._rate_hz))
         self.get_logger().info(f'rendering {frames} captures')
         for index in range(frames):
-            if not self.context.ok():
+            if self._stopping.is_set():
                 return
             self._captures.append(self._rig.capture(index / self._rate_hz))
         self.get_logger().info('ready')
@@ -248,23 +254,28 @@ def _in_range(name: str, value: float, low: float, high: float) -> float:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the rig until SIGINT or SIGTERM; return the exit code."""
+    """Run the rig until SIGINT or SIGTERM; return the exit code.
+
+    rclpy's own handlers are not used: they take the context away in the middle of a publication.
+    """
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # rclpy ends the loop; no KeyboardInterrupt
-    rclpy.init(args=list(sys.argv if args is None else args))
+        signal.signal(number, lambda *_: stopping.set())
+    rclpy.init(
+        args=list(sys.argv if args is None else args),
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
     executor = SingleThreadedExecutor()
     node: RigNode | None = None
     try:
-        node = RigNode()
+        node = RigNode(stopping)
         executor.add_node(node)
         node.render()
-        while rclpy.ok():
+        while not stopping.is_set():
             executor.spin_once(timeout_sec=node.play())
     except (RobustSegError, ParameterException) as error:
         print(f'rig: {error}', file=sys.stderr)  # noqa: T201
         return 2
-    except ExternalShutdownException:
-        pass
     finally:
         executor.shutdown()
         if node is not None:
