@@ -69,7 +69,7 @@ class Outcome:
         latency_ms: from the first missing or wrong image to the message with the right reason;
             None if that never came while the fault lasted, or none is due.
         first: the first accusation of the sensor; None without one.
-        others: accusations of sensors that were well.
+        others: accusations of sensors that were well, and not only recovering, before.
         was_ready: whether the sensor was in use, without a complaint, when the fault began.
     """
 
@@ -97,7 +97,7 @@ def outcome(played: Played, said: Sequence[Said]) -> Outcome:
     blamed = [(s.arrival_ns, m, s.reasons[m]) for s in during for m in _accused(s)]
     own = [(at, reason) for at, m, reason in blamed if modality in (None, m)]
     right = [at for at, reason in own if reason is fault.reason]
-    well = ModalitySet(Modality) - _accused(before) if before else ModalitySet()
+    well = [m for m in Modality if before and before.reasons[m] is Reason.OK]
     others = {f'{m}: {reason}' for _, m, reason in blamed if m in well and m is not modality}
     return Outcome(
         fault=fault,

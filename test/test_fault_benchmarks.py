@@ -237,3 +237,10 @@ def test_the_report_says_what_was_missed():
     assert verdicts['silent p95'].measured == 'never detected'
     assert 'silent p95' not in {v.name for v in fault_report.detection_verdicts(rows, 15.0)}
     assert fault_report.picture(rows, 30.0).startswith(b'\x89PNG')
+
+
+def test_a_sensor_that_only_recovers_may_be_complained_about_again():
+    silent = played(Stretch(TRIAL, 0.5, {Modality.RGB: Fault.SILENT}), 1000)
+    after = said(1100, rgb='SILENT', thermal='SLOW')
+    assert outcome(silent, [said(990), after]).others == ('thermal: SLOW',)
+    assert outcome(silent, [said(990, thermal='RECOVERING'), after]).others == ()
