@@ -237,8 +237,8 @@ def test_the_command_says_what_a_machine_lacks(tiny_bundle, tmp_path, capsys, mo
     given = ['build-engines', str(tiny_bundle), '--plans', str(tmp_path)]
     assert cli.main(given) == 2
     assert 'there is no NVIDIA driver' in capsys.readouterr().err
-    with machine():
-        monkeypatch.setitem(sys.modules, 'tensorrt', None)
+    with machine(), monkeypatch.context() as context:
+        context.setitem(sys.modules, 'tensorrt', None)
         assert cli.main(given) == 2
     assert 'pip install tensorrt' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

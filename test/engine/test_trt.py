@@ -458,8 +458,8 @@ def test_a_machine_without_gpu_never_touches_the_runtime(graphs):
 def test_missing_packages_are_named(graphs, monkeypatch):
     with machine(package=None):
         assert 'neither pycuda nor cuda.bindings' in why_unusable(graphs, EngineConfig())
-    with machine():
-        monkeypatch.setitem(sys.modules, 'tensorrt', None)
+    with machine(), monkeypatch.context() as context:
+        context.setitem(sys.modules, 'tensorrt', None)
         assert 'tensorrt cannot be imported' in why_unusable(graphs, EngineConfig())
 
 
