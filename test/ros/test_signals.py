@@ -32,9 +32,11 @@ def robot(ros_domain):
 def process(robot, tiny_bundle, tmp_path):
     parameters = {'engine.bundle': tiny_bundle, 'engine.threads': 1, **LONG_WARMUP}
     made = NodeProcess(tmp_path / 'node.log', parameters)
-    robot.state()
-    yield made
-    made.stop()
+    try:
+        robot.state()
+        yield made
+    finally:
+        made.stop()
 
 
 def _ask(robot, number):
