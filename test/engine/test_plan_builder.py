@@ -110,6 +110,15 @@ class Interrupting:
             time.sleep(0.01)
 
 
+@pytest.fixture
+def interruptible():
+    """Make Ctrl-C be felt: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('interruptible')
 def test_ctrl_c_keeps_what_is_done_and_nothing_half(graphs, tmp_path, gpu_and_trt):
     gpu, trt = gpu_and_trt
     trt.steps = 200
