@@ -60,6 +60,20 @@ class Reason(enum.Enum):
         return self.value
 
 
+PIXEL_TYPES: Mapping[str, tuple[str, int]] = {
+    'rgb8': ('u1', 3),
+    'bgr8': ('u1', 3),
+    'rgba8': ('u1', 4),
+    'bgra8': ('u1', 4),
+    'mono8': ('u1', 1),
+    '8UC1': ('u1', 1),
+    'mono16': ('u2', 1),
+    '16UC1': ('u2', 1),
+    '32FC1': ('f4', 1),
+}
+"""NumPy type without byte order, and channels, of each sensor_msgs encoding that is understood."""
+
+
 @dataclass(frozen=True)
 class RawImage:
     """One image message, not yet decoded; the fields of sensor_msgs/Image.

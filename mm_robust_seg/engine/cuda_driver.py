@@ -270,14 +270,14 @@ def call(name: str, *arguments: Any) -> None:
         EngineError: if there is no driver, or it reports an error.
     """
     try:
-        function = getattr(library(), name)
+        function = getattr(libcuda(), name)
     except OSError as error:
         raise EngineError(f'there is no NVIDIA driver: {error}') from error
     _check(function(*arguments), name)
 
 
 @lru_cache(maxsize=1)
-def library() -> Any:
+def libcuda() -> Any:
     """Load the driver's library; it stays loaded."""
     return ctypes.CDLL(LIBRARY)
 
@@ -287,7 +287,7 @@ def _check(code: int, what: str) -> None:
         raise _out_of_memory(what)
     if code != 0:
         text = ctypes.c_char_p()
-        library().cuGetErrorName(code, ctypes.byref(text))
+        libcuda().cuGetErrorName(code, ctypes.byref(text))
         name = (text.value or b'unknown error').decode()
         raise EngineError(f'CUDA failed at {what}: {name} ({code})')
 

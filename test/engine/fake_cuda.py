@@ -149,7 +149,7 @@ class FakeGpu:
         return {'memory': len(self.memory), 'objects': len(self.objects), 'stack': self.stack}
 
 
-def library(gpu):
+def libcuda(gpu):
     """libcuda: functions return a code, and write through what ctypes.byref points to."""
 
     def number(argument):

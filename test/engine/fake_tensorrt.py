@@ -10,7 +10,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 import weakref
 
-from fake_cuda import cuda_bindings, FakeGpu, library, pycuda
+from fake_cuda import cuda_bindings, FakeGpu, libcuda, pycuda
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -302,13 +302,13 @@ def machine(package='pycuda', version='10.13.3.9', **properties):
     modules = {**absent, **(packages[package](gpu) if package else {}), 'tensorrt': trt}
     names = [f'mm_robust_seg.engine.{name}' for name in ENGINE_MODULES]
     before = {name: sys.modules.pop(name, None) for name in [*modules, *names]}
-    real, fake = cuda_driver.library, library(gpu)
-    cuda_driver.library = lambda: fake
+    real, fake = cuda_driver.libcuda, libcuda(gpu)
+    cuda_driver.libcuda = lambda: fake
     sys.modules.update(modules)
     try:
         yield gpu, trt
     finally:
-        cuda_driver.library = real
+        cuda_driver.libcuda = real
         for name, module in before.items():
             sys.modules.pop(name, None)
             if module is not None:

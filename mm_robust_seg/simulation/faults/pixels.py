@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.dataflow import PIXEL_TYPES, RawImage
 from mm_robust_seg.errors import DataError
 
 Pixels: TypeAlias = NDArray[Any]
 """(H, W, C) uint8, uint16 or float32."""
-
-_TYPES: Mapping[str, tuple[str, int]] = {
-    'rgb8': ('u1', 3),
-    'bgr8': ('u1', 3),
-    'rgba8': ('u1', 4),
-    'bgra8': ('u1', 4),
-    'mono8': ('u1', 1),
-    '8UC1': ('u1', 1),
-    'mono16': ('u2', 1),
-    '16UC1': ('u2', 1),
-    '32FC1': ('f4', 1),
-}
 
 
 def raw_image(image: RawImage, pixels: Pixels, encoding: str = '') -> RawImage:
@@ -50,13 +37,13 @@ def pixels_of(image: RawImage) -> Pixels | None:
     Raises:
         DataError: if the encoding has no such pixels, as those of compressed images.
     """
-    if image.encoding not in _TYPES:
+    if image.encoding not in PIXEL_TYPES:
         raise DataError(
             f'the pixels of a {image.modality} image in encoding {image.encoding!r} cannot be '
-            f'changed: expected one of {", ".join(_TYPES)}; choose a fault that leaves the '
+            f'changed: expected one of {", ".join(PIXEL_TYPES)}; choose a fault that leaves the '
             'pixels alone, such as silent'
         )
-    kind, channels = _TYPES[image.encoding]
+    kind, channels = PIXEL_TYPES[image.encoding]
     dtype = np.dtype(('>' if image.is_bigendian else '<') + kind)
     strides = (image.step_bytes, channels * dtype.itemsize, dtype.itemsize)
     data = np.frombuffer(image.data, np.uint8)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.dataflow import RawImage, Reason
+from mm_robust_seg.dataflow import PIXEL_TYPES, RawImage, Reason
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.sensors.malformed import MalformedError
 
@@ -21,19 +21,6 @@ ENCODINGS: Mapping[Modality, tuple[str, ...]] = {
     Modality.DEPTH: ('16UC1', '32FC1', 'mono16'),
 }
 """The sensor_msgs encodings that each sensor may send."""
-
-_LAYOUT: Mapping[str, tuple[str, int]] = {
-    'rgb8': ('u1', 3),
-    'bgr8': ('u1', 3),
-    'rgba8': ('u1', 4),
-    'bgra8': ('u1', 4),
-    'mono8': ('u1', 1),
-    '8UC1': ('u1', 1),
-    'mono16': ('u2', 1),
-    '16UC1': ('u2', 1),
-    '32FC1': ('f4', 1),
-}
-"""NumPy type without byte order, and number of channels."""
 
 
 def view(raw: RawImage) -> Pixels:
@@ -49,7 +36,7 @@ def view(raw: RawImage) -> Pixels:
             Reason.FORMAT,
             f'encoding is {raw.encoding!r}; expected one of {", ".join(allowed)}',
         )
-    kind, channels = _LAYOUT[raw.encoding]
+    kind, channels = PIXEL_TYPES[raw.encoding]
     dtype = np.dtype(('>' if raw.is_bigendian else '<') + kind)
     pixel_bytes = channels * dtype.itemsize
     height, width, step = raw.height_px, raw.width_px, raw.step_bytes
