@@ -108,7 +108,7 @@ class Benchmark:
         }
         heard = self._play(runs)
         outcomes = [
-            outcome(played, heard[name].said)
+            outcome(played, heard[name], self._setup.period_ns)
             for name in ('faults', 'clock')
             for played in heard[name].played
             if played.stretch.kind == TRIAL

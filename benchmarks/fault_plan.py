@@ -29,7 +29,7 @@ _LASTS_S: Mapping[Fault, float] = {
     Fault.QOS_MISMATCH: 0.8,
     Fault.OUT_OF_ORDER: 1.0,
     Fault.SLOW: 2.4,
-    Fault.LOSSY: 3.0,
+    Fault.LOSSY: 5.0,
     Fault.SKEW: 2.4,
     Fault.CLOCK_JUMP: 1.0,
     Fault.LOOP: 1.0,

@@ -59,6 +59,7 @@ def _summary(fault: Fault, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         'trials': len(ready),
         'not_ready': len(outcomes) - len(ready),
         'right': sum(o.is_right for o in ready),
+        'silent_first': sum(o.was_silent_first for o in ready),
         'wrong_reasons': wrong,
         'others_blamed': sorted({text for o in ready for text in o.others}),
         'p50_ms': percentile(latencies, 50),
@@ -141,8 +142,7 @@ def markdown(result: Mapping[str, Any]) -> str:
             name,
             row['expected'],
             row['trials'],
-            f'{row["right"]}'
-            + (f' (else {", ".join(row["wrong_reasons"])})' if _wrong(row) else ''),
+            _right(row),
             _ms(row['p50_ms']),
             _ms(row['p95_ms']),
             _ms(limit),
@@ -166,8 +166,13 @@ def markdown(result: Mapping[str, Any]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _wrong(row: Mapping[str, Any]) -> bool:
-    return bool(row['wrong_reasons'])
+def _right(row: Mapping[str, Any]) -> str:
+    text = str(row['right'])
+    if row['silent_first']:
+        text += f' (in {row["silent_first"]} SILENT came first, rightly)'
+    if row['wrong_reasons']:
+        text += f' (else {", ".join(row["wrong_reasons"])})'
+    return text
 
 
 def _ms(value: float | None) -> str:

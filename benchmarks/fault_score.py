@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from mm_robust_seg.simulation.faults import Fault
 
 NOT_BLAMED = frozenset({Reason.OK, Reason.RECOVERING, Reason.WAITING, Reason.DISABLED})
 """Reasons that accuse no sensor."""
+
+_SILENT_AFTER = 3
+"""Images lost in a row that make a silence: the node waits for four periods."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Heard:
         truths: stamps of all captures.
         masks: stamps of the masks; ``used`` has the sensors of each.
         baseline: stamps of the sets that the approximate synchroniser gave.
+        images: stamps of the images of each sensor.
         rig: what the rig said at the end: frames, late, skipped.
     """
 
@@ -58,6 +63,7 @@ class Heard:
     masks: list[int] = field(default_factory=list)
     used: dict[int, ModalitySet] = field(default_factory=dict)
     baseline: list[int] = field(default_factory=list)
+    images: dict[Modality, list[int]] = field(default_factory=lambda: {m: [] for m in Modality})
     rig: dict[str, int] = field(default_factory=dict)
 
 
@@ -71,6 +77,7 @@ class Outcome:
         first: the first accusation of the sensor; None without one.
         others: accusations of sensors that were well, and not only recovering, before.
         was_ready: whether the sensor was in use, without a complaint, when the fault began.
+        lost_in_a_row: the most images of the sensor that did not come, one after the other.
     """
 
     fault: Fault
@@ -79,21 +86,29 @@ class Outcome:
     first: Reason | None
     others: tuple[str, ...]
     was_ready: bool
+    lost_in_a_row: int = 0
 
     @property
     def is_right(self) -> bool:
         """Whether the right reason came first, or rightly none."""
         if self.fault.reason is Reason.OK:
             return self.first is None
-        return self.latency_ms is not None and self.first is self.fault.reason
+        is_first = self.first is self.fault.reason or self.was_silent_first
+        return self.latency_ms is not None and is_first
+
+    @property
+    def was_silent_first(self) -> bool:
+        """Whether chance lost so many images in a row that SILENT was true, and it came first."""
+        is_silence = self.lost_in_a_row >= _SILENT_AFTER
+        return self.fault is Fault.LOSSY and self.first is Reason.SILENT and is_silence
 
 
-def outcome(played: Played, said: Sequence[Said]) -> Outcome:
+def outcome(played: Played, heard: Heard, period_ns: int) -> Outcome:
     """Judge one trial by the messages of the whole run."""
     fault, modality = _tried(played.stretch)
     onset_ns = played.arrival_ns if modality is None else played.start_ns
     end_ns = onset_ns + round(played.stretch.duration_s * 1e9)
-    before, during = _split(said, onset_ns, end_ns)
+    before, during = _split(heard.said, onset_ns, end_ns)
     blamed = [(s.arrival_ns, m, s.reasons[m]) for s in during for m in _accused(s)]
     own = [(at, reason) for at, m, reason in blamed if modality in (None, m)]
     right = [at for at, reason in own if reason is fault.reason]
@@ -106,7 +121,15 @@ def outcome(played: Played, said: Sequence[Said]) -> Outcome:
         first=own[0][1] if own else None,
         others=tuple(sorted(others)) if modality is not None else (),
         was_ready=before is not None and _is_ready(before, modality),
+        lost_in_a_row=_lost_in_a_row(played, heard.images.get(modality, []), period_ns),
     )
+
+
+def _lost_in_a_row(played: Played, stamps: Iterable[int], period_ns: int) -> int:
+    """Count the images missing in the longest gap between a sensor's images in a stretch."""
+    during = sorted(s for s in stamps if played.start_ns - period_ns <= s < played.end_ns)
+    gap_ns = max((after - at for at, after in pairwise(during)), default=0)
+    return max(0, round(gap_ns / period_ns) - 1)
 
 
 def _tried(stretch: Stretch) -> tuple[Fault, Modality | None]:

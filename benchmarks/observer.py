@@ -51,11 +51,13 @@ class Observer(Client):
         for modality in Modality:
             is_choosy = modality is QOS_SENSOR and needs_reliability(plan)
             wanted = qos.RELIABLE_SENSOR if is_choosy else qos.SENSOR
-            topic, callback = f'{modality}/image', partial(self._on_image, str(modality))
+            topic, callback = f'{modality}/image', partial(self._on_image, modality)
             hear(Image, topic, callback, wanted, raw=True)
 
-    def _on_image(self, topic: str, packed: bytes) -> None:
-        found = self._baseline.add(topic, packed_stamp_ns(packed))
+    def _on_image(self, modality: Modality, packed: bytes) -> None:
+        stamp_ns = packed_stamp_ns(packed)
+        self.heard.images[modality].append(stamp_ns)
+        found = self._baseline.add(str(modality), stamp_ns)
         if found is not None:
             self.heard.baseline.append(found[str(Modality.RGB)])
 

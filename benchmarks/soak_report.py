@@ -128,7 +128,7 @@ def verdicts(soak: Soak) -> list[Verdict]:
 def outcomes_of(soak: Soak) -> list[Outcome]:
     """Judge the trials whose sensor was ready."""
     played = [p for p in soak.heard.played if p.stretch.kind == TRIAL]
-    judged = [outcome(one, soak.heard.said) for one in played]
+    judged = [outcome(one, soak.heard, soak.period_ns) for one in played]
     return [one for one in judged if one.was_ready]
 
 

@@ -9,7 +9,16 @@ import pytest
 
 from benchmarks import fault_plan, fault_report, soak_report
 from benchmarks.fault_plan import CLEAN, COMPARE, GOOD, Stretch, TRIAL
-from benchmarks.fault_score import alarms, Heard, outcome, percentile, Played, Said, shares
+from benchmarks.fault_score import (
+    alarms,
+    Heard,
+    Outcome,
+    outcome,
+    percentile,
+    Played,
+    Said,
+    shares,
+)
 from benchmarks.process_use import Use
 from benchmarks.soak_report import memory_slope, Sample, Soak
 from mm_robust_seg.dataflow import Reason
@@ -31,6 +40,10 @@ def said(at_ms, **reasons):
 def played(stretch, start_ms):
     end_ms = start_ms + round(stretch.duration_s * 1e3)
     return Played(stretch, start_ms * MS, end_ms * MS, start_ms * MS)
+
+
+def judged(one: Played, messages: list[Said], images=()) -> Outcome:
+    return outcome(one, Heard(said=messages, images={THERMAL: list(images)}), PERIOD)
 
 
 @pytest.mark.parametrize('count', [1, 3])
@@ -91,31 +104,43 @@ def test_the_same_seed_gives_the_same_soak():
 
 def test_latency_counts_from_the_first_missing_image():
     messages = [said(900), said(1050), said(1120, thermal='SILENT'), said(1300, thermal='SILENT')]
-    result = outcome(played(SILENT, 1000), messages)
+    result = judged(played(SILENT, 1000), messages)
     assert (result.latency_ms, result.first) == (120.0, Reason.SILENT)
     assert result.is_right and result.was_ready and not result.others
 
 
 def test_another_reason_first_is_wrong_though_the_right_one_follows():
     messages = [said(900), said(1100, thermal='LOSSY'), said(1200, thermal='SILENT')]
-    result = outcome(played(SILENT, 1000), messages)
+    result = judged(played(SILENT, 1000), messages)
     assert not result.is_right
     assert (result.first, result.latency_ms) == (Reason.LOSSY, 200.0)
 
 
+@pytest.mark.parametrize(('lost', 'right'), [(3, True), (2, False)])
+def test_lost_images_may_be_a_silence_first_only_if_there_was_one(lost, right):
+    lossy = played(Stretch(TRIAL, 1.0, {THERMAL: Fault.LOSSY}), 1000)
+    images = [1000 * MS + k * PERIOD for k in range(30) if not 5 <= k < 5 + lost]
+    messages = [said(900), said(1300, thermal='SILENT'), said(1800, thermal='LOSSY')]
+    result = judged(lossy, messages, images)
+    assert (result.is_right, result.was_silent_first) == (right, right)
+    summary = fault_report.by_fault([result])['lossy']
+    assert (summary['right'], summary['silent_first']) == (right, right)
+    assert not judged(lossy, messages[:2], images).is_right
+
+
 def test_a_verdict_after_the_fault_is_too_late():
-    result = outcome(played(SILENT, 1000), [said(900), said(1600, thermal='SILENT')])
+    result = judged(played(SILENT, 1000), [said(900), said(1600, thermal='SILENT')])
     assert result.latency_ms is None and not result.is_right
 
 
 def test_a_well_sensor_that_is_blamed_is_named():
     messages = [said(900, rgb='SLOW'), said(1100, rgb='SLOW', depth='FLAT', thermal='SILENT')]
-    assert outcome(played(SILENT, 1000), messages).others == ('depth: FLAT',)
+    assert judged(played(SILENT, 1000), messages).others == ('depth: FLAT',)
 
 
 def test_a_sensor_that_is_not_well_at_the_start_makes_no_trial():
     messages = [said(900, thermal='RECOVERING'), said(1100, thermal='SILENT')]
-    result = outcome(played(SILENT, 1000), messages)
+    result = judged(played(SILENT, 1000), messages)
     assert not result.was_ready
     summary = fault_report.by_fault([result])['silent']
     assert (summary['trials'], summary['not_ready'], summary['p95_ms']) == (0, 1, None)
@@ -124,7 +149,7 @@ def test_a_sensor_that_is_not_well_at_the_start_makes_no_trial():
 @pytest.mark.parametrize(('reason', 'right'), [('OK', True), ('WAITING', True), ('CLOCK', False)])
 def test_for_a_jump_of_the_clock_nobody_may_be_blamed(reason, right):
     jump = Stretch(TRIAL, 0.5, rig_fault=Fault.CLOCK_JUMP)
-    result = outcome(played(jump, 1000), [said(900), said(1100, depth=reason)])
+    result = judged(played(jump, 1000), [said(900), said(1100, depth=reason)])
     assert result.is_right is right
     assert result.modality is None and not result.others
 
@@ -133,7 +158,7 @@ def test_for_a_jump_of_the_clock_nobody_may_be_blamed(reason, right):
 def test_a_jump_of_the_clock_may_be_felt_before_the_rig_tells_of_it(reason, is_ready):
     jump = Stretch(TRIAL, 0.5, rig_fault=Fault.CLOCK_JUMP)
     before = said(990, rgb=reason, thermal=reason, depth=reason)
-    assert outcome(played(jump, 1000), [before, said(1100)]).was_ready is is_ready
+    assert judged(played(jump, 1000), [before, said(1100)]).was_ready is is_ready
 
 
 def test_every_fault_of_the_clock_moves_it_by_more_than_a_second():
@@ -231,7 +256,7 @@ def test_a_sensor_that_is_never_used_again_fails_the_soak():
 
 
 def test_the_report_says_what_was_missed():
-    rows = fault_report.by_fault([outcome(played(SILENT, 1000), [said(900), said(1100)])])
+    rows = fault_report.by_fault([judged(played(SILENT, 1000), [said(900), said(1100)])])
     verdicts = {v.name: v for v in fault_report.detection_verdicts(rows, 30.0)}
     assert not verdicts['right reason'].is_met
     assert verdicts['silent p95'].measured == 'never detected'
@@ -242,5 +267,5 @@ def test_the_report_says_what_was_missed():
 def test_a_sensor_that_only_recovers_may_be_complained_about_again():
     silent = played(Stretch(TRIAL, 0.5, {Modality.RGB: Fault.SILENT}), 1000)
     after = said(1100, rgb='SILENT', thermal='SLOW')
-    assert outcome(silent, [said(990), after]).others == ('thermal: SLOW',)
-    assert outcome(silent, [said(990, thermal='RECOVERING'), after]).others == ()
+    assert judged(silent, [said(990), after]).others == ('thermal: SLOW',)
+    assert judged(silent, [said(990, thermal='RECOVERING'), after]).others == ()

@@ -9,6 +9,8 @@ _LEAST_STEPS = 10
 _SKIP = 1.7
 """Periods from one stamp to the next that mean a lost frame: 2 less the jitter of both stamps.
 With 20 % jitter (Gaussian), 0.6 % of the steps without a loss are longer."""
+_HINT = 3
+"""Missing frames that may explain a low rate. One lost step alone says little."""
 _REORDERED = 4
 """Stamps in a row that are older than an earlier one: no disorder any more, but a step back."""
 _AGES = 15
@@ -78,20 +80,34 @@ class Stamps:
         that came out of order is not missing. None count while the sensor leaves out
         more than it sends: then it is slow, and its period is not known.
         """
-        ahead_ns = sorted(step_ns for step_ns in self._steps_ns if step_ns)
-        if len(ahead_ns) < _LEAST_STEPS:
-            return 0
-        period_ns = ahead_ns[len(ahead_ns) // 2]
-        latest_ns = list(self._steps_ns)[-4:]
-        if sum(step_ns < _SKIP * period_ns for step_ns in latest_ns) < 2:
+        return self._missing() if self._whole_steps(4) >= 2 else 0
+
+    @property
+    def may_be_lossy(self) -> bool:
+        """Whether a low rate may come from lost frames, although few have been counted yet."""
+        return self._whole_steps(6) >= 2 and self._missing() >= _HINT
+
+    def _missing(self) -> int:
+        period_ns = self._period_ns()
+        if not period_ns:
             return 0
         skipped = sum(
             int(step_ns / period_ns + 2 - _SKIP) - 1
-            for step_ns in ahead_ns
+            for step_ns in self._steps_ns
             if step_ns >= _SKIP * period_ns
         )
-        out_of_order = len(self._steps_ns) - len(ahead_ns)
+        out_of_order = sum(not step_ns for step_ns in self._steps_ns)
         return max(0, skipped - out_of_order, sum(self._reported))
+
+    def _whole_steps(self, count: int) -> int:
+        """Return how many of the last ``count`` steps leave nothing out."""
+        limit_ns = _SKIP * self._period_ns()
+        return sum(step_ns < limit_ns for step_ns in list(self._steps_ns)[-count:])
+
+    def _period_ns(self) -> int:
+        """Return the usual step from one stamp to the next; 0 while too few are known."""
+        ahead_ns = sorted(step_ns for step_ns in self._steps_ns if step_ns)
+        return ahead_ns[len(ahead_ns) // 2] if len(ahead_ns) >= _LEAST_STEPS else 0
 
     @property
     def median_age_s(self) -> float | None:

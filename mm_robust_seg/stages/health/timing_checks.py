@@ -92,7 +92,10 @@ def is_lossy(seen: Observation, config: Config) -> Finding | None:
 
 
 def is_slow(seen: Observation, config: Config) -> Finding | None:
-    """SLOW: the rate is low enough to warn, or to fail; or it was, and has not gained enough."""
+    """SLOW: the rate is low enough to warn, or to fail; or it was, and has not gained enough.
+
+    It does not warn of a rate that lost frames may explain: LOSSY will, once they are enough.
+    """
     limits, arrivals = config.monitor[seen.frame.modality], seen.track.arrivals
     expected_hz = config.inputs[seen.frame.modality].expected_rate_hz
     warns = seen.verdict.reason is Reason.SLOW
@@ -103,11 +106,14 @@ def is_slow(seen: Observation, config: Config) -> Finding | None:
         rate_hz = 1 / arrivals.interval_s
     if seen.is_delayed or rate_hz is None or rate_hz >= warn_hz:
         return None
+    fails = rate_hz < fail_hz
+    if not fails and seen.track.stamps.may_be_lossy:
+        return None
     return Finding(
         Reason.SLOW,
         f'{rate_hz:.1f} frames per second; expected {expected_hz:g}',
         {'rate_hz': rate_hz},
-        fails=rate_hz < fail_hz,
+        fails,
     )
 
 

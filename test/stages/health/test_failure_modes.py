@@ -7,6 +7,7 @@ from episode import (
     configured,
     constant,
     DEPTH,
+    depth,
     Episode,
     MS,
     PERIOD_MS,
@@ -341,3 +342,13 @@ def test_a_rate_that_is_low_for_losses_is_lossy_and_says_so_once() -> None:
     assert episode.reasons(RGB).count(Reason.LOSSY) == 1
     assert Reason.SLOW not in episode.reasons(RGB)
     assert episode.health(RGB).evidence['lost_frames'] > 9
+
+
+@pytest.mark.parametrize('seed', [58, 101, 117, 156])
+def test_a_low_rate_waits_for_the_losses_that_explain_it(seed: int) -> None:
+    """With these seeds several frames of the first second are lost close together."""
+    chance = np.random.default_rng(seed)
+    episode = running()
+    episode.run(3000, depth=lambda n, r: depth(n, r) if chance.random() >= 0.2 else None)
+    assert Reason.LOSSY in episode.reasons(DEPTH)
+    assert Reason.SLOW not in episode.reasons(DEPTH)
