@@ -29,7 +29,7 @@ from mm_robust_seg.stages.health import HealthMonitor
 from mm_robust_seg.stages.preprocess import prepare
 from mm_robust_seg.stages.rate_limit import RateLimit
 from mm_robust_seg.stages.sensors import decode
-from mm_robust_seg.stages.synchronizer import Synchronizer
+from mm_robust_seg.stages.synchronizer import NOTHING_COUNTED, Synchronizer
 
 _ALL_AHEAD_NS = 1_000_000_000
 """Without a stamp of the present for this long, sets are made of stamps from the future."""
@@ -150,6 +150,10 @@ class Pipeline:
         self._active = self._policy.choose(report, now_ns)
         return report
 
+    def rested(self) -> None:
+        """Note that no set was wanted for a while: those passed over meanwhile are no overload."""
+        self._busy_since_ns = None
+
     def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
         """Note how many publish a sensor's topic."""
         self._health.publishers(modality, count, now_ns)
@@ -212,7 +216,7 @@ class Pipeline:
         self._policy = _policy(config, self._supported)
         self._health.reconfigure(config)
         if config.sync != self._config.sync:
-            self._synchronizer = _synchronizer(config)
+            self._synchronizer = _synchronizer(config, self._synchronizer.counters)
         self._limit = RateLimit(config.output.max_rate_hz)
         self._config = config
 
@@ -250,9 +254,9 @@ class Pipeline:
         return next(frames[m] for m in self._config.sync.reference_order if m in used)
 
 
-def _synchronizer(config: Config) -> Synchronizer:
+def _synchronizer(config: Config, counters: Mapping[str, int] = NOTHING_COUNTED) -> Synchronizer:
     rates_hz = {m: config.inputs[m].expected_rate_hz for m in config.inputs.enabled}
-    return Synchronizer(config.sync, rates_hz)
+    return Synchronizer(config.sync, rates_hz, counters)
 
 
 def _highest_rate_hz(config: Config) -> float:

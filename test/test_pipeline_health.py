@@ -51,6 +51,19 @@ def test_a_worker_in_time_is_not_overloaded(make_cameras):
     assert rig.pipeline.counters['overload'] == 0
 
 
+def test_sets_that_nobody_wanted_for_a_while_are_no_overload(make_cameras):
+    rig = make_cameras()
+    rig.play(20)
+    for number in range(10):
+        for modality in Modality:
+            rig.pipeline.offer(raw(modality, rig.now_ns, 900 + number), rig.now_ns)
+        rig.now_ns += PERIOD_NS
+    rig.pipeline.rested()
+    assert rig.pipeline.step(rig.now_ns) is not None
+    assert rig.pipeline.counters['skipped'] > 0
+    assert rig.pipeline.counters['overload'] == 0
+
+
 def test_frames_out_of_order_are_counted_and_their_sensor_is_ok(make_cameras):
     rig = make_cameras()
     rig.play(20)

@@ -144,6 +144,20 @@ def test_live_parameters_take_effect_without_losing_a_mask(make_cameras):
     assert len(rig.play(30)) == pytest.approx(10, abs=1)
 
 
+def test_counters_go_on_when_parameters_change(make_cameras):
+    rig = make_cameras(config())
+    rig.play(10)
+    old = raw(DEPTH, rig.now_ns - 2 * PERIOD_NS, 900)
+    rig.pipeline.offer(old, rig.now_ns)
+    before = dict(rig.pipeline.counters)
+    assert before['late'] > 0
+    rig.pipeline.reconfigure(config(sync__wait_s=0.01))
+    assert rig.pipeline.counters == before
+    rig.pipeline.offer(raw(DEPTH, rig.now_ns, 901), rig.now_ns)
+    rig.pipeline.offer(raw(DEPTH, rig.now_ns, 902), rig.now_ns)
+    assert rig.pipeline.counters['late'] == before['late'] + 1
+
+
 def test_a_refused_parameter_changes_nothing(make_cameras):
     engine = ScriptedEngine(combinations=(COMPLETE, names('rgb')))
     rig = make_cameras(config(), engine)

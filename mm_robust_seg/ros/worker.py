@@ -76,6 +76,8 @@ class Worker:
     def enable(self, is_enabled: bool) -> None:
         """Start or stop taking frame sets; the one in hand is still published."""
         with self._changed:
+            if is_enabled and not self._is_enabled and self._pipeline is not None:
+                self._pipeline.rested()
             self._is_enabled = is_enabled
             self._changed.notify_all()
 

@@ -23,6 +23,9 @@ from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import Modality, ModalitySet
 
 _LONG_AGO_NS = -(1 << 63)
+NOTHING_COUNTED: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(('late', 'unmatched', 'evicted', 'skipped'), 0)
+)
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,22 @@ class Synchronizer:
         config: skew, wait, buffer length and rank of the sensors. Keep ``wait_s`` below the
             shortest period: sets that are due together compete, and the newest wins.
         rates_hz: nominal rate of every sensor that will be offered.
+        counters: to go on from, as when another configuration takes the place of one.
     """
 
-    def __init__(self, config: SyncConfig, rates_hz: Mapping[Modality, float]) -> None:
+    def __init__(
+        self,
+        config: SyncConfig,
+        rates_hz: Mapping[Modality, float],
+        counters: Mapping[str, int] = NOTHING_COUNTED,
+    ) -> None:
         self._rank = tuple(m for m in config.reference_order if m in rates_hz)
         self._period_ns = {m: round(1e9 / hz) for m, hz in rates_hz.items()}
         self._skew_ns = round(config.max_skew_s * 1e9)
         self._wait_ns = round(config.wait_s * 1e9)
         self._jitter_ns = self._wait_ns // 4
         self._buffer_len = config.buffer_len
-        self._counters = Counter(late=0, unmatched=0, evicted=0, skipped=0)
+        self._counters = Counter(counters)
         self._expected = ModalitySet(self._rank)
         self.reset()
 
@@ -77,7 +86,7 @@ class Synchronizer:
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """What was not used, since construction.
+        """What was not used, since the beginning.
 
         ``late``: frames that came after their set was given, or repeat a stamp.
         ``unmatched``: frames in time that no set had a place for. ``evicted``: frames pushed out

@@ -28,7 +28,10 @@ class FakePipeline:
 
     def __init__(self):
         self.offered = deque(maxlen=1)
-        self.taken = 0
+        self.taken = self.rests = 0
+
+    def rested(self):
+        self.rests += 1
 
     def decode(self, raw, now_ns):
         return raw
@@ -133,6 +136,16 @@ def test_stopping_waits_for_the_job_in_progress_and_takes_no_other(harness):
     worker.offer(2, 0)
     worker.close()
     assert harness.done == [1]
+
+
+def test_only_a_worker_that_was_not_enabled_has_rested(harness):
+    worker = _started(harness)
+    rests = harness.pipeline.rests
+    worker.enable(True)
+    assert harness.pipeline.rests == rests
+    worker.enable(False)
+    worker.enable(True)
+    assert harness.pipeline.rests == rests + 1
 
 
 def test_closing_frees_the_engine(harness):
