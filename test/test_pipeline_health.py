@@ -57,9 +57,11 @@ def test_sets_that_nobody_wanted_for_a_while_are_no_overload(make_cameras):
     for number in range(10):
         for modality in Modality:
             rig.pipeline.offer(raw(modality, rig.now_ns, 900 + number), rig.now_ns)
+        if number == 0:
+            assert rig.pipeline.take(rig.now_ns) is not None
         rig.now_ns += PERIOD_NS
     rig.pipeline.rested()
-    assert rig.pipeline.step(rig.now_ns) is not None
+    assert rig.pipeline.take(rig.now_ns) is not None
     assert rig.pipeline.counters['skipped'] > 0
     assert rig.pipeline.counters['overload'] == 0
 
