@@ -27,7 +27,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from benchmarks import fault_plan, fault_report
 from benchmarks.fault_plan import CLEAN, Plan, TRIAL
 from benchmarks.fault_score import alarms, Heard, Outcome, outcome
-from benchmarks.live import Run, running, Setup, START_UP_S
+from benchmarks.live import add_arguments, Run, running, Setup, START_UP_S
 from benchmarks.process_use import use
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_bytes, write_json
@@ -62,16 +62,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
-    add('--trials', type=int, default=20, help='trials per fault (20)')
-    add('--clean-s', type=float, default=600.0, help='length of each clean run (600)')
-    add('--bundle', default='sim', help='model (sim)')
-    add('--backend', default='auto', help='engine.backend (auto)')
-    add('--rate-hz', type=float, default=30.0, help='frame rate of the cameras (30)')
-    add('--width-px', type=int, default=320, help='image width (320)')
-    add('--height-px', type=int, default=240, help='image height (240)')
-    add('--seed', type=int, default=7, help='of plan and rig (7)')
-    add('--out', type=Path, default=Path('out/bench'), help='folder for the results (out/bench)')
+    parser.add_argument('--trials', type=int, default=20, help='trials per fault (20)')
+    parser.add_argument(
+        '--clean-s', type=float, default=600.0, help='length of each clean run (600)'
+    )
+    add_arguments(parser)
     arguments = parser.parse_args()
     if arguments.trials < 1 or arguments.clean_s < 1:
         parser.error('--trials and --clean-s must be at least 1')
@@ -83,8 +78,7 @@ class Benchmark:
 
     def __init__(self, arguments: argparse.Namespace, console: Console, logs: Path) -> None:
         self._arguments, self._console, self._logs = arguments, console, logs
-        names = ('bundle', 'backend', 'rate_hz', 'width_px', 'height_px', 'seed')
-        self._setup = Setup(**{name: getattr(arguments, name) for name in names})
+        self._setup = Setup.of(arguments)
         self._idle: float | None = None
 
     def run(self) -> dict[str, Any]:

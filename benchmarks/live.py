@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 import os
 from pathlib import Path
 import time
@@ -57,10 +58,28 @@ class Setup:
     loss_ratio: float = 0.0
     has_clock: bool = False
 
+    @classmethod
+    def of(cls, arguments: Namespace) -> Setup:
+        """Return what the arguments say; see ``add_arguments``."""
+        given = vars(arguments)
+        return cls(**{f.name: given[f.name] for f in fields(cls) if f.name in given})
+
     @property
     def period_ns(self) -> int:
         """Time between two captures."""
         return round(1e9 / self.rate_hz)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of a setup, and where results go."""
+    add = parser.add_argument
+    add('--bundle', default='sim', help='model (sim)')
+    add('--backend', default='auto', help='engine.backend (auto)')
+    add('--rate-hz', type=float, default=30.0, help='frame rate of the cameras (30)')
+    add('--width-px', type=int, default=320, help='image width (320)')
+    add('--height-px', type=int, default=240, help='image height (240)')
+    add('--seed', type=int, default=7, help='of faults and rig (7)')
+    add('--out', type=Path, default=Path('out/bench'), help='folder for the results (out/bench)')
 
 
 class Run:

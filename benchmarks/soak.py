@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks import fault_plan, soak_report
-from benchmarks.live import Run, running, Setup, START_UP_S
+from benchmarks.live import add_arguments, Run, running, Setup, START_UP_S
 from benchmarks.process_use import use
 from benchmarks.soak_report import Sample, Soak
 from mm_robust_seg.errors import RobustSegError
@@ -49,8 +49,7 @@ def main() -> None:
     console, logs = Console(), Path(tempfile.mkdtemp(prefix='soak_'))
     rng = np.random.default_rng(arguments.seed)
     plan = fault_plan.random_faults(60 * arguments.minutes, rng)
-    names = ('bundle', 'backend', 'rate_hz', 'seed')
-    setup = Setup(**{name: getattr(arguments, name) for name in names})
+    setup = Setup.of(arguments)
     try:
         with termination_interrupts(), running(plan, setup, logs) as run:
             soak = _soak(run, plan, setup, console)
@@ -81,13 +80,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
-    add('--minutes', type=float, default=20.0, help='length (20)')
-    add('--seed', type=int, default=7, help='of faults and rig (7)')
-    add('--bundle', default='sim', help='model (sim)')
-    add('--backend', default='auto', help='engine.backend (auto)')
-    add('--rate-hz', type=float, default=30.0, help='frame rate of the cameras (30)')
-    add('--out', type=Path, default=Path('out/bench'), help='folder for the results (out/bench)')
+    parser.add_argument('--minutes', type=float, default=20.0, help='length (20)')
+    add_arguments(parser)
     arguments = parser.parse_args()
     if not 0 < arguments.minutes <= 24 * 60:
         parser.error(f'--minutes is {arguments.minutes:g}: expected more than 0, at most a day')
