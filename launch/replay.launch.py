@@ -52,7 +52,7 @@ def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {name: LaunchConfiguration(name).perform(context) for name in ('bag', *ARGUMENTS)}
     actions: list[LaunchDescriptionEntity] = []
     if given['scenario']:
-        folder, given['bag'] = broken(given['bag'], given['scenario'])
+        folder, given['bag'] = broken(given['bag'], given['scenario'], recorded(context))
         actions.append(RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: remove(folder))))
     command = ['ros2', 'bag', 'play', given['bag'], '--rate', given['rate']]
     command += ['--clock', given['clock']]
@@ -63,11 +63,24 @@ def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return [*actions, RegisterEventHandler(active)]
 
 
-def broken(bag: str, scenario: str) -> tuple[Path, str]:
+def recorded(context: LaunchContext) -> list[str]:
+    """Return the options that name the bag's image topics: those that the node will hear."""
+    given = context.launch_configurations
+    namespace = given.get('namespace', '').strip('/')
+    options = ['--namespace', namespace] if namespace else []
+    for sensor in ('rgb', 'thermal', 'depth'):
+        topic = given.get(f'{sensor}_topic', '')
+        if topic:
+            name = topic if topic.startswith('/') else f'{namespace}/{topic}'
+            options += [f'--{sensor}-topic', name]
+    return options
+
+
+def broken(bag: str, scenario: str, topics: list[str]) -> tuple[Path, str]:
     """Return a folder and in it a copy of the bag in which cameras fail; the launch waits."""
     folder = Path(tempfile.mkdtemp(prefix='robust_seg_'))
     copy = str(folder / 'bag')
-    command = [sys.executable, '-m', 'mm_robust_seg.cli', 'break-bag', bag]
+    command = [sys.executable, '-m', 'mm_robust_seg.cli', 'break-bag', bag, *topics]
     try:
         subprocess.run([*command, '--scenario', scenario, '--out', copy], check=True)
     except BaseException:

@@ -51,7 +51,9 @@ class ImageBag:
         notes: what a person should know about the bag.
     """
 
-    def __init__(self, path: Path, storage: Storage, topics: Mapping[Modality, str]) -> None:
+    def __init__(
+        self, path: Path, storage: Storage, topics: Mapping[Modality, str], namespace: str
+    ) -> None:
         self._path, self._storage = path, storage
         self._store = get_typestore(Stores.ROS1_NOETIC if storage.is_ros1 else Stores.ROS2_JAZZY)
         types = {connection.topic: connection.msgtype for connection in storage.connections}
@@ -61,7 +63,7 @@ class ImageBag:
                 if storage.damage
                 else f'{path} is empty: expected recorded image topics'
             )
-        self.topics = _choose(path, types, topics)
+        self.topics = _choose(path, types, topics, namespace)
         self.has_truth = types.get(TRUTH_TOPIC) == IMAGE
         wanted = {(topic, types[topic]) for topic in self.topics.values()} | {(TRUTH_TOPIC, IMAGE)}
         self._connections = [c for c in storage.connections if (c.topic, c.msgtype) in wanted]
@@ -124,13 +126,15 @@ class ImageBag:
 
 
 @contextmanager
-def open_bag(path: Path, topics: Mapping[Modality, str] | None = None) -> Iterator[ImageBag]:
+def open_bag(
+    path: Path, topics: Mapping[Modality, str] | None = None, namespace: str = ''
+) -> Iterator[ImageBag]:
     """Open a rosbag2 folder, a single ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag``.
 
     Args:
         path: the bag.
-        topics: topics that must be there, by sensor. The others have the names in ``TOPICS``, as
-            they are or with ``/compressed``; of these one is enough.
+        topics: topics that must be there, by sensor; ``/compressed`` may follow in the bag.
+        namespace: of the others, which have the names in ``TOPICS``; of these one is enough.
 
     Raises:
         DataError: if ``path`` is no bag, a topic is missing or not of an image type, or there is
@@ -138,18 +142,20 @@ def open_bag(path: Path, topics: Mapping[Modality, str] | None = None) -> Iterat
     """
     storage = open_storage(path)
     try:
-        yield ImageBag(path, storage, topics or {})
+        yield ImageBag(path, storage, topics or {}, namespace)
     finally:
         storage.close()
 
 
 def _choose(
-    path: Path, types: Mapping[str, str], given: Mapping[Modality, str]
+    path: Path, types: Mapping[str, str], given: Mapping[Modality, str], namespace: str
 ) -> dict[Modality, str]:
     """Find each sensor's topic among the recorded ones and check its type."""
     chosen: dict[Modality, str] = {}
+    folder = namespace.strip('/')
+    usual = {m: f'/{folder}{topic}' if folder else topic for m, topic in TOPICS.items()}
     for modality in Modality:
-        topic = '/' + given.get(modality, TOPICS[modality]).lstrip('/')
+        topic = '/' + given.get(modality, usual[modality]).lstrip('/')
         found = [name for name in (topic, f'{topic}/compressed') if name in types]
         if found:
             chosen[modality] = found[0]
@@ -157,7 +163,7 @@ def _choose(
             raise DataError(f'{path} has no topic {topic}. {_listed(types)}')
     if not chosen:
         raise DataError(
-            f'{path} has none of the topics {", ".join(TOPICS.values())}. {_listed(types)}'
+            f'{path} has none of the topics {", ".join(usual.values())}. {_listed(types)}'
         )
     for modality, topic in chosen.items():
         if types[topic] not in _SHORT:

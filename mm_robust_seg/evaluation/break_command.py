@@ -13,11 +13,11 @@ from pathlib import Path
 from rich.console import Console
 
 from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.evaluation.bag import BagImage, ImageBag, open_bag
+from mm_robust_seg.evaluation.bag import BagImage, ImageBag
+from mm_robust_seg.evaluation.bag_options import add_topic_arguments, open_named
 from mm_robust_seg.evaluation.bag_storage import open_storage, Storage
 from mm_robust_seg.evaluation.bag_writer import BagWriter, STORAGES
 from mm_robust_seg.evaluation.faults import FaultyBag
-from mm_robust_seg.modality import Modality
 from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
 DESCRIPTION = """\
@@ -39,19 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scenario', type=Path, required=True, help='which camera fails when')
     parser.add_argument('--out', type=Path, required=True, help='folder of the new bag')
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='file format')
-    for modality in Modality:
-        parser.add_argument(
-            f'--{modality}-topic', metavar='TOPIC', help=f'image topic (/{modality}/image)'
-        )
+    add_topic_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the copy and say what it holds."""
     scenario = load_scenario(args.scenario)
-    named = {m: getattr(args, f'{m}_topic') for m in Modality}
     storage = open_storage(args.bag)
     try:
-        with open_bag(args.bag, {m: topic for m, topic in named.items() if topic}) as bag:
+        with open_named(args) as bag:
             counts = break_bag(bag, storage, scenario, args.out, args.storage)
     finally:
         storage.close()

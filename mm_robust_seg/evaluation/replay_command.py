@@ -18,7 +18,8 @@ from mm_robust_seg.build import build_pipeline
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.errors import RobustSegError
-from mm_robust_seg.evaluation.bag import BagImage, BagTruth, ImageBag, open_bag
+from mm_robust_seg.evaluation.bag import BagImage, BagTruth, ImageBag
+from mm_robust_seg.evaluation.bag_options import add_topic_arguments, open_named
 from mm_robust_seg.evaluation.bag_writer import BagWriter
 from mm_robust_seg.evaluation.faults import FaultyBag
 from mm_robust_seg.evaluation.replay import measure_rates_hz, Player, Silence
@@ -51,10 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--bundle', help=f'model folder, or name ({EngineConfig().bundle})')
     backends = next(s.choices for n, _, s in flatten(EngineConfig()) if n == 'backend')
     parser.add_argument('--backend', choices=backends, help='inference runtime (auto)')
-    for modality in Modality:
-        parser.add_argument(
-            f'--{modality}-topic', metavar='TOPIC', help=f'image topic (/{modality}/image)'
-        )
+    add_topic_arguments(parser)
     parser.add_argument(
         '--set',
         action='append',
@@ -92,10 +90,9 @@ def run(args: argparse.Namespace) -> int:
     settings |= {'engine.bundle': args.bundle} if args.bundle else {}
     settings |= {'engine.backend': args.backend} if args.backend else {}
     silences = [Silence.parse(text) for text in args.drop]
-    named = {m: getattr(args, f'{m}_topic') for m in Modality}
     scenario = load_scenario(args.scenario) if args.scenario else None
     out = args.out or Path('out') / 'replay' / args.bag.resolve().name
-    with open_bag(args.bag, {m: topic for m, topic in named.items() if topic}) as bag:
+    with open_named(args) as bag:
         outcome = replay(bag, settings, silences, out, args.write_bag, scenario)
     summary = {'bag': str(args.bag), **outcome.summary}
     write_json(out / 'summary.json', summary)

@@ -161,6 +161,18 @@ def test_a_topic_of_another_type_is_refused(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize('namespace', ['front', '/front', 'front/'])
+def test_topics_are_looked_for_in_a_namespace(tmp_path, namespace):
+    messages = [('/front/rgb/image', STRING, START_NS, {'data': 'x'})]
+    path = write_messages(tmp_path / 'bag', messages)
+    refused = pytest.raises(DataError, match=r'^/front/rgb/image .*std_msgs')
+    with refused, open_bag(path, namespace=namespace):
+        pass
+    absent = pytest.raises(DataError, match='none of the topics /rear/rgb/image, /rear/thermal')
+    with absent, open_bag(path, namespace='rear'):
+        pass
+
+
 def test_two_sensors_on_one_topic_are_refused(tmp_path):
     bag = write_bag(tmp_path / 'bag', count=2)
     shared = pytest.raises(DataError, match='rgb and thermal have the same topic')

@@ -127,19 +127,30 @@ def test_a_bag_starts_when_the_real_node_is_active(prefix, tiny_bundle):
     assert 0 < log.index('bundle tiny') < log.index('[ros2-2]: process started')
 
 
-def test_a_scenario_breaks_a_copy_of_the_bag(prefix, tiny_bundle, tmp_path):
+@pytest.mark.parametrize(
+    ('renamed', 'topics'),
+    [
+        ({}, '/{}/image'),
+        ({f'{m}_topic': f'/cameras/{m}' for m in Modality}, '/cameras/{}'),
+        ({'namespace': 'front'}, '/front/{}/image'),
+        ({'namespace': 'front', 'rgb_topic': '/front/rgb/image'}, '/front/{}/image'),
+    ],
+    ids=['default', 'arguments', 'namespace', 'both'],
+)
+def test_a_scenario_breaks_a_copy_of_the_bag(prefix, tiny_bundle, tmp_path, renamed, topics):
     bag, scenario = tmp_path / 'bag', tmp_path / 'scenario.yaml'
     with BagWriter(bag) as writer:
         for modality in Modality:
             pixels = np.zeros((4, 4), np.uint16)
-            writer.write(f'/{modality}/image', pixels, '16UC1', 1_000_000_000, 'camera')
+            writer.write(topics.format(modality), pixels, '16UC1', 1_000_000_000, 'camera')
     scenario.write_text('phases: [{name: out, duration_s: 9, faults: {thermal: silent}}]')
     prefix.real('segmentation', 'mm_robust_seg.ros.node')
-    given = {'bag': bag, 'bundle': tiny_bundle, 'scenario': scenario}
+    given = {'bag': bag, 'bundle': tiny_bundle, 'scenario': scenario, **renamed}
     call = prefix.launch('replay.launch.py', ['ros2'], given)['ros2']
     played = Path(call['argv'][2])
     assert played != bag
-    assert '1 x /depth/image, 1 x /rgb/image\n' in prefix.log.read_text()
+    left = ', '.join(f'1 x {topics.format(m)}' for m in ('depth', 'rgb'))
+    assert f'{left}\n' in prefix.log.read_text()
     assert not played.exists(), 'the copy was not removed'
 
 
