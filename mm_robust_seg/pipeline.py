@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mm_robust_seg.bundle import InputSpec
-from mm_robust_seg.config import Config
+from mm_robust_seg.config import Config, HysteresisConfig, PolicyConfig
 from mm_robust_seg.dataflow import (
     Frame,
     FrameSet,
@@ -57,10 +57,9 @@ class Pipeline:
     def __init__(self, config: Config, inputs: InputSpec, engine: Engine, now_ns: int) -> None:
         self._config = config
         self._inputs = inputs
-        self._supported = engine.combinations
         self._synchronizer = _synchronizer(config)
         self._health = HealthMonitor(config, now_ns)
-        self._policy = _policy(config, self._supported)
+        self._policy = CombinationPolicy(*_policy_settings(config), engine.combinations)
         self._switch = AdapterSwitch(engine)
         self._limit = RateLimit(config.output.max_rate_hz)
         self._period_ns = round(1e9 / _highest_rate_hz(config))
@@ -206,6 +205,8 @@ class Pipeline:
     def reconfigure(self, config: Config) -> None:
         """Use other live parameters from now on; on an error, nothing changes.
 
+        Verdicts, the choice of sensors with its dwell, and counters are kept.
+
         Raises:
             ConfigError: if engine or inputs differ, or the forced combination is not supported.
         """
@@ -213,11 +214,12 @@ class Pipeline:
             raise ConfigError(
                 'engine and inputs cannot change while the pipeline runs: build a new one'
             )
-        self._policy = _policy(config, self._supported)
+        self._policy.reconfigure(*_policy_settings(config))
         self._health.reconfigure(config)
         if config.sync != self._config.sync:
             self._synchronizer = _synchronizer(config, self._synchronizer.counters)
-        self._limit = RateLimit(config.output.max_rate_hz)
+        if config.output != self._config.output:
+            self._limit = RateLimit(config.output.max_rate_hz)
         self._config = config
 
     def _is_of_now(self, frame: Frame, now_ns: int) -> bool:
@@ -263,6 +265,7 @@ def _highest_rate_hz(config: Config) -> float:
     return max(config.inputs[m].expected_rate_hz for m in config.inputs.enabled)
 
 
-def _policy(config: Config, supported: tuple[ModalitySet, ...]) -> CombinationPolicy:
-    order = config.sync.reference_order
-    return CombinationPolicy(config.policy, config.hysteresis, order, supported)
+def _policy_settings(
+    config: Config,
+) -> tuple[PolicyConfig, HysteresisConfig, tuple[Modality, ...]]:
+    return config.policy, config.hysteresis, config.sync.reference_order

@@ -2,7 +2,18 @@
 
 from dataclasses import replace
 
-from cameras import Cameras, combinations, config, DEPTH, names, PERIOD_NS, raw, RGB, START_NS
+from cameras import (
+    Cameras,
+    combinations,
+    config,
+    DEPTH,
+    names,
+    PERIOD_NS,
+    raw,
+    RGB,
+    START_NS,
+    THERMAL,
+)
 import pytest
 from scripted_engine import ScriptedEngine
 
@@ -142,6 +153,29 @@ def test_live_parameters_take_effect_without_losing_a_mask(make_cameras):
     assert masks[-1].reference.modality is DEPTH
     rig.pipeline.reconfigure(config(output__max_rate_hz=10.0))
     assert len(rig.play(30)) == pytest.approx(10, abs=1)
+
+
+def test_a_sensor_that_must_wait_waits_on_when_parameters_change(make_cameras):
+    values = {'hysteresis__min_dwell_s': 5.0, 'hysteresis__recover_s': 0.0}
+    rig = make_cameras(config(**values))
+    rig.play(10)
+    rig.play(10, names('rgb+depth'))
+    rig.play(30)
+    assert THERMAL in rig.pipeline.assess(rig.now_ns).usable
+    rig.pipeline.reconfigure(config(**values, monitor__rgb__dark_mean=2.0))
+    assert combinations(rig.play(10)) == ['rgb+depth']
+    assert combinations(rig.play(120))[-1] == 'rgb+thermal+depth'
+
+
+def test_the_rate_stays_bounded_while_other_parameters_change(make_cameras):
+    rig = make_cameras(config(output__max_rate_hz=5.0))
+    masks = []
+    for number in range(30):
+        rig.pipeline.reconfigure(
+            config(output__max_rate_hz=5.0, monitor__rgb__dark_mean=2.0 + number % 2)
+        )
+        masks += rig.play(1)
+    assert len(masks) == pytest.approx(5, abs=1)
 
 
 def test_counters_go_on_when_parameters_change(make_cameras):

@@ -36,22 +36,36 @@ class CombinationPolicy:
         reference_order: Sequence[Modality],
         supported: Sequence[ModalitySet],
     ) -> None:
-        self._forced = ModalitySet.parse(policy.force_set) if policy.force_set else None
-        self._dwell_ns = round(hysteresis.min_dwell_s * 1e9)
-        self._by_value = sorted(
-            (combination for combination in supported if combination),
+        self._supported = [combination for combination in supported if combination]
+        if not self._supported:
+            raise ConfigError('the bundle serves no combination: export one with graphs')
+        self.reconfigure(policy, hysteresis, reference_order)
+        self.reset()
+
+    def reconfigure(
+        self,
+        policy: PolicyConfig,
+        hysteresis: HysteresisConfig,
+        reference_order: Sequence[Modality],
+    ) -> None:
+        """Follow other parameters from now on; the choice and the dwell are kept.
+
+        Raises:
+            ConfigError: if the forced combination is not supported; then nothing changes.
+        """
+        by_value = sorted(
+            self._supported,
             key=lambda c: (len(c), [m in c for m in reference_order]),
             reverse=True,
         )
-        known = ', '.join(str(combination) for combination in self._by_value)
-        if not known:
-            raise ConfigError('the bundle serves no combination: export one with graphs')
-        if self._forced is not None and self._forced not in self._by_value:
+        forced = ModalitySet.parse(policy.force_set) if policy.force_set else None
+        if forced is not None and forced not in by_value:
             raise ConfigError(
-                f'policy.force_set is {self._forced}, which the bundle cannot serve: choose one '
-                f'of {known}'
+                f'policy.force_set is {forced}, which the bundle cannot serve: choose one of '
+                f'{", ".join(map(str, by_value))}'
             )
-        self.reset()
+        self._by_value, self._forced = by_value, forced
+        self._dwell_ns = round(hysteresis.min_dwell_s * 1e9)
 
     def reset(self) -> None:
         """Forget the choice and the dwell, as after a jump of the clock."""

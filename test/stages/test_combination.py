@@ -132,6 +132,25 @@ def test_reset_forgets_the_choice_and_the_dwell() -> None:
     assert choose(policy, COMPLETE, 0) == COMPLETE
 
 
+def test_other_parameters_are_followed_and_the_dwell_goes_on() -> None:
+    policy = make()
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+    assert choose(policy, RGB_DEPTH, 1) == RGB_DEPTH
+    policy.reconfigure(PolicyConfig(), HysteresisConfig(min_dwell_s=0.8), ORDER)
+    assert choose(policy, COMPLETE, 799) == RGB_DEPTH
+    assert choose(policy, COMPLETE, 800) == COMPLETE
+
+
+def test_a_refused_force_set_changes_nothing() -> None:
+    policy = make([RGB_DEPTH, RGB])
+    choose(policy, RGB_DEPTH, 0)
+    choose(policy, RGB, 1)
+    with pytest.raises(ConfigError, match='force_set is thermal'):
+        policy.reconfigure(PolicyConfig(force_set='thermal'), HysteresisConfig(), ORDER[::-1])
+    assert choose(policy, RGB_DEPTH, DWELL_MS - 1) == RGB
+    assert choose(policy, RGB_DEPTH, DWELL_MS) == RGB_DEPTH
+
+
 def test_impossible_demands_are_refused() -> None:
     with pytest.raises(ConfigError, match=r'force_set is thermal.*choose one of rgb\+depth, rgb'):
         make([RGB_DEPTH, RGB], force_set='thermal')
