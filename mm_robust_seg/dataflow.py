@@ -60,6 +60,22 @@ class Reason(enum.Enum):
         return self.value
 
 
+WITHOUT_IMAGES = frozenset(
+    {
+        Reason.WAITING,
+        Reason.DISABLED,
+        Reason.ABSENT,
+        Reason.SILENT,
+        Reason.GONE,
+        Reason.QOS,
+        Reason.STAMP_STUCK,
+        Reason.CLOCK,
+        Reason.FORMAT,
+        Reason.TRUNCATED,
+    }
+)
+"""Why a sensor has no image to work with: none comes, it cannot be read, or has no usable time."""
+
 PIXEL_TYPES: Mapping[str, tuple[str, int]] = {
     'rgb8': ('u1', 3),
     'bgr8': ('u1', 3),
@@ -202,6 +218,13 @@ class HealthReport:
     def usable(self) -> ModalitySet:
         """The sensors the policy may build on."""
         return ModalitySet(m for m, health in self.sensors.items() if health.usable)
+
+    @property
+    def delivering(self) -> ModalitySet:
+        """The sensors whose images can be used if one insists, however bad they are."""
+        return ModalitySet(
+            m for m, health in self.sensors.items() if health.reason not in WITHOUT_IMAGES
+        )
 
     @property
     def recovering(self) -> ModalitySet:

@@ -135,6 +135,26 @@ def test_a_forced_combination_runs_whatever_else_is_there(make_cameras):
     assert len(masks) == 10
 
 
+def test_a_forced_combination_runs_even_on_bad_images(make_cameras):
+    rig = make_cameras(config(policy__force_set='rgb'))
+    rig.play(10)
+    masks = rig.play(20, dark=True)
+    assert combinations(masks) == ['rgb'] and len(masks) == 20
+    assert masks[-1].report.sensors[RGB].reason is Reason.DARK
+
+
+@pytest.mark.parametrize(('on_none', 'count'), [('unlabeled', 20), ('hold_off', 0)])
+def test_with_nothing_left_of_a_forced_combination_on_none_decides(make_cameras, on_none, count):
+    rig = make_cameras(config(policy__force_set='rgb+depth', policy__on_none=on_none))
+    rig.play(10)
+    assert combinations(rig.play(20, names('rgb+thermal')))[-1] == 'rgb', 'rgb is left'
+    rig.play(10, names('thermal'))
+    masks = rig.play(20, names('thermal'))
+    assert len(masks) == count
+    assert all((mask.labels == UNLABELED).all() for mask in masks)
+    assert combinations(rig.play(20))[-1] == 'rgb+depth'
+
+
 def test_the_rate_is_bounded_and_the_rest_counted(make_cameras):
     rig = make_cameras(config(output__max_rate_hz=10.0))
     masks = rig.play(90)

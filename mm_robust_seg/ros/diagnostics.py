@@ -52,12 +52,12 @@ class State:
 
     @property
     def level(self) -> HealthLevel:
-        """OK with all sensors that are subscribed to, ERROR with none."""
-        sensors = self.report.sensors.items()
+        """OK with all sensors that are subscribed to, ERROR with none; one forced may not work."""
+        sensors, usable = self.report.sensors.items(), self.report.usable
         wanted = ModalitySet(m for m, health in sensors if health.reason is not Reason.DISABLED)
-        if not self.active:
+        if not self.active & (usable | self.report.recovering):
             return HealthLevel.ERROR
-        return HealthLevel.OK if wanted <= self.active else HealthLevel.WARN
+        return HealthLevel.OK if wanted <= self.active & usable else HealthLevel.WARN
 
 
 def status(

@@ -75,10 +75,18 @@ class CombinationPolicy:
     def choose(self, report: HealthReport, now_ns: int) -> ModalitySet:
         """Return the combination to run now; empty if no sensor is usable or recovering.
 
-        A forced combination is returned whatever the sensors' health.
+        A forced combination is returned however bad its images are, as long as any come.
         """
-        if self._forced is not None:
-            return self._forced
+        chosen = self._chosen(report, now_ns)
+        if self._forced is None:
+            return chosen
+        return self._forced if self._forced & report.delivering else ModalitySet()
+
+    def serve(self, active: ModalitySet, members: ModalitySet) -> ModalitySet:
+        """Return the best supported combination of the ``active`` sensors a frame set has."""
+        return self._best(active & members)
+
+    def _chosen(self, report: HealthReport, now_ns: int) -> ModalitySet:
         if report.usable:
             usable = report.usable | (self._trusted & report.recovering)
         else:
@@ -94,10 +102,6 @@ class CombinationPolicy:
         self._known |= kept
         self._trusted = kept & report.recovering
         return kept
-
-    def serve(self, active: ModalitySet, members: ModalitySet) -> ModalitySet:
-        """Return the best supported combination of the ``active`` sensors a frame set has."""
-        return self._best(active & members)
 
     def _best(self, sensors: ModalitySet) -> ModalitySet:
         return next((c for c in self._by_value if c <= sensors), ModalitySet())

@@ -86,6 +86,26 @@ def test_no_sensor_is_an_error_and_a_disabled_one_is_not_missed():
     assert State.after(None, disabled, ModalitySet.parse('rgb+depth')).level is HealthLevel.OK
 
 
+@pytest.mark.parametrize(
+    ('forced', 'reasons', 'level'),
+    [
+        ('rgb', {Modality.RGB: Reason.DARK}, HealthLevel.ERROR),
+        (
+            'rgb+depth',
+            {Modality.RGB: Reason.FROZEN, Modality.DEPTH: Reason.SILENT},
+            HealthLevel.ERROR,
+        ),
+        ('rgb+depth', {Modality.RGB: Reason.DARK}, HealthLevel.WARN),
+        ('rgb', {Modality.RGB: Reason.RECOVERING}, HealthLevel.WARN),
+        ('rgb+thermal+depth', {Modality.RGB: Reason.DARK}, HealthLevel.WARN),
+        ('rgb+thermal+depth', {}, HealthLevel.OK),
+    ],
+)
+def test_a_forced_sensor_counts_only_if_it_works(forced, reasons, level):
+    state = State.after(None, _report(reasons), ModalitySet.parse(forced))
+    assert state.level is level
+
+
 def test_frame_info_tells_the_times_of_one_mask():
     values = _values(diagnostics.frame_info('n: frame', _delivery()))
     assert values['sensors'] == values['adapter'] == 'rgb+depth'

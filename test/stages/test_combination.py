@@ -25,8 +25,10 @@ THERMAL, DEPTH, THERMAL_DEPTH = (
 )
 
 
-def report(usable: ModalitySet, recovering: ModalitySet = NOTHING) -> HealthReport:
-    reasons = {m: Reason.OK if m in usable else Reason.SILENT for m in Modality}
+def report(
+    usable: ModalitySet, recovering: ModalitySet = NOTHING, reason: Reason = Reason.SILENT
+) -> HealthReport:
+    reasons = {m: Reason.OK if m in usable else reason for m in Modality}
     reasons |= dict.fromkeys(recovering, Reason.RECOVERING)
     sensors = {
         m: SensorHealth(m, HealthLevel.OK, reason, m in usable, '', 0)
@@ -111,10 +113,27 @@ def test_ties_go_to_the_reference() -> None:
     assert choose(make(pairs, order=reverse), COMPLETE, 0) == THERMAL_DEPTH
 
 
-def test_a_forced_set_is_used_whatever_the_health() -> None:
+def test_a_forced_set_is_used_however_bad_its_images_are() -> None:
     policy = make(force_set='thermal+depth')
-    assert choose(policy, NOTHING, 0) == THERMAL_DEPTH
-    assert choose(policy, COMPLETE, 1) == THERMAL_DEPTH
+    assert policy.choose(report(NOTHING, reason=Reason.FLAT), 0) == THERMAL_DEPTH
+    assert choose(policy, RGB_DEPTH, 1) == THERMAL_DEPTH, 'depth is left'
+    assert choose(policy, COMPLETE, 2) == THERMAL_DEPTH
+
+
+def test_of_a_forced_set_without_any_image_none_is_left() -> None:
+    policy = make(force_set='thermal+depth')
+    assert choose(policy, COMPLETE, 0) == THERMAL_DEPTH
+    assert choose(policy, RGB, 1) == NOTHING
+    assert policy.choose(report(RGB, DEPTH), 2 * MS) == THERMAL_DEPTH
+
+
+def test_when_a_set_is_no_longer_forced_the_health_since_then_counts() -> None:
+    policy, hysteresis = make(), HysteresisConfig(min_dwell_s=DWELL_MS / 1000)
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+    policy.reconfigure(PolicyConfig(force_set='rgb'), hysteresis, ORDER)
+    assert choose(policy, RGB_DEPTH, 1) == RGB
+    policy.reconfigure(PolicyConfig(), hysteresis, ORDER)
+    assert choose(policy, COMPLETE, 2) == RGB_DEPTH
 
 
 def test_a_set_that_lacks_a_frame_is_served_by_what_is_there() -> None:
