@@ -126,8 +126,8 @@ class SegmentationNode(LifecycleNode):
             config = self._settings.changed(changes, configured=self._session is not None)
             if config is not None and self._session is not None:
                 self._session.reconfigure(config)
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
+        except Exception as error:
+            return SetParametersResult(successful=False, reason=self._explain(error))
         return SetParametersResult(successful=True)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -152,9 +152,16 @@ class SegmentationNode(LifecycleNode):
         try:
             action()
             response.success, response.message = True, 'done'
-        except RobustSegError as error:
-            response.success, response.message = False, str(error)
+        except Exception as error:
+            response.success, response.message = False, self._explain(error)
         return response
+
+    def _explain(self, error: Exception) -> str:
+        """Return what to tell a client, who must have an answer; log what nobody foresaw."""
+        if isinstance(error, RobustSegError):
+            return str(error)
+        self.get_logger().error(traceback.format_exc())
+        return f'{type(error).__name__}: {error}; the log of the node has the traceback'
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -178,3 +178,25 @@ def test_services_answer_in_every_state(make, inactive):
         assert inactive._on_enable(off, SetBool.Response()).success
         assert inactive._on_enable(on, SetBool.Response()).success
         assert inactive._on_reset_monitor(reset, Trigger.Response()).success
+
+
+def test_a_client_is_answered_whatever_goes_wrong(inactive, monkeypatch, capfd):
+    def fail(*_):
+        raise ValueError('unforeseen')
+
+    inactive.trigger_activate()
+    capfd.readouterr()
+    monkeypatch.setattr(inactive._session._worker, 'ask', fail)
+    monkeypatch.setattr(inactive._session._worker, 'enable', fail)
+    monkeypatch.setattr(inactive._session, 'self_check', fail)
+    for answer in (
+        inactive._on_enable(SetBool.Request(data=True), SetBool.Response()),
+        inactive._on_reset_monitor(Trigger.Request(), Trigger.Response()),
+        inactive._on_self_check(Trigger.Request(), Trigger.Response()),
+    ):
+        assert not answer.success and 'ValueError: unforeseen' in answer.message
+    result = _set(inactive, 'sync.wait_s', 0.05)
+    assert not result.successful and 'ValueError: unforeseen' in result.reason
+    assert inactive.get_parameter('sync.wait_s').value == 0.02
+    monkeypatch.undo()
+    assert capfd.readouterr().err.count('in fail') >= 4, 'every traceback is in the log'
