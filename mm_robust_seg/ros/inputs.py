@@ -50,7 +50,8 @@ class Inputs:
     Args:
         node: owns the subscriptions.
         config: which sensors, and how they are transported.
-        receive: is given every image, whatever is wrong with it.
+        receive: is given every image, whatever is wrong with it, and when it arrived, in
+            nanoseconds on the node's clock.
         tell: is given what else the pipeline should know.
         report: is told what ``receive`` and ``tell`` raised.
     """
@@ -59,7 +60,7 @@ class Inputs:
         self,
         node: Node,
         config: InputsConfig,
-        receive: Callable[[RawImage], None],
+        receive: Callable[[RawImage, int], None],
         tell: Callable[[Note], None],
         report: Callable[[Exception], None],
     ) -> None:
@@ -122,12 +123,13 @@ class Inputs:
             self._on_matched(modality)
 
     def _on_image(self, modality: Modality, message: Any) -> None:
+        arrival_ns = int(self._node.get_clock().now().nanoseconds)
         try:
             raw = raw_image(message, modality)
             traffic = self.traffic[modality]
             traffic.received += 1
             traffic.stamp_ns, traffic.size_bytes = raw.stamp_ns, len(message.data)
-            self._receive(translated(raw, message))
+            self._receive(translated(raw, message), arrival_ns)
         except Exception as error:
             self._report(error)
 

@@ -139,9 +139,8 @@ class Session:
         self._engine = engine.description
         return pipeline, engine
 
-    def _receive(self, raw: RawImage) -> None:
-        now_ns = self.now_ns()
-        if now_ns == 0:
+    def _receive(self, raw: RawImage, arrival_ns: int) -> None:
+        if arrival_ns == 0:
             self._log.warning(
                 'use_sim_time is set, but nothing publishes /clock: images are ignored; '
                 'play the bag with --clock 200',
@@ -150,7 +149,7 @@ class Session:
             return
         if raw.modality is Modality.DEPTH and raw.encoding == 'mono16':
             self._log.warning('depth comes as mono16: taken as 16UC1, millimetres', once=True)
-        self._worker.offer(raw, now_ns)
+        self._worker.offer(raw, arrival_ns)
         if self._watch is not None and self._watchdog is not None and self._watch.is_idle:
             self._watchdog.wake()
 

@@ -102,14 +102,14 @@ class Worker:
         with self._changed:
             self._changed.notify_all()
 
-    def offer(self, raw: RawImage, now_ns: int) -> None:
+    def offer(self, raw: RawImage, arrival_ns: int) -> None:
         """Decode one image on the caller's thread, and see whether it completes a set.
 
         Args:
             raw: the message.
-            now_ns: when it arrived; decoding it takes time, which the pipeline is told too.
+            arrival_ns: when it arrived; decoding it takes time, which the pipeline is told too.
         """
-        item = self.ask(lambda pipeline, _: pipeline).decode(raw, now_ns)
+        item = self.ask(lambda pipeline, _: pipeline).decode(raw, arrival_ns)
         self.ask(lambda pipeline, present_ns: pipeline.admit(item, present_ns))
         self.wake()
 

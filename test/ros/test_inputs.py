@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros import inputs as module
 from mm_robust_seg.ros import qos
 from mm_robust_seg.ros.events import event_callbacks
 from mm_robust_seg.ros.inputs import Inputs
@@ -116,6 +117,25 @@ def test_lost_messages_reach_the_pipeline_and_the_count(node):
         ('lost', DEPTH, 1, 7),
     ]
     assert inputs.traffic[DEPTH].lost == 4
+    inputs.close()
+
+
+def test_an_image_has_arrived_before_it_is_translated(node, monkeypatch):
+    translated_ns, received = [], []
+
+    def translate(raw, message):
+        begun_ns = node.get_clock().now().nanoseconds
+        while (now_ns := node.get_clock().now().nanoseconds) == begun_ns:
+            continue
+        translated_ns.append(now_ns)
+        return raw
+
+    monkeypatch.setattr(module, 'translated', translate)
+    inputs = Inputs(node, Config().inputs, lambda *given: received.append(given), print, _raise)
+    before_ns = node.get_clock().now().nanoseconds
+    inputs._on_image(RGB, Image(encoding='bayer_rggb8', data=b''))
+    [(_, arrival_ns)] = received
+    assert before_ns <= arrival_ns < translated_ns[0]
     inputs.close()
 
 

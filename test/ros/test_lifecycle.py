@@ -119,7 +119,7 @@ def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, capfd):
     inactive.trigger_activate()
     for number in range(3):
         raw = RawImage(Modality.DEPTH, number, 1, 1, 'mono16', 2, b'\x10\x00')
-        inactive._session._receive(raw)
+        inactive._session._receive(raw, 1)
     assert capfd.readouterr().err.count('depth comes as mono16') == 1
 
 
