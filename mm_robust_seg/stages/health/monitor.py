@@ -23,8 +23,10 @@ from mm_robust_seg.stages.health.state import SensorState
 from mm_robust_seg.stages.health.track import Layout, Track
 
 _LOOP_WINDOW_NS = 1_000_000_000
-_LOOPED_SENSORS = 2
-_LOOPED_FRAMES = 3
+_LOOPED_FRAMES = 2
+_LOOPED_FRAMES_OF_THE_ONLY_SENSOR = 3
+_SHORTEST_GAP_NS = 25_000_000
+"""A pause of ours that is not noticed, however short a sensor's timeout is."""
 
 
 class HealthMonitor:
@@ -90,7 +92,7 @@ class HealthMonitor:
         found = [finding for check in CHECKS if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):
             track.good_layout = track.good_layout or Layout.of(item)
-        state.judge(found, now_ns)
+        state.judge(found, now_ns, is_new=track.equal_frames == 1)
         if state.health.reason is Reason.SLOW and not state.health.usable:
             track.stamps.forget_steps()  # what a slow sensor leaves out is not lost
 
@@ -136,8 +138,8 @@ class HealthMonitor:
         heard = [t.stamps for t in self._tracks.values() if is_recent(t.arrivals.last_ns)]
         looped = [stamps for stamps in heard if is_recent(stamps.went_back_ns)]
         if len(heard) == 1 and looped:
-            return looped[0].frames_since_back >= _LOOPED_FRAMES
-        return len(looped) >= _LOOPED_SENSORS
+            return looped[0].frames_since_back >= _LOOPED_FRAMES_OF_THE_ONLY_SENSOR
+        return sum(stamps.frames_since_back >= _LOOPED_FRAMES for stamps in looped) > 1
 
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors."""
@@ -185,6 +187,7 @@ class HealthMonitor:
         """Excuse the sensors for the time in which nobody listened, or the clock was paused."""
         gap_ns, was_paused = self._attention.turn_to(now_ns)
         for modality, track in self._tracks.items():
-            heard_ns = 0 if was_paused else round(timeout_s(modality, self._config) * 0.5e9)
+            half_ns = round(timeout_s(modality, self._config) * 0.5e9)
+            heard_ns = 0 if was_paused else max(half_ns, _SHORTEST_GAP_NS)
             if gap_ns > heard_ns:
                 track.excuse(heard_ns, gap_ns, now_ns)

@@ -23,7 +23,8 @@ class Stamps:
 
     Attributes:
         is_repeated: whether the last stamp is one of the few before it, on a clock that moved.
-        went_back_ns: arrival of the last stamp that lay half a second before the previous one.
+        went_back_ns: arrival of the stamp that lay half a second before the usual ones, if those
+            that followed did not return to where they were.
         frames_since_back: messages since then, that one included.
     """
 
@@ -31,22 +32,21 @@ class Stamps:
         self.is_repeated = False
         self.went_back_ns: int | None = None
         self.frames_since_back = 0
+        self._left_ns = 0
         self._recent_ns: deque[int] = deque(maxlen=_REMEMBERED)
         self._arrival_ns = 0
         self._newest_ns: int | None = None
         self._newest_arrival_ns = 0
         self._behind = 0
         self._steps_ns: deque[int] = deque(maxlen=_STEPS)
+        self._gaps_ns: deque[int] = deque(maxlen=_STEPS)
         self._reported: deque[int] = deque(maxlen=_STEPS)
         self._ages_s: deque[float] = deque(maxlen=_AGES)
         self._latest_ages_s: deque[float] = deque(maxlen=3)
 
     def add(self, stamp_ns: int, arrival_ns: int, age_s: float, reported: int) -> None:
         """Note a message, and how many the middleware reported lost just before it."""
-        if self._recent_ns and stamp_ns < self._recent_ns[-1] - _LOOP_NS:
-            self.went_back_ns, self.frames_since_back = arrival_ns, 0
-            self._ages_s.clear()
-            self.forget_steps()
+        self._watch_return(stamp_ns, arrival_ns)
         self.frames_since_back += 1
         self.is_repeated = stamp_ns in self._recent_ns and arrival_ns > self._arrival_ns
         if not self._recent_ns or stamp_ns > self._recent_ns[-1]:
@@ -56,9 +56,9 @@ class Stamps:
         self._latest_ages_s.append(age_s)
         is_newer = self._newest_ns is None or stamp_ns > self._newest_ns
         if self._newest_ns is not None:
-            apart_ns = min(stamp_ns - self._newest_ns, arrival_ns - self._newest_arrival_ns)
-            step_ns = max(1, apart_ns) if is_newer else 0
+            step_ns = max(0, stamp_ns - self._newest_ns)
             self._steps_ns.append(step_ns)
+            self._gaps_ns.append(min(step_ns, arrival_ns - self._newest_arrival_ns))
             self._reported.append(reported)
         self._behind = 0 if is_newer else self._behind + 1
         if self._behind in (0, _REORDERED):
@@ -66,10 +66,23 @@ class Stamps:
         if is_newer or self.is_repeated:
             self._newest_arrival_ns = arrival_ns
 
+    def _watch_return(self, stamp_ns: int, arrival_ns: int) -> None:
+        """See whether the stamps begin anew; a single one that is wrong is no return."""
+        usual_ns = sorted(self._recent_ns)[len(self._recent_ns) // 2] if self._recent_ns else 0
+        if stamp_ns < usual_ns - _LOOP_NS:
+            self.went_back_ns, self.frames_since_back = arrival_ns, 0
+            self._left_ns = usual_ns
+            self._recent_ns.clear()
+            self._ages_s.clear()
+            self.forget_steps()
+        elif stamp_ns > self._left_ns:
+            self.went_back_ns = None
+
     def forget_steps(self) -> None:
         """Count missing frames anew, from the next one on."""
         self._newest_ns = None
         self._steps_ns.clear()
+        self._gaps_ns.clear()
         self._reported.clear()
 
     @property
@@ -87,14 +100,20 @@ class Stamps:
         """Whether a low rate may come from lost frames, although few have been counted yet."""
         return self._whole_steps(6) >= 2 and self._missing() >= _HINT
 
+    @property
+    def sent_hz(self) -> float | None:
+        """The rate of the frames where none is missing; None while too few are known."""
+        period_ns = self._period_ns()
+        return 1e9 / period_ns if period_ns else None
+
     def _missing(self) -> int:
         period_ns = self._period_ns()
         if not period_ns:
             return 0
         skipped = sum(
-            int(step_ns / period_ns + 2 - _SKIP) - 1
-            for step_ns in self._steps_ns
-            if step_ns >= _SKIP * period_ns
+            int(gap_ns / period_ns + 2 - _SKIP) - 1
+            for gap_ns in self._gaps_ns
+            if gap_ns >= _SKIP * period_ns
         )
         out_of_order = sum(not step_ns for step_ns in self._steps_ns)
         return max(0, skipped - out_of_order, sum(self._reported))
@@ -102,7 +121,7 @@ class Stamps:
     def _whole_steps(self, count: int) -> int:
         """Return how many of the last ``count`` steps leave nothing out."""
         limit_ns = _SKIP * self._period_ns()
-        return sum(step_ns < limit_ns for step_ns in list(self._steps_ns)[-count:])
+        return sum(gap_ns < limit_ns for gap_ns in list(self._gaps_ns)[-count:])
 
     def _period_ns(self) -> int:
         """Return the usual step from one stamp to the next; 0 while too few are known."""

@@ -31,7 +31,8 @@ class SensorState:
         self.health = SensorHealth(
             modality, HealthLevel.WARN, Reason.WAITING, False, 'no frame yet', now_ns
         )
-        self._streaks: dict[tuple[Reason, bool], int] = {}
+        self._warnings: dict[Reason, int] = {}
+        self._bad_frames = 0
         self._calm_frames = 0
         self._drops_ns: deque[int] = deque()
         self._failed = Reason.WAITING
@@ -40,10 +41,16 @@ class SensorState:
         self._owed_frames = 0
         self._owed_ns = 0
 
-    def judge(self, findings: Sequence[Finding], now_ns: int) -> None:
-        """Take in what was found in one message, in order of precedence."""
-        self._streaks = {
-            (f.reason, f.fails): self._streaks.get((f.reason, f.fails), 0) + 1 for f in findings
+    def judge(self, findings: Sequence[Finding], now_ns: int, is_new: bool = True) -> None:
+        """Take in what was found in one message.
+
+        Args:
+            findings: in order of precedence.
+            is_new: whether its image differs from the one before; others do not count as good.
+        """
+        self._bad_frames = self._bad_frames + 1 if any(f.fails for f in findings) else 0
+        self._warnings = {
+            f.reason: self._warnings.get(f.reason, 0) + 1 for f in findings if not f.fails
         }
         confirmed = [finding for finding in findings if self._is_confirmed(finding)]
         failure = next((finding for finding in confirmed if finding.fails), None)
@@ -51,7 +58,7 @@ class SensorState:
             self.fail(failure, now_ns)
         elif any(finding.fails for finding in findings):
             self._good_frames = 0
-        elif self._has_paid(now_ns):
+        elif self._has_paid(now_ns, is_new):
             self._admit(confirmed[0], now_ns)
 
     def fail(self, finding: Finding, now_ns: int) -> None:
@@ -68,7 +75,8 @@ class SensorState:
     def _is_confirmed(self, finding: Finding) -> bool:
         if finding.reason is Reason.OK or not RULES[finding.reason].debounced:
             return True
-        return self._streaks[finding.reason, finding.fails] >= self.hysteresis.fail_frames
+        frames = self._bad_frames if finding.fails else self._warnings[finding.reason]
+        return frames >= self.hysteresis.fail_frames
 
     @property
     def _flaps(self) -> bool:
@@ -84,13 +92,13 @@ class SensorState:
         time_ns = round(self.hysteresis.recover_s * 1e9) if rule.owes_time else 0
         return (2 * frames, 2 * time_ns) if flaps else (frames, time_ns)
 
-    def _has_paid(self, now_ns: int) -> bool:
-        """Count one good frame; tell whether the sensor may be used."""
+    def _has_paid(self, now_ns: int, is_new: bool) -> bool:
+        """Count a good frame; tell whether the sensor may be used."""
         if self.health.usable:
             return True
         if not self._good_frames:
             self._good_since_ns = now_ns
-        self._good_frames += 1
+        self._good_frames += is_new
         good_ns = now_ns - self._good_since_ns
         if self._good_frames >= self._owed_frames and good_ns >= self._owed_ns:
             return True

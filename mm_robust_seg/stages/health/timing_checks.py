@@ -106,8 +106,8 @@ def is_slow(seen: Observation, config: Config) -> Finding | None:
         rate_hz = 1 / arrivals.interval_s
     if seen.is_delayed or rate_hz is None or rate_hz >= warn_hz:
         return None
-    fails = rate_hz < fail_hz
-    if not fails and seen.track.stamps.may_be_lossy:
+    fails, stamps = rate_hz < fail_hz, seen.track.stamps
+    if not fails and stamps.may_be_lossy and (stamps.sent_hz or 0) >= warn_hz:
         return None
     return Finding(
         Reason.SLOW,
@@ -123,9 +123,12 @@ def _rate_limit(ratio: float, is_passed: bool) -> float:
 
 
 def is_skewed(seen: Observation, config: Config) -> Finding | None:
-    """SKEW: frames that come together are stamped too far apart to be matched."""
+    """SKEW: frames that come together are stamped too far apart to be matched.
+
+    A sensor may lie behind by as much as the others wait for it.
+    """
     skew_s, limit_s = seen.skew_s, config.sync.max_skew_s
-    if seen.is_delayed or skew_s is None or abs(skew_s) <= limit_s:
+    if seen.is_delayed or skew_s is None or -limit_s <= skew_s <= max(limit_s, config.sync.wait_s):
         return None
     modality = seen.frame.modality
     offset_s = config.inputs[modality].stamp_offset_s + skew_s

@@ -352,3 +352,60 @@ def test_a_low_rate_waits_for_the_losses_that_explain_it(seed: int) -> None:
     episode.run(3000, depth=lambda n, r: depth(n, r) if chance.random() >= 0.2 else None)
     assert Reason.LOSSY in episode.reasons(DEPTH)
     assert Reason.SLOW not in episode.reasons(DEPTH)
+
+
+@pytest.mark.parametrize('size', [2, 3, 5])
+def test_frames_that_come_in_bursts_are_not_lost(size: int) -> None:
+    held: list[Frame] = []
+
+    def bursts(number: int, random: np.random.Generator) -> list[Frame]:
+        held.append(episode.frame(RGB, rgb(number, random)))
+        if len(held) < size:
+            return []
+        now_ns = episode.now_ms * MS
+        given = [Frame(RGB, f.stamp_ns, now_ns, f.image) for f in held]
+        held.clear()
+        return given
+
+    episode = Episode(configured(monitor__rgb__timeout_s=0.5))
+    episode.run(6000, rgb=bursts)
+    assert not {Reason.LOSSY, Reason.SLOW} & set(episode.reasons(RGB))
+
+
+@pytest.mark.parametrize('seed', [0, 1])
+def test_a_camera_that_is_slow_and_loses_a_little_is_not_overlooked(seed: int) -> None:
+    chance, unseen = np.random.default_rng(seed), 0
+    episode = Episode().run(1000)
+    for _ in range(100):
+        few = {'rgb': lambda n, r: rgb(n, r) if chance.random() >= 0.04 else None}
+        episode.run(100, period_ms=46, **few)
+        unseen += episode.health(RGB).reason is Reason.OK
+    assert unseen < 20
+
+
+def test_a_sensor_that_is_bad_in_turns_is_bad() -> None:
+    white = np.full((24, 32, 3), 255, np.uint8)
+    white[0] = 0
+    dark = np.zeros((24, 32, 3), np.uint8)
+    dark[:, ::2] = 10
+    episode = running()
+    since_ms = episode.now_ms
+    episode.run(300, rgb=lambda n, r: dark if n % 2 else white)
+    assert not episode.health(RGB).usable
+    found = min(at for at, health in episode.changes[RGB] if not health.usable)
+    assert found - since_ms <= 3 * PERIOD_MS + 10
+
+
+def test_a_wait_that_was_raised_as_told_ends_the_warning_of_skew() -> None:
+    for wait_s, reason in ((0.02, Reason.SKEW), (0.1, Reason.OK)):
+        episode = Episode(configured(sync__wait_s=wait_s)).run(500)
+        episode.run(1500, thermal=aged(episode, THERMAL, 65))
+        assert episode.health(THERMAL).reason is reason
+    episode.run(1500, thermal=aged(episode, THERMAL, -60))
+    assert episode.health(THERMAL).reason is Reason.SKEW
+
+
+def test_a_short_timeout_leaves_the_rate_watched() -> None:
+    limits = configured(monitor__rgb__timeout_s=0.015, inputs__rgb__expected_rate_hz=400.0)
+    episode = Episode(limits).run(4000, period_ms=10)
+    assert Reason.SLOW in episode.reasons(RGB)

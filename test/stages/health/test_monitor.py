@@ -97,8 +97,25 @@ def test_a_bag_that_begins_anew_is_a_jump_one_sensor_is_not() -> None:
     episode.run(PERIOD_MS, rgb=aged(episode, RGB, 1900))
     assert not episode.monitor.jumped(episode.now_ms * MS)
     looped = {m.value: aged(episode, m, 1900) for m in (THERMAL, DEPTH)}
-    episode.run(PERIOD_MS, **looped)
+    episode.run(2 * PERIOD_MS, **looped)
     assert episode.monitor.jumped(episode.now_ms * MS)
+
+
+@pytest.mark.parametrize('age_ms', [-8000, 8000, 50_000])
+@pytest.mark.parametrize('alone', [False, True])
+def test_single_stamps_that_are_wrong_are_no_jump(age_ms: float, alone: bool) -> None:
+    """Whether ahead, behind or zero: the stamps that follow return to where they were."""
+    episode = running()
+    others: dict[str, None] = {'thermal': None, 'depth': None} if alone else {}
+    episode.run(1500, **others)
+    wrong = [RGB] if alone else [RGB, THERMAL]
+    for _ in range(3):
+        stray = {m.value: aged(episode, m, age_ms) for m in wrong}
+        episode.run(PERIOD_MS, **{**others, **stray})
+        assert not episode.monitor.jumped(episode.now_ms * MS)
+        episode.run(10 * PERIOD_MS, **others)
+        assert not episode.monitor.jumped(episode.now_ms * MS)
+    assert episode.health(RGB).reason is Reason.OK
 
 
 def test_a_state_remembers_when_it_began() -> None:
