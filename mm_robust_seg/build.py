@@ -19,6 +19,8 @@ from mm_robust_seg.pipeline import Pipeline
 Graphs = Mapping[ModalitySet, Path]
 Note = Callable[[str], None]
 """Is told, one sentence at a time, which engine was chosen and why another was not."""
+IsCancelled = Callable[[], bool]
+"""Tells whether nobody wants the engine any more; building TensorRT engines then ends."""
 
 CPU_BACKENDS = ('openvino', 'onnxruntime')
 _PACKAGES = {
@@ -29,17 +31,21 @@ _PACKAGES = {
 NO_CACHE = 'off'
 
 
-def _tensorrt(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
+def _tensorrt(
+    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
+) -> Engine:
     from mm_robust_seg.engine.trt_availability import why_unusable  # noqa: PLC0415
 
     if reason := why_unusable(graphs, config):
         raise EngineUnavailableError(reason)
     from mm_robust_seg.engine.trt import TensorRtEngine  # noqa: PLC0415
 
-    return TensorRtEngine(graphs, config)
+    return TensorRtEngine(graphs, config, is_cancelled)
 
 
-def _onnxruntime_cuda(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
+def _onnxruntime_cuda(
+    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
+) -> Engine:
     from mm_robust_seg.engine.onnxruntime_cuda import OnnxRuntimeCudaEngine  # noqa: PLC0415
 
     return OnnxRuntimeCudaEngine(
@@ -47,7 +53,9 @@ def _onnxruntime_cuda(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> E
     )
 
 
-def _openvino(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
+def _openvino(
+    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
+) -> Engine:
     from mm_robust_seg.engine.openvino import OpenVinoEngine  # noqa: PLC0415
 
     return OpenVinoEngine(
@@ -60,7 +68,9 @@ def _openvino(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
     )
 
 
-def _onnxruntime(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine:
+def _onnxruntime(
+    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
+) -> Engine:
     from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415
 
     return OnnxRuntimeEngine(
@@ -68,7 +78,7 @@ def _onnxruntime(config: EngineConfig, bundle: Bundle, graphs: Graphs) -> Engine
     )
 
 
-_BACKENDS: Mapping[str, Callable[[EngineConfig, Bundle, Graphs], Engine]] = {
+_BACKENDS: Mapping[str, Callable[[EngineConfig, Bundle, Graphs, IsCancelled], Engine]] = {
     'tensorrt': _tensorrt,
     'onnxruntime_cuda': _onnxruntime_cuda,
     'openvino': _openvino,
@@ -85,6 +95,7 @@ def build_engine(
     bundle: Bundle,
     sensors: ModalitySet = COMPLETE,
     note: Note = lambda _: None,
+    is_cancelled: IsCancelled = lambda: False,
 ) -> Engine:
     """Load the graphs of every combination of ``sensors`` that the bundle serves, and try them.
 
@@ -94,14 +105,14 @@ def build_engine(
     Raises:
         EngineError: if no backend can be used, saying why of each; or a graph cannot be loaded
             or run, does not fit the manifest, or computes something else than the bundle's
-            golden label maps.
+            golden label maps; or it is cancelled.
     """
     graphs = {c: path for c, path in bundle.graphs.items() if c <= sensors}
     names = _candidates(config)
     reasons: dict[str, str] = {}
     for name in names:
         try:
-            engine = _BACKENDS[name](config, bundle, graphs)
+            engine = _BACKENDS[name](config, bundle, graphs, is_cancelled)
             engine = _rehearsed(engine, bundle, _arithmetic(name, config, bundle))
         except (ImportError, EngineError) as error:
             if not _gives_way(name, error, config):
@@ -153,7 +164,11 @@ def _cache_folder(config: EngineConfig, bundle: Bundle) -> Path | None:
 
 
 def build_pipeline(
-    config: Config, bundle: Bundle, now_ns: int, note: Note = lambda _: None
+    config: Config,
+    bundle: Bundle,
+    now_ns: int,
+    note: Note = lambda _: None,
+    is_cancelled: IsCancelled = lambda: False,
 ) -> tuple[Pipeline, Engine]:
     """Return a pipeline that is ready to run, and its engine, which the caller closes.
 
@@ -162,10 +177,10 @@ def build_pipeline(
 
     Raises:
         ConfigError: if the bundle cannot serve what the enabled inputs can lead to.
-        EngineError: if no engine can be built and pass its rehearsal.
+        EngineError: if no engine can be built and pass its rehearsal, or it is cancelled.
     """
     _require_graphs(config, bundle)
-    engine = build_engine(config.engine, bundle, config.inputs.enabled, note)
+    engine = build_engine(config.engine, bundle, config.inputs.enabled, note, is_cancelled)
     try:
         return Pipeline(config, bundle.inputs, engine, now_ns), engine
     except BaseException:

@@ -2,7 +2,8 @@
 
 Types come from the ONNX file alone, so one path serves f32, fp16 and int8 graphs and every
 TensorRT from 10.3. A build takes minutes on a small GPU: it shares what it measures with later
-ones (the timing cache), goes on where it was interrupted, and stops at Ctrl-C within a step.
+ones (the timing cache), goes on where it was interrupted, and stops within a step at Ctrl-C or
+when it is cancelled.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def build_plans(
     device_id: int,
     report: Report = lambda source, phase, share: None,
     is_forced: bool = False,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, ...]:
     """Build the plans that do not fit, or all; each is usable as soon as it is written.
 
@@ -44,12 +46,14 @@ def build_plans(
         device_id: the GPU to time on.
         report: told of progress, from any thread.
         is_forced: build those that fit as well.
+        is_cancelled: asked again and again; once it is true, the build ends.
 
     Returns:
         The ONNX files that were built.
 
     Raises:
-        EngineError: if another process builds, an ONNX file cannot be used, or a build fails.
+        EngineError: if another process builds, an ONNX file cannot be used, or a build fails or
+            is cancelled.
     """
     with _alone(folder.root):
         digests = onnx_digests(folder.sources)
@@ -67,7 +71,7 @@ def build_plans(
                     report(source, 'done', 1.0)
 
         if chosen:
-            _on_own_thread(build_all)
+            _on_own_thread(build_all, is_cancelled)
     return chosen
 
 
@@ -98,9 +102,12 @@ def _alone(root: Path) -> Iterator[None]:
         stream.truncate(0)
 
 
-def _on_own_thread(build: Callable[[threading.Event], None]) -> None:
+def _on_own_thread(
+    build: Callable[[threading.Event], None], is_cancelled: Callable[[], bool]
+) -> None:
     """Build on another thread, so that Ctrl-C reaches this one at once and stops that one.
 
+    Where this is not the main thread, which alone hears Ctrl-C, ``is_cancelled`` does the same.
     Ctrl-C may come while the thread is being started, hence ``go``; and a thread is not waited
     for with ``join``, which takes it for dead when it is interrupted.
     """
@@ -121,7 +128,11 @@ def _on_own_thread(build: Callable[[threading.Event], None]) -> None:
         threading.Thread(target=work, name='plan-builder').start()
         go.set()
         while not finished.wait(0.1):
-            continue
+            if is_cancelled():
+                raise EngineError(
+                    'cancelled while TensorRT engines were being built; those that are done are '
+                    'kept'
+                )
     except BaseException:
         stop.set()
         if go.is_set():

@@ -37,7 +37,12 @@ _IN_USERS_MEMORY = trt.ExecutionContextAllocationStrategy.USER_MANAGED
 class TensorRtEngine(GraphEngine):
     """One plan per combination, all loaded; built, used and closed on one thread."""
 
-    def __init__(self, graphs: Mapping[ModalitySet, Path], config: EngineConfig) -> None:
+    def __init__(
+        self,
+        graphs: Mapping[ModalitySet, Path],
+        config: EngineConfig,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Load and warm the plan of every graph.
 
         Where the GPU has no room for all, the complete combination and the single sensors are
@@ -46,17 +51,20 @@ class TensorRtEngine(GraphEngine):
         Args:
             graphs: the ONNX file of every combination.
             config: device_id, plans, on_mismatch and warmup_iterations are heeded.
+            is_cancelled: once it is true, plans are not built any further.
 
         Raises:
             EngineUnavailableError: if the GPU has no room even for single sensors, or a plan does
                 not fit and ``on_mismatch`` is cpu.
-            EngineError: if there is no GPU, a plan does not fit, is damaged or fails to run.
+            EngineError: if there is no GPU, a plan does not fit, is damaged or fails to run, or
+                building plans is cancelled.
         """
         if not graphs:
             raise EngineError('the engine got no graph: expected one for each combination')
         facts = find_device(config.device_id)
         folder = PlanFolder(graphs, config.plans)
-        _settle(folder, Target.on(facts, trt.__version__, folder.precision), config)
+        target = Target.on(facts, trt.__version__, folder.precision)
+        _settle(folder, target, config, is_cancelled)
         for kept in _ever_fewer(graphs):
             shortage = self._open(kept, facts, folder, config.warmup_iterations)
             if not shortage:
@@ -200,13 +208,15 @@ class _PlanGraph:
             self._device.download(self._buffers[name])
 
 
-def _settle(folder: PlanFolder, target: Target, config: EngineConfig) -> None:
+def _settle(
+    folder: PlanFolder, target: Target, config: EngineConfig, is_cancelled: Callable[[], bool]
+) -> None:
     """See to it that every plan fits, as ``on_mismatch`` says."""
     misfits = folder.misfits(target)
     if not misfits:
         return
     if config.on_mismatch == 'rebuild':
-        build_plans(folder, target, config.device_id)
+        build_plans(folder, target, config.device_id, is_cancelled=is_cancelled)
         return
     kind = EngineUnavailableError if config.on_mismatch == 'cpu' else EngineError
     raise kind(folder.complaint(misfits))

@@ -132,9 +132,9 @@ class Session:
         text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
         self._log.error(text, throttle_duration_sec=_QUIET_S)
 
-    def _build(self) -> tuple[Pipeline, Engine]:
+    def _build(self, is_cancelled: Callable[[], bool]) -> tuple[Pipeline, Engine]:
         pipeline, engine = build_pipeline(
-            self._config, self._bundle, self.now_ns(), self._log.info
+            self._config, self._bundle, self.now_ns(), self._log.info, is_cancelled
         )
         self._engine = engine.description
         return pipeline, engine

@@ -28,7 +28,8 @@ class Worker:
     grows. Other threads reach the pipeline through ``ask``, which takes its lock.
 
     Args:
-        build: makes the pipeline and its engine.
+        build: makes the pipeline and its engine; is given what tells whether they are still
+            wanted.
         deliver: runs a job and publishes the result.
         report: is told what ``deliver`` or the pipeline raised; the thread goes on.
         now_ns: the present on the node's clock.
@@ -36,7 +37,7 @@ class Worker:
 
     def __init__(
         self,
-        build: Callable[[], tuple[Pipeline, Engine]],
+        build: Callable[[Callable[[], bool]], tuple[Pipeline, Engine]],
         deliver: Callable[[Pipeline, Job], None],
         report: Callable[[Exception], None],
         now_ns: Callable[[], int],
@@ -49,6 +50,7 @@ class Worker:
         self._is_enabled = False
         self._is_busy = False
         self._is_closed = False
+        self._is_cancelled: Callable[[], bool] = lambda: False
         self._thread = threading.Thread(target=self._run, name='inference')
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
@@ -58,6 +60,7 @@ class Worker:
             EngineError: if ``is_cancelled`` became true meanwhile.
             Exception: whatever ``build`` raised.
         """
+        self._is_cancelled = is_cancelled
         self._thread.start()
         while not self._built.wait(0.1):
             if is_cancelled():
@@ -115,7 +118,7 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            pipeline, engine = self._build()
+            pipeline, engine = self._build(self._is_cancelled)
         except Exception as error:
             self._failure = error
             self._built.set()

@@ -7,6 +7,7 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from fake_tensorrt import machine, target
@@ -15,7 +16,9 @@ from onnx import helper, TensorProto
 import pytest
 
 from mm_robust_seg import cli
+from mm_robust_seg.build import build_pipeline
 from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.engine.plans import PlanFolder
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import ModalitySet
@@ -129,6 +132,52 @@ def test_ctrl_c_keeps_what_is_done_and_nothing_half(graphs, tmp_path, gpu_and_tr
     assert len(list(tmp_path.rglob('*.plan'))) == 2
     trt.steps = 3
     assert len(build(graphs, tmp_path)) == 5
+
+
+def test_a_cancelled_build_keeps_what_is_done_and_nothing_half(graphs, tmp_path, gpu_and_trt):
+    gpu, trt = gpu_and_trt
+    done, told = threading.Event(), []
+
+    def report(source, phase, share):
+        told.append(phase)
+        if phase == 'done':
+            trt.steps = 5000
+            done.set()
+        elif done.is_set():
+            time.sleep(0.001)
+
+    with pytest.raises(EngineError, match='cancelled while TensorRT engines were being built'):
+        build(graphs, tmp_path, report=report, is_cancelled=done.is_set)
+    assert told[-1] != 'done', 'it ended in the middle of a plan'
+    assert gpu.leaks == {'memory': 0, 'objects': 0, 'stack': []}
+    assert litter(tmp_path) == []
+    assert len(list(tmp_path.rglob('*.plan'))) == 1
+    trt.steps = 3
+    assert len(build(graphs, tmp_path)) == 6
+
+
+def test_building_a_pipeline_can_be_cancelled_on_any_thread(tiny_bundle, tmp_path, gpu_and_trt):
+    gpu_and_trt[1].steps = 10**6
+    given = {'backend': 'tensorrt', 'on_mismatch': 'rebuild', 'plans': str(tmp_path)}
+    settings = Config(engine=EngineConfig(**given))
+    stopping, errors = threading.Event(), []
+
+    def work():
+        try:
+            build_pipeline(settings, load_bundle(tiny_bundle), 0, print, stopping.is_set)
+        except EngineError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while not gpu_and_trt[1].builders:
+        time.sleep(0.01)
+    stopping.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    [error] = errors
+    assert 'cancelled' in error
+    assert not list(tmp_path.rglob('*.plan')) and litter(tmp_path) == []
 
 
 def test_a_report_that_fails_ends_the_build_and_nothing_is_raised_through_it(

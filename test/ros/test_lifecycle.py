@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import threading
+import time
 
 import pytest
 
@@ -16,8 +17,10 @@ from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import node as module
+from mm_robust_seg.ros import session
 from mm_robust_seg.ros.node import SegmentationNode
 
 pytestmark = pytest.mark.ros
@@ -105,6 +108,24 @@ def test_an_unforeseen_exception_is_logged_with_its_traceback(make, monkeypatch,
     assert 'Traceback' in text and 'RuntimeError: unforeseen' in text
 
 
+def test_a_build_ends_when_the_process_is_to_end(make, tiny_bundle, monkeypatch, capfd):
+    building, ended = threading.Event(), threading.Event()
+
+    def build(config, bundle, now_ns, note, is_cancelled):
+        building.set()
+        while not is_cancelled():
+            time.sleep(0.01)
+        ended.set()
+        raise EngineError('the build ended')
+
+    monkeypatch.setattr(session, 'build_pipeline', build)
+    node = make(engine__bundle=str(tiny_bundle))
+    threading.Thread(target=lambda: building.wait(10) and node._stopping.set()).start()
+    assert node.trigger_configure() is FAILURE
+    assert ended.is_set()
+    assert 'cannot configure' in _errors(capfd)[0]
+
+
 def test_the_whole_cycle_can_be_repeated(inactive):
     for _ in range(2):
         assert inactive.trigger_activate() is SUCCESS
@@ -119,7 +140,7 @@ def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, capfd):
     inactive.trigger_activate()
     for number in range(3):
         raw = RawImage(Modality.DEPTH, number, 1, 1, 'mono16', 2, b'\x10\x00')
-        inactive._session._receive(raw, 1)
+        inactive._session._receive(raw, inactive._session.now_ns())
     assert capfd.readouterr().err.count('depth comes as mono16') == 1
 
 

@@ -55,7 +55,7 @@ class Harness:
         self.busy, self.go, self.heard = (threading.Event() for _ in range(3))
         self.worker = Worker(self.build, self.deliver, self.report, lambda: 1)
 
-    def build(self):
+    def build(self, is_cancelled):
         self.threads.add(threading.current_thread().name)
         return self.pipeline, self.engine
 
@@ -154,7 +154,7 @@ def test_closing_frees_the_engine(harness):
 
 
 def test_what_building_raised_is_raised_where_it_was_asked_for(harness):
-    def fail():
+    def fail(is_cancelled):
         raise BundleError('no such bundle')
 
     worker = Worker(fail, harness.deliver, harness.report, lambda: 1)
@@ -166,9 +166,9 @@ def test_what_building_raised_is_raised_where_it_was_asked_for(harness):
 def test_loading_can_be_cancelled_and_still_frees_the_engine(harness):
     loading = threading.Event()
 
-    def slow():
+    def slow(is_cancelled):
         assert loading.wait(WAIT_S)
-        return harness.build()
+        return harness.build(is_cancelled)
 
     worker = Worker(slow, harness.deliver, harness.report, lambda: 1)
     with pytest.raises(EngineError, match='cancelled'):
@@ -176,6 +176,19 @@ def test_loading_can_be_cancelled_and_still_frees_the_engine(harness):
     loading.set()
     worker.close()
     assert harness.engine.is_closed
+
+
+def test_a_build_that_listens_ends_when_it_is_cancelled(harness):
+    def endless(is_cancelled):
+        while not is_cancelled():
+            harness.heard.wait(0.01)
+        raise EngineError('the build ended')
+
+    cancelled = iter([False, False])
+    worker = Worker(endless, harness.deliver, harness.report, lambda: 1)
+    with pytest.raises(EngineError, match=r'cancelled|ended'):
+        worker.start(is_cancelled=lambda: next(cancelled, True))
+    worker.close()
 
 
 def test_asking_before_the_engine_is_loaded_is_an_error(harness):
