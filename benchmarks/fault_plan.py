@@ -152,7 +152,7 @@ def clock_trials(count: int, rng: np.random.Generator) -> list[Stretch]:
         for fault in RIG_FAULTS:
             plan.append(Stretch(GOOD, _CLOCK_GAP_S[fault] + rng.uniform(0, 1)))
             plan.append(Stretch(TRIAL, _LASTS_S[fault], rig_fault=fault))
-    return plan
+    return [*plan, Stretch(GOOD, _REST_S)]
 
 
 def comparison() -> list[Stretch]:

@@ -2,69 +2,39 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
+from benchmarks.fault_heard import Heard, Played, Said, Stamped
 from benchmarks.fault_plan import Stretch
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.simulation.faults import Fault
 
-NOT_BLAMED = frozenset({Reason.OK, Reason.RECOVERING, Reason.WAITING, Reason.DISABLED})
-"""Reasons that accuse no sensor."""
+WARNINGS = frozenset({Reason.FFC, Reason.LOSSY, Reason.SKEW})
+"""Reasons with which a sensor stays in use. SLOW may be one; all others take it out."""
+
+SETTLE_S = 0.5
+"""A jump of the clock flushes the buffers: for so long after it, no mask and no word is due."""
 
 _SILENT_AFTER = 3
 """Images lost in a row that make a silence: the node waits for four periods."""
 
+_TOLD_NS = 2_000_000_000
+"""The node tells its state every second: what it said longer ago proves nothing."""
 
-@dataclass(frozen=True)
-class Said:
-    """A state message of the node: when it came, what runs, and the reason of each sensor."""
+_TOGETHER_NS = 1_000_000_000
+"""A mask and its capture arrive within this time; when a clock jumps, stamps come again later."""
 
-    arrival_ns: int
-    active: ModalitySet
-    reasons: Mapping[Modality, Reason]
+_IN_HAND_NS = 200_000_000
+"""A mask that was begun before a verdict comes no later than this after it."""
 
-
-@dataclass(frozen=True)
-class Played:
-    """A stretch as the rig played it.
-
-    Attributes:
-        start_ns, end_ns: stamps of its first image and of the next stretch's.
-        arrival_ns: when the rig's word about it came, for rigs whose own clock jumps.
-    """
-
-    stretch: Stretch
-    start_ns: int
-    end_ns: int
-    arrival_ns: int
-
-
-@dataclass
-class Heard:
-    """Everything that was observed of one run, in order of arrival.
-
-    Attributes:
-        truths: stamps of all captures.
-        masks: stamps of the masks; ``used`` has the sensors of each.
-        baseline: stamps of the sets that the approximate synchroniser gave.
-        images: stamps of the images of each sensor.
-        rig: what the rig said at the end: frames, late, skipped.
-    """
-
-    played: list[Played] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    truths: list[int] = field(default_factory=list)
-    masks: list[int] = field(default_factory=list)
-    used: dict[int, ModalitySet] = field(default_factory=dict)
-    baseline: list[int] = field(default_factory=list)
-    images: dict[Modality, list[int]] = field(default_factory=lambda: {m: [] for m in Modality})
-    rig: dict[str, int] = field(default_factory=dict)
+_BESIDE_NS = 100_000_000
+"""The rig's word of a stretch, and what it is about, arrive within this time of each other."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +46,11 @@ class Outcome:
             None if that never came while the fault lasted, or none is due.
         first: the first accusation of the sensor; None without one.
         others: accusations of sensors that were well, and not only recovering, before.
-        was_ready: whether the sensor was in use, without a complaint, when the fault began.
-        lost_in_a_row: the most images of the sensor that did not come, one after the other.
+        was_ready: whether the sensor was in use, without a complaint, when the fault began; all
+            sensors, for a fault of the clock.
+        was_silent_first: whether chance lost so many images in a row that SILENT was true, and
+            it came first.
+        misuse: how the combination or the masks contradict the reason; empty if they do not.
     """
 
     fault: Fault
@@ -86,50 +59,54 @@ class Outcome:
     first: Reason | None
     others: tuple[str, ...]
     was_ready: bool
-    lost_in_a_row: int = 0
+    was_silent_first: bool
+    misuse: str
+
+    @property
+    def wrong(self) -> str:
+        """What was wrong; empty if the right reason came first, or rightly none, and counted."""
+        is_named = self.first is self.fault.reason or self.was_silent_first
+        is_found = self.latency_ms is not None and is_named
+        if not (self.first is None if self.fault.reason is Reason.OK else is_found):
+            return str(self.first or 'nothing')
+        return self.misuse
 
     @property
     def is_right(self) -> bool:
-        """Whether the right reason came first, or rightly none."""
-        if self.fault.reason is Reason.OK:
-            return self.first is None
-        is_first = self.first is self.fault.reason or self.was_silent_first
-        return self.latency_ms is not None and is_first
-
-    @property
-    def was_silent_first(self) -> bool:
-        """Whether chance lost so many images in a row that SILENT was true, and it came first."""
-        is_silence = self.lost_in_a_row >= _SILENT_AFTER
-        return self.fault is Fault.LOSSY and self.first is Reason.SILENT and is_silence
+        """Whether nothing was wrong."""
+        return not self.wrong
 
 
-def outcome(played: Played, heard: Heard, period_ns: int) -> Outcome:
+def outcome(played: Played, heard: Heard) -> Outcome:
     """Judge one trial by the messages of the whole run."""
     fault, modality = _tried(played.stretch)
-    onset_ns = played.arrival_ns if modality is None else played.start_ns
-    end_ns = onset_ns + round(played.stretch.duration_s * 1e9)
-    before, during = _split(heard.said, onset_ns, end_ns)
-    blamed = [(s.arrival_ns, m, s.reasons[m]) for s in during for m in _accused(s)]
-    own = [(at, reason) for at, m, reason in blamed if modality in (None, m)]
-    right = [at for at, reason in own if reason is fault.reason]
-    well = [m for m in Modality if before and before.reasons[m] is Reason.OK]
-    others = {f'{m}: {reason}' for _, m, reason in blamed if m in well and m is not modality}
+    begin_ns, end_ns = _span(played, heard.played)
+    before, during = _split(heard.said, begin_ns, end_ns)
+    blamed = [(said, m, said.reasons[m]) for said in during for m in said.accused]
+    own = [(said, m, reason) for said, m, reason in blamed if modality in (None, m)]
+    is_silent = fault is Fault.LOSSY and bool(own) and _was_silent(*own[0], played, heard)
+    right = [said.arrival_ns for said, _, reason in own if reason is fault.reason]
+    others = {
+        f'{m}: {reason}'
+        for _, m, reason in blamed
+        if m is not modality and before and before.reasons.get(m) is Reason.OK
+    }
+    if modality is None:
+        misuse = _stays_unwell(during, played.arrival_ns)
+        was_ready = before is not None and not before.troubles
+    else:
+        misuse = _misuse(modality, fault, during, heard.used, end_ns)
+        was_ready = before is not None and before.is_well(modality)
     return Outcome(
         fault=fault,
         modality=modality,
-        latency_ms=round((right[0] - onset_ns) * 1e-6, 1) if right else None,
-        first=own[0][1] if own else None,
+        latency_ms=round((right[0] - begin_ns) * 1e-6, 1) if right else None,
+        first=own[0][2] if own else None,
         others=tuple(sorted(others)) if modality is not None else (),
-        was_ready=before is not None and _is_ready(before, modality),
-        lost_in_a_row=_lost_in_a_row(played, heard.images.get(modality, []), period_ns),
+        was_ready=was_ready,
+        was_silent_first=is_silent,
+        misuse=misuse,
     )
-
-
-def _lost_in_a_row(played: Played, stamps: Iterable[int], period_ns: int) -> int:
-    """Count the images missing in the longest gap between a sensor's images in a stretch."""
-    during = sorted(s for s in stamps if played.start_ns - period_ns <= s < played.end_ns)
-    gap_ns = max((after - at for at, after in pairwise(during)), default=0)
-    return max(0, round(gap_ns / period_ns) - 1)
 
 
 def _tried(stretch: Stretch) -> tuple[Fault, Modality | None]:
@@ -139,30 +116,90 @@ def _tried(stretch: Stretch) -> tuple[Fault, Modality | None]:
     return fault, modality
 
 
-def _accused(said: Said) -> ModalitySet:
-    return ModalitySet(m for m, reason in said.reasons.items() if reason not in NOT_BLAMED)
+def _span(played: Played, run: Sequence[Played]) -> tuple[int, int]:
+    """Return the time in which a trial is judged: while it lasts, by its stamps.
 
-
-def _is_ready(said: Said, modality: Modality | None) -> bool:
-    """Tell whether a trial may begin; one of the clock may be felt before the rig tells of it."""
-    return not _accused(said) if modality is None else said.reasons[modality] is Reason.OK
+    One of the clock makes stamps repeat: it is judged by arrival, until the next such trial.
+    """
+    if played.stretch.rig_fault is None:
+        return played.start_ns, played.start_ns + round(played.stretch.duration_s * 1e9)
+    at_ns = played.arrival_ns
+    later = [p.arrival_ns for p in run if p.stretch.rig_fault and p.arrival_ns > at_ns]
+    over_ns = run[-1].arrival_ns + round(run[-1].stretch.duration_s * 1e9)
+    return at_ns - _BESIDE_NS, min([over_ns, *later]) - _BESIDE_NS
 
 
 def _split(said: Sequence[Said], start_ns: int, end_ns: int) -> tuple[Said | None, list[Said]]:
-    """Return the last message before a time and those within it."""
-    earlier = [s for s in said if s.arrival_ns <= start_ns]
+    """Return the word that holds at a time, and those that come until another."""
+    earlier = [s for s in said if start_ns - _TOLD_NS <= s.arrival_ns <= start_ns]
     within = [s for s in said if start_ns < s.arrival_ns <= end_ns]
     return (earlier[-1] if earlier else None), within
 
 
+def _stays_unwell(during: Iterable[Said], jumped_ns: int) -> str:
+    """Say so if no word after a jump of the clock, once that is settled, is that all is well."""
+    settled_ns = jumped_ns + round(SETTLE_S * 1e9)
+    is_well = any(s.arrival_ns >= settled_ns and not s.troubles for s in during)
+    return '' if is_well else 'not all OK again'
+
+
+def _misuse(
+    modality: Modality,
+    fault: Fault,
+    during: Sequence[Said],
+    used: Mapping[Stamped, ModalitySet],
+    end_ns: int,
+) -> str:
+    """Say how the first accusation of a sensor and what was done with it do not fit."""
+    told = next((said for said in during if modality in said.accused), None)
+    if told is None:
+        is_dropped = any(modality not in said.active for said in during)
+        return 'out of use without a reason' if is_dropped else ''
+    reason, is_in_use = told.reasons[modality], modality in told.active
+    if reason in WARNINGS:
+        return '' if is_in_use else f'{reason} but out of use'
+    if reason is Reason.SLOW:
+        return ''
+    if is_in_use:
+        return f'{reason} but in use'
+    late_ns = told.arrival_ns + _IN_HAND_NS
+    is_masked = any(modality in used[at] for at in used if late_ns < at.arrival_ns <= end_ns)
+    return f'{reason} but in a mask' if is_masked and reason is fault.reason else ''
+
+
+def _was_silent(
+    said: Said, modality: Modality, reason: Reason, played: Played, heard: Heard
+) -> bool:
+    """Tell whether SILENT is true: whether images were lost in a row until then.
+
+    The rig does not tell what it withholds, so this is the observer's view. So that its own
+    losses do not count, a capture counts only if the images of all other sensors came.
+    """
+    until_ns = min(played.end_ns, said.arrival_ns)
+    came = {
+        m: {stamp_ns for stamp_ns in stamps if played.start_ns <= stamp_ns < until_ns}
+        for m, stamps in heard.images.items()
+    }
+    listened = set.intersection(*(stamps for m, stamps in came.items() if m is not modality))
+    runs = groupby(sorted(listened), key=lambda stamp_ns: stamp_ns in came[modality])
+    longest = max((len([*stamps]) for has_come, stamps in runs if not has_come), default=0)
+    return reason is Reason.SILENT and longest >= _SILENT_AFTER
+
+
 def alarms(played: Iterable[Played], said: Sequence[Said]) -> list[str]:
-    """Return each accusation of a sensor that began in these stretches: all of them false."""
+    """Return each accusation of a sensor in these stretches, all of them false.
+
+    One that stands when a stretch begins is one, too; so is a node that does not say then that
+    all is well.
+    """
     found = []
     for stretch in played:
         before, during = _split(said, stretch.start_ns, stretch.end_ns)
+        troubles = before.troubles if before else ['no word of the node']
+        found += [f'{trouble}, at the start' for trouble in troubles]
         known = dict(before.reasons) if before else {}
         for message in during:
-            for modality in _accused(message):
+            for modality in message.accused:
                 if known.get(modality) is not message.reasons[modality]:
                     at_s = (message.arrival_ns - stretch.start_ns) * 1e-9
                     found.append(f'{modality}: {message.reasons[modality]} after {at_s:.1f} s')
@@ -184,22 +221,34 @@ def shares(played: Iterable[Played], heard: Heard, period_ns: int) -> Share:
     """Count the captures with a mask, with one made from a sensor, and with a baseline's set."""
     served = [0, 0, 0]
     captures = 0
-    labeled = [stamp for stamp in heard.masks if heard.used.get(stamp)]
-    given = [sorted(stamps) for stamps in (heard.masks, labeled, heard.baseline)]
+    made = [at for at, sensors in heard.used.items() if sensors]
+    given = [sorted(some) for some in (heard.masks, made, heard.baseline)]
     for stretch in played:
-        for stamp_ns in heard.truths:
-            if stretch.start_ns <= stamp_ns < stretch.end_ns:
+        for capture in heard.truths:
+            if _is_of(stretch, capture):
                 captures += 1
-                for index, stamps in enumerate(given):
-                    served[index] += _has_near(stamps, stamp_ns, period_ns // 3)
+                has_mask, is_made, has_set = (
+                    _has_near(some, capture, period_ns // 3) for some in given
+                )
+                for index, is_served in enumerate((has_mask, has_mask and is_made, has_set)):
+                    served[index] += is_served
     ours, named, theirs = (round(count / max(captures, 1), 4) for count in served)
     return Share(captures, ours, named, theirs)
 
 
-def _has_near(ordered: Sequence[int], stamp_ns: int, reach_ns: int) -> bool:
-    """Tell whether a stamp is among others; those of a skewed sensor are near, not equal."""
-    at = bisect_left(ordered, stamp_ns - reach_ns)
-    return at < len(ordered) and ordered[at] <= stamp_ns + reach_ns
+def _is_of(played: Played, capture: Stamped) -> bool:
+    """Tell whether a capture was taken in a stretch, and not when its stamp came again."""
+    age_ns = capture.arrival_ns - played.arrival_ns
+    lasted_ns = round(played.stretch.duration_s * 1e9)
+    is_then = -_BESIDE_NS < age_ns < lasted_ns + _BESIDE_NS
+    return is_then and played.start_ns <= capture.stamp_ns < played.end_ns
+
+
+def _has_near(ordered: Sequence[Stamped], capture: Stamped, reach_ns: int) -> bool:
+    """Tell whether one of others answers a capture; stamps of a skewed sensor are near to it."""
+    first = bisect_left(ordered, capture.stamp_ns - reach_ns, key=lambda at: at.stamp_ns)
+    end = bisect_right(ordered, capture.stamp_ns + reach_ns, key=lambda at: at.stamp_ns)
+    return any(abs(at.arrival_ns - capture.arrival_ns) < _TOGETHER_NS for at in ordered[first:end])
 
 
 def percentile(values: Iterable[float | None], percent: float) -> float | None:

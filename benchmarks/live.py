@@ -12,8 +12,8 @@ import time
 
 import yaml
 
+from benchmarks.fault_heard import Heard
 from benchmarks.fault_plan import duration_s, needs_reliability, Plan, QOS_SENSOR, scenario
-from benchmarks.fault_score import Heard
 from benchmarks.observer import Observer
 from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import RobustSegError

@@ -12,8 +12,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from benchmarks.approximate_sync import ApproximateSynchronizer
+from benchmarks.fault_heard import Heard, Played, Said, Stamped
 from benchmarks.fault_plan import needs_reliability, Plan, QOS_SENSOR
-from benchmarks.fault_score import Heard, Played, Said
 from mm_robust_seg.config import SyncConfig
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality, ModalitySet
@@ -54,32 +54,32 @@ class Observer(Client):
             topic, callback = f'{modality}/image', partial(self._on_image, modality)
             hear(Image, topic, callback, wanted, raw=True)
 
-    def _on_image(self, modality: Modality, packed: bytes) -> None:
+    def _on_image(self, modality: Modality, packed: bytes, info: Mapping[str, int]) -> None:
         stamp_ns = packed_stamp_ns(packed)
         self.heard.images[modality].append(stamp_ns)
         found = self._baseline.add(str(modality), stamp_ns)
         if found is not None:
-            self.heard.baseline.append(found[str(Modality.RGB)])
+            came = Stamped(found[str(Modality.RGB)], self._arrival_ns(info))
+            self.heard.baseline.append(came)
 
-    def _on_mask(self, packed: bytes) -> None:
-        self.heard.masks.append(packed_stamp_ns(packed))
+    def _on_mask(self, packed: bytes, info: Mapping[str, int]) -> None:
+        self.heard.masks.append(Stamped(packed_stamp_ns(packed), self._arrival_ns(info)))
 
-    def _on_truth(self, packed: bytes) -> None:
-        self.heard.truths.append(packed_stamp_ns(packed))
+    def _on_truth(self, packed: bytes, info: Mapping[str, int]) -> None:
+        self.heard.truths.append(Stamped(packed_stamp_ns(packed), self._arrival_ns(info)))
 
-    def _on_frame_info(self, message: DiagnosticArray) -> None:
+    def _on_frame_info(self, message: DiagnosticArray, info: Mapping[str, int]) -> None:
         values = {pair.key: pair.value for pair in message.status[0].values}
-        combination = ModalitySet.parse(values['sensors'])
-        self.heard.used[stamp_ns(message.header.stamp)] = combination
+        made = Stamped(stamp_ns(message.header.stamp), self._arrival_ns(info))
+        self.heard.used[made] = ModalitySet.parse(values['sensors'])
 
     def _on_state(self, message: DiagnosticStatus, info: Mapping[str, int]) -> None:
-        arrival_ns = info['received_timestamp'] or self.now_ns()
         values = {pair.key: pair.value for pair in message.values}
         reasons = {m: Reason(values[str(m)]) for m in Modality if str(m) in values}
-        self.heard.said.append(Said(arrival_ns, ModalitySet.parse(values['active']), reasons))
+        active = ModalitySet.parse(values['active'])
+        self.heard.said.append(Said(self._arrival_ns(info), active, reasons))
 
     def _on_event(self, message: String, info: Mapping[str, int]) -> None:
-        arrival_ns = info['received_timestamp'] or self.now_ns()
         event = json.loads(message.data)
         if event['event'] == 'end':
             self.is_over = True
@@ -87,8 +87,11 @@ class Observer(Client):
             return
         self.stretch = event['index']
         stretch = self._plan[self.stretch]
-        played = Played(stretch, event['start_ns'], event['end_ns'], arrival_ns)
+        played = Played(stretch, event['start_ns'], event['end_ns'], self._arrival_ns(info))
         self.heard.played.append(played)
+
+    def _arrival_ns(self, info: Mapping[str, int]) -> int:
+        return info['received_timestamp'] or self.now_ns()
 
 
 def packed_stamp_ns(packed: bytes) -> int:

@@ -70,7 +70,12 @@ def main() -> None:
     }
     write_json(arguments.out / 'soak.json', result)
     write_bytes(arguments.out / 'soak.png', soak_report.picture(soak))
-    console.print(f'{"PASSED" if passed else "FAILED"}; written to {arguments.out}/soak.json')
+    open_ends = [verdict.name for verdict in found if not verdict.is_judged]
+    console.print(
+        ('PASSED' if passed else 'FAILED')
+        + (f', not judged: {", ".join(open_ends)}' if open_ends else '')
+        + f'; written to {arguments.out}/soak.json'
+    )
     if not passed:
         raise SystemExit(1)
     shutil.rmtree(logs)

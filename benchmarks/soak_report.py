@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.fault_heard import Heard
 from benchmarks.fault_plan import CLEAN, TRIAL
-from benchmarks.fault_report import Verdict
-from benchmarks.fault_score import alarms, Heard, Outcome, outcome, shares
+from benchmarks.fault_report import alarm_verdict, mask_verdict, Verdict
+from benchmarks.fault_score import alarms, Outcome, outcome, shares
 from benchmarks.process_use import Use
 from mm_robust_seg.evaluation.figures import COLORS, new_figure, png, tidy
 
@@ -93,12 +94,7 @@ def memory_slope(samples: Sequence[Sample]) -> Slope | None:
 
 def verdicts(soak: Soak) -> list[Verdict]:
     """Say what was wanted and what was found."""
-    outcomes = outcomes_of(soak)
-    tried = sum(p.stretch.kind == TRIAL for p in soak.heard.played)
-    missed = [o for o in outcomes if o.latency_ms is None]
-    quiet_since = [p for p in soak.heard.played if p.stretch.kind == CLEAN]
-    false = alarms(quiet_since, soak.heard.said)
-    served = shares(quiet_since, soak.heard, soak.period_ns).masks
+    clean = [p for p in soak.heard.played if p.stretch.kind == CLEAN]
     lost = [state for state in soak.states if state != 'active']
     lifecycle = [*lost, *(f'{n} failed' for n in soak.cycle)]
     if soak.unanswered:
@@ -108,38 +104,49 @@ def verdicts(soak: Soak) -> list[Verdict]:
         _constant('threads', [sample.use.threads for sample in soak.quiet]),
         _constant('open files', [sample.use.files for sample in soak.quiet]),
         Verdict('lifecycle', 'active', ', '.join(lifecycle) or 'active', not lifecycle),
+        *_fault_verdicts(soak),
+        alarm_verdict('clean stretches', alarms(clean, soak.heard.said)),
+        mask_verdict('clean stretches', shares(clean, soak.heard, soak.period_ns)),
+    ]
+
+
+def _fault_verdicts(soak: Soak) -> list[Verdict]:
+    """Judge what was said about the faults, and about the sensors beside them."""
+    outcomes = outcomes_of(soak)
+    tried = sum(p.stretch.kind == TRIAL for p in soak.heard.played)
+    missed = [f'not {o.fault} of {o.modality}' for o in outcomes if o.latency_ms is None]
+    wrong = [f'{o.fault} of {o.modality}: {o.wrong}' for o in outcomes if not o.is_right]
+    blamed = [f'{text} in {o.fault} of {o.modality}' for o in outcomes for text in o.others]
+    found = f'{len(outcomes) - len(missed)} of {len(outcomes)}' + _listed(missed)
+    right = f'{len(outcomes) - len(wrong)} of {len(outcomes)}' + _listed(wrong)
+    met = f'{len(outcomes)} of {tried}'
+    is_met, is_judged = len(outcomes) >= _READY_SHARE * tried, tried > 0
+    return [
+        Verdict('faults detected', 'all', found, not missed, is_judged),
+        Verdict('right reason first', 'all', right, not wrong, is_judged),
+        Verdict('well sensors blamed', 'none', ', '.join(blamed) or 'none', not blamed, is_judged),
         Verdict(
-            'faults detected',
-            'all',
-            f'{len(outcomes) - len(missed)} of {len(outcomes)}' + _named(missed),
-            not missed,
+            'faults that met a sensor in use', f'>= {_READY_SHARE:.0%}', met, is_met, is_judged
         ),
-        Verdict(
-            'faults that met a sensor in use',
-            f'>= {_READY_SHARE:.0%}',
-            f'{len(outcomes)} of {tried}',
-            len(outcomes) >= _READY_SHARE * tried,
-        ),
-        Verdict('false alarms', '0', ', '.join(false[:4]) or '0', not false),
-        Verdict('masks in clean stretches', '>= 99 %', f'{served:.1%}', served >= 0.99),
     ]
 
 
 def outcomes_of(soak: Soak) -> list[Outcome]:
     """Judge the trials whose sensor was ready."""
     played = [p for p in soak.heard.played if p.stretch.kind == TRIAL]
-    judged = [outcome(one, soak.heard, soak.period_ns) for one in played]
+    judged = [outcome(one, soak.heard) for one in played]
     return [one for one in judged if one.was_ready]
 
 
-def _named(missed: Sequence[Outcome]) -> str:
-    return ': not ' + ', '.join(f'{o.fault} of {o.modality}' for o in missed) if missed else ''
+def _listed(texts: Sequence[str]) -> str:
+    text = ', '.join(texts)
+    return f' ({text})' if text else ''
 
 
 def _memory_verdict(slope: Slope | None) -> Verdict:
     wanted = f'<= {GROWTH_MIB_PER_MIN:g} MiB/min'
     if slope is None:
-        return Verdict('memory', wanted, 'too short to tell', True)
+        return Verdict('memory', wanted, 'too short to tell', True, is_judged=False)
     measured = f'{slope.value:+.3f} MiB/min ({slope.low:+.3f} to {slope.high:+.3f})'
     return Verdict('memory', wanted, measured, slope.low <= GROWTH_MIB_PER_MIN)
 
@@ -148,7 +155,7 @@ def _constant(name: str, counts: Sequence[int]) -> Verdict:
     """Compare the ends of the soak; a middle value of each, since a count may flicker."""
     third = max(len(counts) // 3, 1)
     if not counts:
-        return Verdict(name, 'constant', 'too short to tell', True)
+        return Verdict(name, 'constant', 'too short to tell', True, is_judged=False)
     first, last = (int(np.median(some)) for some in (counts[:third], counts[-third:]))
     measured = f'{first} to {last} (between {min(counts)} and {max(counts)})'
     return Verdict(name, 'constant', measured, last <= first)
@@ -187,7 +194,7 @@ def figures(soak: Soak) -> dict[str, Any]:
         'faults': len(outcomes),
         'right_reason_first': sum(one.is_right for one in outcomes),
         'wrong_reasons': sorted(
-            {f'{o.fault} of {o.modality}: {o.first}' for o in outcomes if not o.is_right}
+            {f'{o.fault} of {o.modality}: {o.wrong}' for o in outcomes if not o.is_right}
         ),
         'rig': soak.heard.rig,
     }
