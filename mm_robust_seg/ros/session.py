@@ -68,6 +68,7 @@ class Session:
     def activate(self) -> None:
         """Subscribe to the sensors and start to publish; on an error, do neither."""
         self.reset()
+        self._worker.ask(_forget_publishers)
         try:
             self._outputs.publish_labels()
             self._inputs = Inputs(
@@ -194,3 +195,9 @@ class Session:
             ),
             diagnostics.output_status(self._name, self._is_enabled, {**summary, **counters}),
         ]
+
+
+def _forget_publishers(pipeline: Pipeline, now_ns: int) -> None:
+    """Forget who published, and who was refused, when the node last listened."""
+    for modality in Modality:
+        pipeline.publishers(modality, 0, now_ns)

@@ -8,13 +8,14 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
-from robot import active, NodeThread, Robot
+from robot import active, NodeThread, reason, Robot, values
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from mm_robust_seg.dataflow import HealthLevel, Reason, SensorHealth
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros import qos, watch
+from mm_robust_seg.ros.client import ACTIVATE, DEACTIVATE
 from mm_robust_seg.ros.self_check import (
     COMPRESSED,
     explain,
@@ -260,3 +261,18 @@ def test_a_publisher_that_does_not_fit_is_named_with_the_policy(robot, start):
     assert not answer.success
     assert 'quality of service of /rgb/image' in answer.message
     assert 'eliab' in answer.message
+
+
+def test_a_refusal_is_forgotten_with_the_publisher_that_left_while_nobody_listened(robot, start):
+    start(**{'qos_overrides./rgb/image.subscription.reliability': 'reliable'})
+    robot.until(lambda: reason(robot, RGB) == 'QOS')
+    assert robot.transition(DEACTIVATE)
+    robot.live.remove(RGB)
+    robot.node.destroy_publisher(robot.cameras.pop(RGB))
+    robot.node.create_publisher(Image, 'rgb/image', qos.RELIABLE_SENSOR)
+    robot.run(0.5)
+    robot.states.clear()
+    assert robot.transition(ACTIVATE)
+    robot.until(lambda: active(robot) == 'thermal+depth')
+    robot.run(1.0)
+    assert {values(state)['rgb'] for state in robot.states} == {'WAITING'}
