@@ -136,6 +136,38 @@ def test_the_whole_cycle_can_be_repeated(inactive):
     assert inactive.trigger_shutdown() is SUCCESS
 
 
+def _entities(node):
+    """Name what a node holds, and the threads of the process."""
+    return {
+        'publishers': sorted(p.topic_name for p in node.publishers),
+        'subscriptions': sorted(s.topic_name for s in node.subscriptions),
+        'services': sorted(s.srv_name for s in node.services),
+        'others': [len(list(kind)) for kind in (node.clients, node.timers, node.guards)],
+        'waitables': len(list(node.waitables)),
+        'threads': sorted(thread.name for thread in threading.enumerate()),
+    }
+
+
+def test_each_transition_takes_back_what_its_counterpart_made(make, tiny_bundle):
+    # Importing OpenVINO leaves a thread of its own behind.
+    given = {'engine__bundle': str(tiny_bundle), 'engine__backend': 'onnxruntime'}
+    node = make(**given, engine__threads=1)
+    unconfigured = _entities(node)
+    for _ in range(2):
+        assert node.trigger_configure() is SUCCESS
+        inactive = _entities(node)
+        assert '/segmentation/mask' in inactive['publishers']
+        assert 'inference' in inactive['threads']
+        assert node.trigger_activate() is SUCCESS
+        assert 'watchdog' in _entities(node)['threads']
+        images = {f'/{m}/{kind}' for m in Modality for kind in ('image', 'camera_info')}
+        assert images <= set(_entities(node)['subscriptions'])
+        assert node.trigger_deactivate() is SUCCESS
+        assert _entities(node) == inactive
+        assert node.trigger_cleanup() is SUCCESS
+        assert _entities(node) == unconfigured
+
+
 def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, capfd):
     inactive.trigger_activate()
     for number in range(3):

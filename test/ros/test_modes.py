@@ -200,6 +200,28 @@ def test_the_state_is_latched_and_an_inactive_node_says_so(robot, make_robot, st
     assert (active(later), later.states[0].message) == ('none', 'the node is not active')
 
 
+def test_a_deactivated_node_listens_to_no_camera_and_makes_no_mask(robot, start):
+    node = start()
+    robot.until(lambda: len(robot.masks) >= 3)
+    node.trigger_deactivate()
+    robot.until(lambda: not any(c.get_subscription_count() for c in robot.cameras.values()))
+    robot.run(0.2)
+    robot.masks.clear()
+    robot.run(0.5)
+    assert robot.masks == []
+    node.trigger_activate()
+    robot.until(lambda: len(robot.masks) >= 3)
+
+
+def test_while_nothing_changes_diagnostics_come_about_once_a_second(robot, start):
+    robot.live.clear()
+    start(**{f'monitor__{m}__startup_grace_s': 0.1 for m in Modality})
+    robot.until(lambda: all(reason(robot, m) == 'ABSENT' for m in Modality))
+    robot.diagnostics.clear()
+    robot.run(4.0)
+    assert 2 <= len(robot.diagnostics) <= 6
+
+
 def test_resetting_the_monitor_gives_a_sensor_its_grace_again(robot, start):
     start(monitor__thermal__startup_grace_s=0.5)
     robot.live.discard(THERMAL)
