@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import json
 import os
 from pathlib import Path
@@ -15,6 +15,7 @@ import time
 import yaml
 
 ROOT = Path(__file__).parents[2]
+DOMAIN = 101 + os.getpid() % 100
 
 RECORDER = """#!{python}
 import json, os, sys, time
@@ -87,6 +88,9 @@ class Prefix:
     def _record(self, program: str) -> Path:
         return self.folder / f'{program}.json'
 
+    def was_called(self, program: str) -> bool:
+        return self._record(program).is_file()
+
     def launch(
         self,
         file: str,
@@ -94,8 +98,13 @@ class Prefix:
         arguments: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
+        until: Callable[[], bool] = lambda: True,
     ) -> dict[str, dict]:
-        """Launch a file until all ``programs`` were called, and stop it; return their calls."""
+        """Launch a file until all ``programs`` were called and ``until`` holds, and stop it.
+
+        Returns:
+            How each of the programs was called.
+        """
         pairs = [f'{name}:={value}' for name, value in (arguments or {}).items()]
         # The file is taken from the checkout: Python launch files do not follow the symlink.
         command = [sys.executable, '-c', LAUNCH, str(ROOT / 'launch' / file), *pairs]
@@ -108,7 +117,7 @@ class Prefix:
             'PATH': f'{self.folder / "bin"}{os.pathsep}{given["PATH"]}',
             'PYTHONPATH': os.pathsep.join([str(ROOT), given.get('PYTHONPATH', '')]),
             'ROS_LOG_DIR': str(self.folder / 'log'),
-            'ROS_DOMAIN_ID': str(101 + os.getpid() % 100),
+            'ROS_DOMAIN_ID': str(DOMAIN),
             'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             **(environment or {}),
         }
@@ -119,7 +128,7 @@ class Prefix:
         records = {program: self._record(program) for program in programs}
         try:
             end_s = time.monotonic() + timeout_s
-            while not all(path.is_file() for path in records.values()):
+            while not (all(self.was_called(program) for program in programs) and until()):
                 assert process.poll() is None and time.monotonic() < end_s, self.log.read_text()
                 time.sleep(0.05)
         finally:

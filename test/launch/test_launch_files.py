@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+import time
 
-from launching import node_parameters, parameter_files, Prefix, remappings
+from launching import DOMAIN, node_parameters, parameter_files, Prefix, remappings
 import numpy as np
 import pytest
 import yaml
@@ -64,6 +65,52 @@ def test_every_argument_arrives(prefix, tmp_path):
         'depth/camera_info': 'camera_info',
     }
     assert 'front.segmentation:=debug' in call['argv']
+
+
+@pytest.fixture
+def ask_state(monkeypatch):
+    """Ask the launched node for its lifecycle state; None as long as it does not answer."""
+    rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
+    from lifecycle_msgs.srv import GetState
+
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    node = rclpy.create_node('asking', context=context)
+    executor = rclpy.executors.SingleThreadedExecutor(context=context)
+    client = node.create_client(GetState, '/segmentation/get_state')
+
+    def ask():
+        future = client.call_async(GetState.Request())
+        executor.spin_until_future_complete(future, 1.0)
+        return future.result().current_state.label if future.done() else None
+
+    executor.add_node(node)
+    yield ask
+    executor.shutdown()
+    node.destroy_node()
+    context.try_shutdown()
+
+
+@pytest.mark.parametrize(('autostart', 'wanted'), [('true', 'active'), ('false', 'unconfigured')])
+def test_the_real_node_is_activated_unless_autostart_is_off_and_rviz_stays_closed(
+    prefix, tiny_bundle, ask_state, autostart, wanted
+):
+    """Unconfigured has to last, since every node begins so."""
+    told = []
+
+    def has_lasted():
+        if (state := ask_state()) is None:
+            return False
+        told.append((time.monotonic(), state))
+        since_s = next((at_s for at_s, state in told if state == wanted), told[-1][0])
+        return told[-1][0] - since_s > (4.0 if wanted == 'unconfigured' else 0.0)
+
+    prefix.real('segmentation', 'mm_robust_seg.ros.node')
+    given = {'bundle': tiny_bundle, 'autostart': autostart}
+    prefix.launch('robust_seg.launch.py', [], given, until=has_lasted)
+    assert told[-1][1] == wanted
+    assert not prefix.was_called('rviz2')
 
 
 def test_a_fast_dds_profile_of_the_user_is_kept(prefix):
