@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 import time
 
-from launching import DOMAIN, node_parameters, parameter_files, Prefix, remappings
+from launching import DOMAIN, node_parameters, parameter_files, Prefix, remappings, ROOT
 import numpy as np
 import pytest
 import yaml
@@ -69,11 +69,16 @@ def test_every_argument_arrives(prefix, tmp_path):
 
 @pytest.fixture
 def ask_state(monkeypatch):
-    """Ask the launched node for its lifecycle state; None as long as it does not answer."""
+    """Ask the launched node for its lifecycle state; None as long as it does not answer.
+
+    Fast DDS reads its profile once in a process, and later tests need it.
+    """
     rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
     from lifecycle_msgs.srv import GetState
 
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+        monkeypatch.setenv(name, str(ROOT / 'config' / 'fastdds_profile.xml'))
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=DOMAIN)
     node = rclpy.create_node('asking', context=context)
