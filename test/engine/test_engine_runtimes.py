@@ -1,7 +1,10 @@
 """What is particular to one runtime, or compares them."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
-import openvino
 import pytest
 from test_engine_contract import random_inputs
 
@@ -11,7 +14,7 @@ from mm_robust_seg.engine import openvino as openvino_engine
 from mm_robust_seg.engine.graphs import GraphEngine
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 from mm_robust_seg.engine.onnxruntime_cuda import OnnxRuntimeCudaEngine
-from mm_robust_seg.engine.openvino import OpenVinoEngine
+from mm_robust_seg.engine.openvino import OpenVinoEngine, ov
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
 from mm_robust_seg.modality import all_combinations, COMPLETE
 
@@ -39,7 +42,7 @@ class LoadedModels:
     """Records the options OpenVINO is asked for."""
 
     def __init__(self, capabilities):
-        self._core = openvino.Core()
+        self._core = ov.Core()
         self._capabilities = capabilities
         self.options = []
 
@@ -172,3 +175,26 @@ def test_a_failure_of_the_runtime_becomes_an_engine_error(graphs):
     engine, _ = counting_engine(graphs, 0, limit=0)
     with pytest.raises(EngineError, match=r'inference of rgb\+thermal\+depth failed: out of'):
         engine.infer(random_inputs(COMPLETE))
+
+
+IMPORT = """
+import sys, threading
+import mm_robust_seg.engine.openvino
+loaded = [name for name, module in sys.modules.items() if 'telemetry' in name and module]
+print([name for name in loaded if 'stub' not in name and '.ovc.' not in name])
+print([thread.name for thread in threading.enumerate()])
+"""
+
+
+def test_openvino_is_loaded_without_its_telemetry(tmp_path):
+    """Nothing is written, no thread is left and no sender is there, though it is installed."""
+    variables = {k: v for k, v in os.environ.items() if k not in ('CI', 'TF_BUILD', 'JENKINS_URL')}
+    told = subprocess.run(
+        [sys.executable, '-c', IMPORT],
+        env={**variables, 'HOME': str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.splitlines() == ['[]', "['MainThread']"]
+    assert not list(tmp_path.iterdir())

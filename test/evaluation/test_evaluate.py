@@ -21,7 +21,7 @@ from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.robustness import emm_average
 from mm_robust_seg.stages.preprocess import network_input
 
-pytest.importorskip('openvino')
+pytest.importorskip('mm_robust_seg.engine.openvino', reason='OpenVINO is not installed')
 
 ENGINE = EngineConfig(threads=1, warmup_iterations=0)
 

@@ -179,7 +179,7 @@ def test_blocks_are_small_enough_to_place_adapters(segmenter):
 @torch.no_grad()
 def test_both_runtimes_run_the_exported_graph(segmenter):
     onnxruntime = pytest.importorskip('onnxruntime')
-    openvino = pytest.importorskip('openvino')
+    openvino = pytest.importorskip('mm_robust_seg.engine.openvino').ov
     depth = ModalitySet.parse('depth')
     adapter = perturbed(PromptAttention(segmenter, depth))
     labeler = Labeler(fold(segmenter, adapter), depth).eval()
