@@ -24,6 +24,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.ros.heaps import share_heaps
 from mm_robust_seg.ros.parameters import Parameters
 from mm_robust_seg.ros.session import Session
 from mm_robust_seg.ros.signals import StopSignals
@@ -169,6 +170,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
     rclpy's own handlers are not used: they take the context away while the threads still publish.
     """
+    share_heaps()
     stopping = threading.Event()
     executor: SingleThreadedExecutor | None = None
 
