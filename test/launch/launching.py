@@ -34,7 +34,8 @@ NODE = """#!/bin/sh
 exec {python} -m {module} "$@"
 """
 LAUNCH = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -123,7 +124,12 @@ class Prefix:
         }
         with self.log.open('w') as stream:
             process = subprocess.Popen(
-                command, cwd=self.folder, env=given, stdout=stream, stderr=subprocess.STDOUT
+                command,
+                cwd=self.folder,
+                env=given,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         records = {program: self._record(program) for program in programs}
         try:
@@ -133,7 +139,11 @@ class Prefix:
                 time.sleep(0.05)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         return {program: json.loads(path.read_text()) for program, path in records.items()}
 
 
