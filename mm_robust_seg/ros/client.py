@@ -11,6 +11,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
+from mm_robust_seg.ros.signals import signals_held_back
+
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
 DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
 
@@ -41,8 +43,12 @@ class Client:
         self._context.try_shutdown()
 
     def spin(self, timeout_s: float) -> None:
-        """Handle what has come; wait for it no longer than ``timeout_s``."""
-        self._executor.spin_once(timeout_sec=timeout_s)
+        """Handle what has come; wait for it no longer than ``timeout_s``.
+
+        A KeyboardInterrupt comes afterwards: rclpy would turn it into another error.
+        """
+        with signals_held_back():
+            self._executor.spin_once(timeout_sec=timeout_s)
 
     def now_ns(self) -> int:
         """Return the time of day."""

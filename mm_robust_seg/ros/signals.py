@@ -7,7 +7,8 @@ wake-up socket when a signal comes is read here by a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 import signal
 import socket
 import threading
@@ -42,3 +43,26 @@ class StopSignals:
         while number := self._reader.recv(1):
             if number[0] in STOPPING:
                 self._stop()
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Let the handlers of signals wait for the end of the block.
+
+    For code in which the exception of a handler would be lost or become another. Signals that the
+    process ignores, or has no handler for, are as before; so are all outside the main thread.
+    """
+    numbers = (*STOPPING, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    is_main = threading.current_thread() is threading.main_thread()
+    held = {n: handler for n, handler in handlers.items() if is_main and callable(handler)}
+    came: list[int] = []
+    for number in held:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
