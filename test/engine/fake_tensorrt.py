@@ -155,7 +155,7 @@ def tensorrt(gpu, version='10.13.3.9'):
             trt.builders += 1
 
         def __del__(self):
-            if hasattr(self, 'log'):
+            if hasattr(self, 'log') and not gpu.has_died:
                 gpu.require_current()
 
         def create_network(self, flags):
@@ -308,6 +308,7 @@ def machine(package='pycuda', version='10.13.3.9', **properties):
     try:
         yield gpu, trt
     finally:
+        gpu.has_died = True  # what an exception or a module still holds goes whenever it likes
         cuda_driver.libcuda = real
         for name, module in before.items():
             sys.modules.pop(name, None)
