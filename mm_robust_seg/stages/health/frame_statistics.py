@@ -63,8 +63,8 @@ def measure(frame: Frame) -> tuple[int, Statistics]:
         return digest, _rgb(sample)
     valid = sample > 0
     if frame.modality is Modality.DEPTH:
-        return digest, DepthStatistics(float(valid.mean()))
-    return digest, _thermal(sample[valid], float(valid.mean()))
+        return digest, DepthStatistics(_share(valid))
+    return digest, _thermal(sample[valid], _share(valid))
 
 
 def _rgb(sample: NDArray[Any]) -> RgbStatistics:
@@ -74,7 +74,7 @@ def _rgb(sample: NDArray[Any]) -> RgbStatistics:
     return RgbStatistics(
         mean=float(mean[0, 0]),
         std=float(std[0, 0]),
-        white_ratio=float((grey >= _WHITE).mean()),
+        white_ratio=_share(grey >= _WHITE),
         structure=float(blocks.max() - blocks.min()),
     )
 
@@ -84,3 +84,7 @@ def _thermal(kelvin: NDArray[Any], valid_ratio: float) -> ThermalStatistics:
         return ThermalStatistics(valid_ratio, median_k=0.0, std_k=0.0)
     _, std = cv2.meanStdDev(kelvin)
     return ThermalStatistics(valid_ratio, float(np.median(kelvin)), float(std[0, 0]))
+
+
+def _share(mask: NDArray[np.bool_]) -> float:
+    return np.count_nonzero(mask) / mask.size
