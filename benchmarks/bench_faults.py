@@ -33,7 +33,7 @@ from benchmarks.live import add_arguments, Run, running, Setup, START_UP_S
 from benchmarks.process_use import use
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_bytes, write_json
-from mm_robust_seg.ros.processes import termination_interrupts
+from mm_robust_seg.ros.processes.children import termination_interrupts
 
 _IDLE_SETTLE_S, _IDLE_S = 2.0, 8.0
 

@@ -15,9 +15,15 @@ import time
 from benchmarks.process_use import use
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_json
-from mm_robust_seg.ros.bring_up import BringUp
-from mm_robust_seg.ros.client import ACTIVATE, Client, CONFIGURE
-from mm_robust_seg.ros.processes import Child, Children, quiet_domain, ros_environment, shipped
+from mm_robust_seg.ros.processes.bring_up import BringUp
+from mm_robust_seg.ros.processes.children import (
+    Child,
+    Children,
+    quiet_domain,
+    ros_environment,
+    shipped,
+)
+from mm_robust_seg.ros.processes.client import ACTIVATE, Client, CONFIGURE
 
 _STEPS = (('configured', CONFIGURE), ('active_without_images', ACTIVATE))
 _DISCOVERY_S, _LOADING_S, _SETTLE_S = 40.0, 180.0, 3.0
@@ -49,7 +55,7 @@ def measure(bundle: str, duration_s: float, variables: dict[str, str]) -> dict[s
         Children(variables, Path(folder)) as children,
     ):
         node = children.start(
-            'segmentation', 'mm_robust_seg.ros.node', ['-p', f'engine.bundle:={bundle}']
+            'segmentation', 'mm_robust_seg.ros.node.node', ['-p', f'engine.bundle:={bundle}']
         )
         for name, transition in _STEPS:
             change_state(children, node, transition)

@@ -2,7 +2,7 @@
 
 The simulated cameras and the node run as separate processes, as in the demo, with images of
 640x480. Sensors fall silent or freeze in turn, twelve times. Writes out/bench/node.json with the
-flat keys that ``mm_robust_seg/evaluation/demo_score.py`` defines.
+flat keys that ``mm_robust_seg/observation/score.py`` defines.
 
 Example: python benchmarks/bench_node.py --rate-hz 15
 """
@@ -17,7 +17,7 @@ from rich.console import Console
 import yaml
 
 from mm_robust_seg.files import write_json
-from mm_robust_seg.ros.demo import DemoOptions, run
+from mm_robust_seg.ros.demo.demo import DemoOptions, run
 
 FAULTS = [
     {'thermal': 'silent'},

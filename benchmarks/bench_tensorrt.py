@@ -22,10 +22,10 @@ from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.datasets.simulated import Simulated
 from mm_robust_seg.engine.base import Engine
-from mm_robust_seg.engine.device_memory import DeviceFacts, find_device
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
-from mm_robust_seg.engine.plans import PlanFolder, Target
-from mm_robust_seg.engine.trt_availability import tensorrt_version, why_unusable
+from mm_robust_seg.engine.tensorrt.availability import tensorrt_version, why_unusable
+from mm_robust_seg.engine.tensorrt.device_memory import DeviceFacts, find_device
+from mm_robust_seg.engine.tensorrt.plans import PlanFolder, Target
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages.preprocess import network_input
@@ -78,8 +78,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(bundle: Bundle, config: EngineConfig, rounds: int) -> None:
-    from mm_robust_seg.engine.plan_builder import build_plans  # noqa: PLC0415
-    from mm_robust_seg.engine.trt import TensorRtEngine  # noqa: PLC0415
+    from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine  # noqa: PLC0415
+    from mm_robust_seg.engine.tensorrt.plan_builder import build_plans  # noqa: PLC0415
 
     facts = find_device(config.device_id)
     folder = PlanFolder(bundle.graphs, config.plans)

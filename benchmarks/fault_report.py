@@ -12,8 +12,8 @@ from benchmarks.fault_heard import Heard, Played
 from benchmarks.fault_plan import COMPARE, TRIAL
 from benchmarks.fault_score import Outcome, percentile, SETTLE_S, Share, shares
 from mm_robust_seg.dataflow import Reason
-from mm_robust_seg.evaluation.figures import COLORS, new_figure, png, tidy
 from mm_robust_seg.modality import COMPLETE
+from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
 from mm_robust_seg.simulation.faults import Fault
 
 JUDGED_RATE_HZ = 30.0

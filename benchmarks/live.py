@@ -18,8 +18,8 @@ from benchmarks.observer import Observer
 from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.bring_up import BringUp
-from mm_robust_seg.ros.processes import (
+from mm_robust_seg.ros.processes.bring_up import BringUp
+from mm_robust_seg.ros.processes.children import (
     Children,
     parameters,
     quiet_domain,
@@ -91,8 +91,10 @@ class Run:
     """
 
     def __init__(self, children: Children, plan: Plan, setup: Setup, scenario: Path) -> None:
-        self.node = children.start('segmentation', 'mm_robust_seg.ros.node', _of_node(plan, setup))
-        self._rig = children.start('rig', 'mm_robust_seg.ros.rig', _of_rig(setup, scenario))
+        self.node = children.start(
+            'segmentation', 'mm_robust_seg.ros.node.node', _of_node(plan, setup)
+        )
+        self._rig = children.start('rig', 'mm_robust_seg.ros.rig.node', _of_rig(setup, scenario))
         self._children, self._plan = children, plan
         self.observer = Observer(plan)
         self.bring_up = BringUp(self.observer, children)

@@ -17,10 +17,10 @@ from benchmarks.fault_plan import needs_reliability, Plan, QOS_SENSOR
 from mm_robust_seg.config import SyncConfig
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.ros import qos
-from mm_robust_seg.ros.client import Client
-from mm_robust_seg.ros.conversions import stamp_ns
-from mm_robust_seg.ros.rig import PHASES
+from mm_robust_seg.ros.node import qos
+from mm_robust_seg.ros.node.conversions import stamp_ns
+from mm_robust_seg.ros.processes.client import Client
+from mm_robust_seg.ros.rig.node import PHASES
 
 
 class Observer(Client):

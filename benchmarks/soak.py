@@ -29,8 +29,8 @@ from benchmarks.process_use import use
 from benchmarks.soak_report import Sample, Soak
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_bytes, write_json
-from mm_robust_seg.ros.client import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
-from mm_robust_seg.ros.processes import termination_interrupts
+from mm_robust_seg.ros.processes.children import termination_interrupts
+from mm_robust_seg.ros.processes.client import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
 
 _SAMPLE_S, _ASK_S, _ANSWER_S = 1.0, 2.0, 10.0
 _TRANSITION_S = 120.0

@@ -13,7 +13,7 @@ from benchmarks.fault_plan import CLEAN, TRIAL
 from benchmarks.fault_report import alarm_verdict, mask_verdict, Verdict
 from benchmarks.fault_score import alarms, Outcome, outcome, shares
 from benchmarks.process_use import Use
-from mm_robust_seg.evaluation.figures import COLORS, new_figure, png, tidy
+from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
 
 _WARM_UP_SHARE = 0.25
 _BLOCK_S = 10.0

@@ -34,11 +34,11 @@ NO_CACHE = 'off'
 def _tensorrt(
     config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
 ) -> Engine:
-    from mm_robust_seg.engine.trt_availability import why_unusable  # noqa: PLC0415
+    from mm_robust_seg.engine.tensorrt.availability import why_unusable  # noqa: PLC0415
 
     if reason := why_unusable(graphs, config):
         raise EngineUnavailableError(reason)
-    from mm_robust_seg.engine.trt import TensorRtEngine  # noqa: PLC0415
+    from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine  # noqa: PLC0415
 
     return TensorRtEngine(graphs, config, is_cancelled)
 

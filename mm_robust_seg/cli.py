@@ -40,59 +40,53 @@ _TRAINING = 'in the folder of the package: pip install torch==2.13.0 && pip inst
 COMMANDS: Mapping[str, Command] = {
     'demo': Command(
         'play failing cameras through the ROS 2 node and report',
-        'mm_robust_seg.ros.demo_command',
+        'mm_robust_seg.commands.demo',
         'source /opt/ros/<distribution>/setup.bash, or start the demo with "make demo"',
     ),
     'rig': Command(
         'publish simulated cameras that fail, as a ROS 2 node',
-        'mm_robust_seg.ros.rig_command',
+        'mm_robust_seg.commands.rig',
         'source /opt/ros/<distribution>/setup.bash, or run it from the environment of "make demo"',
     ),
-    'replay': Command('make masks from a recorded bag', 'mm_robust_seg.evaluation.replay_command'),
-    'make-bag': Command('turn a folder of images into a bag', 'mm_robust_seg.evaluation.convert'),
-    'break-bag': Command(
-        'copy a bag in which cameras fail', 'mm_robust_seg.evaluation.break_command'
-    ),
+    'replay': Command('make masks from a recorded bag', 'mm_robust_seg.commands.replay'),
+    'make-bag': Command('turn a folder of images into a bag', 'mm_robust_seg.commands.make_bag'),
+    'break-bag': Command('copy a bag in which cameras fail', 'mm_robust_seg.commands.break_bag'),
     'bundle-info': Command(
-        'verify a model bundle and show it', 'mm_robust_seg.evaluation.bundle_info'
+        'verify a model bundle and show it', 'mm_robust_seg.commands.bundle_info'
     ),
     'build-engines': Command(
         'build the TensorRT engines of a bundle for this GPU',
-        'mm_robust_seg.engine.build_engines',
+        'mm_robust_seg.commands.build_engines',
     ),
-    'inspect': Command(
-        'look a labelled data set over', 'mm_robust_seg.evaluation.inspect_command'
-    ),
+    'inspect': Command('look a labelled data set over', 'mm_robust_seg.commands.inspect'),
     'evaluate': Command(
-        'measure a bundle on a labelled data set', 'mm_robust_seg.evaluation.evaluate_command'
+        'measure a bundle on a labelled data set', 'mm_robust_seg.commands.evaluate'
     ),
-    'compare': Command(
-        'put methods side by side on one base', 'mm_robust_seg.evaluation.compare_command'
-    ),
-    'train': Command('train a network on a data set', 'mm_robust_seg.training.train', _TRAINING),
+    'compare': Command('put methods side by side on one base', 'mm_robust_seg.commands.compare'),
+    'train': Command('train a network on a data set', 'mm_robust_seg.commands.train', _TRAINING),
     'adapt': Command(
-        'train adapters on a frozen network', 'mm_robust_seg.training.adapt', _TRAINING
+        'train adapters on a frozen network', 'mm_robust_seg.commands.adapt', _TRAINING
     ),
     'export': Command(
-        'write a trained run as a model bundle', 'mm_robust_seg.training.export', _TRAINING
+        'write a trained run as a model bundle', 'mm_robust_seg.commands.export', _TRAINING
     ),
     'quantize': Command(
         'write a model bundle in fp16 or int8',
-        'mm_robust_seg.training.quantize_command',
+        'mm_robust_seg.commands.quantize',
         'pip install "onnx>=1.16,<2"',
     ),
     'golden': Command(
         'give a model bundle the label maps that engines are checked with',
-        'mm_robust_seg.training.golden_command',
+        'mm_robust_seg.commands.golden',
     ),
     'summary': Command(
         'count what a network and its adapters cost',
-        'mm_robust_seg.training.summary_command',
+        'mm_robust_seg.commands.summary',
         _TRAINING,
     ),
     'importance': Command(
         'measure how much each sensor carries, and where',
-        'mm_robust_seg.training.importance_command',
+        'mm_robust_seg.commands.importance',
         _TRAINING,
     ),
 }

@@ -12,6 +12,8 @@ from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import Config
 from mm_robust_seg.pipeline import Pipeline
 
+pytest_plugins = ['training_fixtures']
+
 
 @pytest.fixture(scope='session', autouse=True)
 def cache_of_their_own(tmp_path_factory: pytest.TempPathFactory):

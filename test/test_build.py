@@ -16,7 +16,9 @@ from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.schema import with_values
 
 MODULES = ['onnxruntime', 'openvino']
-ENGINES = [f'mm_robust_seg.engine.{name}' for name in (*MODULES, 'onnxruntime_cuda', 'trt')]
+ENGINES = [
+    f'mm_robust_seg.engine.{name}' for name in (*MODULES, 'onnxruntime_cuda', 'tensorrt.engine')
+]
 AUTO = 'tensorrt, onnxruntime_cuda, openvino, onnxruntime'
 
 

@@ -9,8 +9,8 @@ from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import CHANNELS, load_bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Frame
-from mm_robust_seg.metrics import ConfusionMatrix
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.simulation import CLASS_COLOURS, CLASS_NAMES, sample_captures
 from mm_robust_seg.stages.preprocess import prepare
 

@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
-from mm_robust_seg.engine.switched import switching
+from mm_robust_seg.engine.shared_graph import switching
 from mm_robust_seg.modality import ModalitySet
 
 _DTYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}

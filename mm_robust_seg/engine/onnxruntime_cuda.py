@@ -11,7 +11,7 @@ import onnxruntime as ort
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels
 from mm_robust_seg.engine.onnxruntime import ERRORS_ONLY, port_of
-from mm_robust_seg.engine.switched import switching
+from mm_robust_seg.engine.shared_graph import switching
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
 from mm_robust_seg.modality import ModalitySet
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
-from mm_robust_seg.engine.switched import switching
+from mm_robust_seg.engine.shared_graph import switching
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import ModalitySet
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.datasets.samples import Dataset, Image, Sample
 from mm_robust_seg.errors import DataError
-from mm_robust_seg.evaluation.pictures import contact_sheet, Thumbnails
 from mm_robust_seg.files import replacing
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.report.contact_sheet import contact_sheet, Thumbnails
 from mm_robust_seg.stages.mask import overlay
 
 Rgb = NDArray[np.uint8]

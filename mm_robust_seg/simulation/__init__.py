@@ -1,10 +1,10 @@
 """A procedural street and an RGB-thermal-depth rig with exact labels."""
 
 from mm_robust_seg.simulation.classes import CLASS_COLOURS, CLASS_NAMES, colourise, SceneClass
-from mm_robust_seg.simulation.conditions import Conditions
 from mm_robust_seg.simulation.drive import sample_captures
 from mm_robust_seg.simulation.rig import Capture, Rig
-from mm_robust_seg.simulation.world import World
+from mm_robust_seg.simulation.world.conditions import Conditions
+from mm_robust_seg.simulation.world.world import World
 
 __all__ = [
     'Capture',

@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.simulation.conditions import Conditions
-from mm_robust_seg.simulation.noise import stream
 from mm_robust_seg.simulation.rig import Capture, Rig
-from mm_robust_seg.simulation.world import checked_seed, World
+from mm_robust_seg.simulation.world.conditions import Conditions
+from mm_robust_seg.simulation.world.noise import stream
+from mm_robust_seg.simulation.world.world import checked_seed, World
 
 _TAG_SAMPLE = 61
 _SAMPLES_PER_DRIVE = 4

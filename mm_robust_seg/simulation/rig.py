@@ -9,14 +9,17 @@ import math
 import numpy as np
 
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.simulation import depth_sensor, rgb_sensor, shadows, thermal_sensor
-from mm_robust_seg.simulation.arrays import Bytes, Words
-from mm_robust_seg.simulation.camera import Camera, Motion
-from mm_robust_seg.simulation.conditions import Conditions, Light
-from mm_robust_seg.simulation.noise import stream
-from mm_robust_seg.simulation.raycast import cast
-from mm_robust_seg.simulation.surfaces import Surfaces, survey
-from mm_robust_seg.simulation.world import BACKDROP, checked_seed, World
+from mm_robust_seg.simulation.sensors import depth as depth_sensor
+from mm_robust_seg.simulation.sensors import rgb as rgb_sensor
+from mm_robust_seg.simulation.sensors import thermal as thermal_sensor
+from mm_robust_seg.simulation.world import shadows
+from mm_robust_seg.simulation.world.arrays import Bytes, Words
+from mm_robust_seg.simulation.world.camera import Camera, Motion
+from mm_robust_seg.simulation.world.conditions import Conditions, Light
+from mm_robust_seg.simulation.world.noise import stream
+from mm_robust_seg.simulation.world.raycast import cast
+from mm_robust_seg.simulation.world.surfaces import Surfaces, survey
+from mm_robust_seg.simulation.world.world import BACKDROP, checked_seed, World
 
 SMALLEST_PX = 16
 LARGEST_PX = 4096

@@ -30,8 +30,8 @@ import yaml
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
-from mm_robust_seg.simulation.conditions import Conditions
 from mm_robust_seg.simulation.faults import Fault, FaultSpec
+from mm_robust_seg.simulation.world.conditions import Conditions
 
 _ROUNDING_S = 1e-6
 _RIG = 'rig'

@@ -11,7 +11,7 @@ from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.modality import COMPLETE, ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
-from mm_robust_seg.training import checkpoint
+from mm_robust_seg.training.loop import checkpoint
 from mm_robust_seg.training.run_folder import RUN
 
 BASE, START = 'base.safetensors', 'start.safetensors'

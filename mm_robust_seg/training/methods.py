@@ -8,8 +8,8 @@ from functools import partial
 from typing import Literal
 
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.network.adapters.methods import ADAPTERS
 from mm_robust_seg.network.adapters.placement import MakeAdapter
+from mm_robust_seg.network.adapters.registry import ADAPTERS
 from mm_robust_seg.training.objectives.adapters import PlainAdapters
 from mm_robust_seg.training.objectives.base import Method, Setting
 from mm_robust_seg.training.objectives.complete import CompleteInput

@@ -11,11 +11,11 @@ from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.base_network import BASE, load_network, START
+from mm_robust_seg.training.loop.task_state import best_path, last_path, load_weights
 from mm_robust_seg.training.methods import METHODS
 from mm_robust_seg.training.objectives.base import Method, Setting
 from mm_robust_seg.training.placement import from_json
 from mm_robust_seg.training.run_folder import recipe_of
-from mm_robust_seg.training.task_state import best_path, last_path, load_weights
 
 
 def restored_method(run: Path, facts: dict[str, Any], weights: str = 'last') -> Method:

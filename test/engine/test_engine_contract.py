@@ -12,19 +12,18 @@ from hypothesis import strategies as st
 import numpy as np
 import onnx
 import pytest
+from tiny_bundle import random_inputs
 
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine import onnxruntime_cuda
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 from mm_robust_seg.engine.openvino import OpenVinoEngine
-from mm_robust_seg.engine.trt_availability import why_unusable
+from mm_robust_seg.engine.tensorrt.availability import why_unusable
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 
 RGB = ModalitySet([Modality.RGB])
-SHAPES = {Modality.RGB: (1, 3, 48, 64), Modality.THERMAL: (1, 2, 48, 64)}
-SHAPES[Modality.DEPTH] = (1, 3, 48, 64)
 
 
 def cached(graphs, warmup=1):
@@ -77,11 +76,6 @@ def engine(build, graphs):
     engine = build(graphs)
     yield engine
     engine.close()
-
-
-def random_inputs(combination: ModalitySet, seed: int = 0):
-    rng = np.random.default_rng(seed)
-    return {m: rng.standard_normal(SHAPES[m]).astype(np.float32) for m in combination}
 
 
 def test_every_combination_is_loaded_the_largest_first(engine):

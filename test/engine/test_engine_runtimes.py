@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_engine_contract import random_inputs
+from tiny_bundle import random_inputs
 
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.engine import onnxruntime_cuda

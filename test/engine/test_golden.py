@@ -11,12 +11,12 @@ import pytest
 
 from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import CHANNELS, load_bundle
+from mm_robust_seg.bundling.folder import read_manifest, write_golden, write_manifest
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Prediction, UNLABELED
 from mm_robust_seg.engine.golden import check_golden, golden_inputs, golden_labels
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
-from mm_robust_seg.training.bundle_folder import read_manifest, write_golden, write_manifest
 
 RGB, RGB_DEPTH = ModalitySet.parse('rgb'), ModalitySet.parse('rgb+depth')
 

@@ -16,9 +16,9 @@ from mm_robust_seg.bundle import load_bundle, SegmentationClass
 from mm_robust_seg.cli import main
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.errors import DataError
-from mm_robust_seg.evaluation.dataset_evaluation import evaluate
+from mm_robust_seg.evaluation.evaluation import evaluate
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
-from mm_robust_seg.robustness import emm_average
+from mm_robust_seg.scores.robustness import emm_average
 from mm_robust_seg.stages.preprocess import network_input
 
 pytest.importorskip('mm_robust_seg.engine.openvino', reason='OpenVINO is not installed')

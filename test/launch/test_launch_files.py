@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from mm_robust_seg.evaluation.bag_writer import BagWriter
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.recordings.writer import BagWriter
 
 pytestmark = pytest.mark.ros
 
@@ -111,7 +111,7 @@ def test_the_real_node_is_activated_unless_autostart_is_off_and_rviz_stays_close
         since_s = next((at_s for at_s, state in told if state == wanted), told[-1][0])
         return told[-1][0] - since_s > (4.0 if wanted == 'unconfigured' else 0.0)
 
-    prefix.real('segmentation', 'mm_robust_seg.ros.node')
+    prefix.real('segmentation', 'mm_robust_seg.ros.node.node')
     given = {'bundle': tiny_bundle, 'autostart': autostart}
     prefix.launch('robust_seg.launch.py', [], given, until=has_lasted)
     assert told[-1][1] == wanted
@@ -171,7 +171,7 @@ def test_the_demo_starts_rig_node_and_rviz(prefix):
 
 
 def test_a_bag_starts_when_the_real_node_is_active(prefix, tiny_bundle):
-    prefix.real('segmentation', 'mm_robust_seg.ros.node')
+    prefix.real('segmentation', 'mm_robust_seg.ros.node.node')
     given = {'bag': '/my/bag', 'bundle': tiny_bundle, 'rate': 0.5, 'loop': 'true'}
     call = prefix.launch('replay.launch.py', ['ros2'], given)['ros2']
     assert call['argv'] == ['bag', 'play', '/my/bag', '--rate', '0.5', '--clock', '200', '--loop']
@@ -196,7 +196,7 @@ def test_a_scenario_breaks_a_copy_of_the_bag(prefix, tiny_bundle, tmp_path, rena
             pixels = np.zeros((4, 4), np.uint16)
             writer.write(topics.format(modality), pixels, '16UC1', 1_000_000_000, 'camera')
     scenario.write_text('phases: [{name: out, duration_s: 9, faults: {thermal: silent}}]')
-    prefix.real('segmentation', 'mm_robust_seg.ros.node')
+    prefix.real('segmentation', 'mm_robust_seg.ros.node.node')
     given = {'bag': bag, 'bundle': tiny_bundle, 'scenario': scenario, **renamed}
     call = prefix.launch('replay.launch.py', ['ros2'], given)['ros2']
     played = Path(call['argv'][2])

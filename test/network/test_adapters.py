@@ -21,8 +21,8 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
     parameter_count,
     runs_for,
 )
-from mm_robust_seg.network.adapters.methods import ADAPTERS  # noqa: E402
 from mm_robust_seg.network.adapters.placement import blocks_of  # noqa: E402
+from mm_robust_seg.network.adapters.registry import ADAPTERS  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch

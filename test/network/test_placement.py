@@ -8,7 +8,6 @@ torch = pytest.importorskip('torch', reason='needs PyTorch')
 
 from mm_robust_seg.modality import ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import parameter_count  # noqa: E402
-from mm_robust_seg.network.adapters.methods import ADAPTERS  # noqa: E402
 from mm_robust_seg.network.adapters.placement import (  # noqa: E402
     affordable,
     below_one_percent,
@@ -17,6 +16,7 @@ from mm_robust_seg.network.adapters.placement import (  # noqa: E402
     cost_of,
     deepest_first,
 )
+from mm_robust_seg.network.adapters.registry import ADAPTERS  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch

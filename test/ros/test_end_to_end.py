@@ -17,7 +17,7 @@ from robot import NodeProcess, Robot, values
 from std_srvs.srv import SetBool
 
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.conversions import stamp_ns
+from mm_robust_seg.ros.node.conversions import stamp_ns
 
 pytestmark = pytest.mark.ros
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from mm_robust_seg.simulation.camera import look
 from mm_robust_seg.simulation.classes import SceneClass
-from mm_robust_seg.simulation.materials import Material
-from mm_robust_seg.simulation.primitives import assemble, FACES, join, Part, place, Shape
-from mm_robust_seg.simulation.raycast import cast
-from mm_robust_seg.simulation.world import BACKDROP
+from mm_robust_seg.simulation.world.camera import look
+from mm_robust_seg.simulation.world.materials import Material
+from mm_robust_seg.simulation.world.primitives import assemble, FACES, join, Part, place, Shape
+from mm_robust_seg.simulation.world.raycast import cast
+from mm_robust_seg.simulation.world.world import BACKDROP
 
 CENTRE = (30, 40)
 

@@ -19,8 +19,8 @@ from mm_robust_seg.simulation import (
     SceneClass,
     World,
 )
-from mm_robust_seg.simulation.camera import Motion
-from mm_robust_seg.simulation.depth_sensor import RANGE_M
+from mm_robust_seg.simulation.sensors.depth import RANGE_M
+from mm_robust_seg.simulation.world.camera import Motion
 
 SEED = 3
 TIME_S = 31.0

@@ -18,9 +18,9 @@ from mm_robust_seg.errors import (  # noqa: E402
 )
 from mm_robust_seg.modality import all_combinations, ModalitySet  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
-from mm_robust_seg.training import checkpoint, optimize  # noqa: E402
 from mm_robust_seg.training.base_network import load_base, save_network  # noqa: E402
-from mm_robust_seg.training.task_state import best_path, last_path  # noqa: E402
+from mm_robust_seg.training.loop import checkpoint, optimize  # noqa: E402
+from mm_robust_seg.training.loop.task_state import best_path, last_path  # noqa: E402
 
 pytestmark = pytest.mark.torch
 INCOMPLETE = [str(c) for c in all_combinations()[1:]]
@@ -245,7 +245,7 @@ def test_without_epochs_the_start_is_the_result(recipe, base_run, train_run, tmp
 def test_samples_of_several_shapes_make_one_picture(recipe, scenes):
     from mm_robust_seg.datasets.folder import FolderSplit
     from mm_robust_seg.datasets.samples import Sample
-    from mm_robust_seg.training.samples_picture import samples_picture
+    from mm_robust_seg.training.data.samples_picture import samples_picture
 
     class Mixed:
         classes = FolderSplit(scenes, 'val').classes
@@ -277,7 +277,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(recipe, train_run, tmp_path, mon
 
 
 def test_a_full_disk_loses_nothing(base_run, recipe, train_run, tmp_path, monkeypatch):
-    from mm_robust_seg.training import checkpoint as module
+    from mm_robust_seg.training.loop import checkpoint as module
 
     writes, write = [], module.write_bytes
 

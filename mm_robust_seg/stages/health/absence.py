@@ -8,7 +8,7 @@ from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.finding import Finding
-from mm_robust_seg.stages.health.track import Track
+from mm_robust_seg.stages.health.history import SensorHistory
 
 _GONE_PERIODS = 1.5
 """A sensor whose frames keep coming is not gone, whatever was counted."""
@@ -21,7 +21,7 @@ def timeout_s(modality: Modality, config: Config) -> float:
 
 
 @dataclass
-class Line:
+class TopicStatus:
     """What the middleware says about the way of a sensor's messages.
 
     Attributes:
@@ -36,7 +36,12 @@ class Line:
 
 
 def absence(
-    modality: Modality, track: Track, line: Line, silence_s: float, is_out: bool, config: Config
+    modality: Modality,
+    history: SensorHistory,
+    topic: TopicStatus,
+    silence_s: float,
+    is_out: bool,
+    config: Config,
 ) -> Finding | None:
     """Tell why no message comes; nothing while that is normal.
 
@@ -45,13 +50,13 @@ def absence(
         is_out: whether the sensor is out of use anyhow. Then there is time, up to a second, to
             tell a slow one from a silent one.
     """
-    evidence = {'silence_s': silence_s, 'lost_messages': line.lost}
+    evidence = {'silence_s': silence_s, 'lost_messages': topic.lost}
     limit_s = timeout_s(modality, config)
-    nobody = ' and nobody publishes the topic' if line.publishers == 0 else ''
-    if line.refused_policy and not nobody and silence_s > limit_s:
-        return Finding(Reason.QOS, _qos_detail(line.refused_policy), evidence)
-    lost = f'; {line.lost} messages were lost on the way' if line.lost else ''
-    if track.arrivals.last_ns is None:
+    nobody = ' and nobody publishes the topic' if topic.publishers == 0 else ''
+    if topic.refused_policy and not nobody and silence_s > limit_s:
+        return Finding(Reason.QOS, _qos_detail(topic.refused_policy), evidence)
+    lost = f'; {topic.lost} messages were lost on the way' if topic.lost else ''
+    if history.arrivals.last_ns is None:
         grace_s = config.monitor[modality].startup_grace_s
         if silence_s <= grace_s:
             return None
@@ -59,7 +64,7 @@ def absence(
         return Finding(Reason.ABSENT, detail, evidence)
     if nobody and silence_s > _GONE_PERIODS / config.inputs[modality].expected_rate_hz:
         return Finding(Reason.GONE, f'no frame for {silence_s:.2f} s{nobody}', evidence)
-    interval_s = track.arrivals.interval_s
+    interval_s = history.arrivals.interval_s
     if is_out and interval_s is not None:
         limit_s = max(limit_s, min(3 * interval_s, 1.0))
     if silence_s <= limit_s:

@@ -9,7 +9,7 @@ import itertools
 class Arrivals:
     """The arrivals of one sensor's messages, readable or not.
 
-    Silence and rate count only the time in which somebody listened (``excuse``).
+    Silence and rate count only the time in which somebody listened (``discount``).
 
     Args:
         started_ns: when the monitor began to listen.
@@ -37,7 +37,7 @@ class Arrivals:
         while len(self._window_ns) > 1 and self._window_ns[1] <= arrival_ns - self._span_ns:
             self._window_ns.popleft()
 
-    def excuse(self, heard_ns: int, gap_ns: int, now_ns: int) -> None:
+    def discount(self, heard_ns: int, gap_ns: int, now_ns: int) -> None:
         """Forgive a gap until now in which nobody listened, but for the first ``heard_ns``."""
         self._excused_ns += gap_ns - heard_ns
         self._unheard_ns = (now_ns - gap_ns, now_ns)

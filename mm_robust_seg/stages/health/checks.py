@@ -15,7 +15,7 @@ from mm_robust_seg.stages.health.observation import Check, Observation
 
 def is_good(seen: Observation, config: Config) -> Finding:
     """OK: what is left to say of every frame."""
-    rate_hz = seen.track.arrivals.rate_hz
+    rate_hz = seen.history.arrivals.rate_hz
     evidence = {'age_s': seen.age_s, **seen.statistics._asdict()}
     if rate_hz is not None:
         evidence['rate_hz'] = rate_hz

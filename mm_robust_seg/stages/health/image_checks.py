@@ -11,8 +11,8 @@ from mm_robust_seg.stages.health.frame_statistics import (
     RgbStatistics,
     ThermalStatistics,
 )
+from mm_robust_seg.stages.health.history import ImageFormat
 from mm_robust_seg.stages.health.observation import Observation
-from mm_robust_seg.stages.health.track import Layout
 
 _STRUCTURE = 2.0
 """Grey levels between the mean brightness of blocks. A simulated covered lens has less than 0.5,
@@ -21,7 +21,7 @@ whatever its black level; of 91 road scenes at night the least structured has 33
 
 def layout_changed(seen: Observation, config: Config) -> Finding | None:
     """FORMAT: the message is laid out otherwise than the first good one of its stream."""
-    found, first = Layout.of(seen.frame), seen.track.good_layout
+    found, first = ImageFormat.of(seen.frame), seen.history.good_format
     if first is None or found == first:
         return None
     if found[:2] != first[:2]:
@@ -113,13 +113,13 @@ def is_frozen(seen: Observation, config: Config) -> Finding | None:
     A freeze is known only from frame to frame, so half a period may be missing from ``frozen_s``
     and a whole one be added to ``ffc_max_s``.
     """
-    limits, track = config.monitor[seen.frame.modality], seen.track
+    limits, history = config.monitor[seen.frame.modality], seen.history
     period_s = 1 / config.inputs[seen.frame.modality].expected_rate_hz
-    equal_s = (seen.frame.arrival_ns - track.equal_since_ns) * 1e-9
-    if track.equal_frames < limits.frozen_frames or equal_s < limits.frozen_s - period_s / 2:
+    equal_s = (seen.frame.arrival_ns - history.equal_since_ns) * 1e-9
+    if history.equal_frames < limits.frozen_frames or equal_s < limits.frozen_s - period_s / 2:
         return None
-    evidence = {'equal_frames': track.equal_frames, 'equal_s': equal_s}
-    found = f'{track.equal_frames} equal images in {equal_s:.2f} s'
+    evidence = {'equal_frames': history.equal_frames, 'equal_s': equal_s}
+    found = f'{history.equal_frames} equal images in {equal_s:.2f} s'
     ffc_max_s = config.monitor.thermal.ffc_max_s
     if seen.frame.modality is Modality.THERMAL and equal_s <= ffc_max_s + period_s:
         detail = f'{found}; a shutter calibration may take {ffc_max_s:g} s'

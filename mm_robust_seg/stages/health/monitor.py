@@ -12,15 +12,15 @@ from mm_robust_seg.dataflow import (
     SensorHealth,
 )
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.health.absence import absence, Line, timeout_s
-from mm_robust_seg.stages.health.attention import Attention
+from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
 from mm_robust_seg.stages.health.checks import CHECKS
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.frame_statistics import measure
+from mm_robust_seg.stages.health.history import ImageFormat, SensorHistory
 from mm_robust_seg.stages.health.observation import Observation
+from mm_robust_seg.stages.health.self_monitor import SelfMonitor
 from mm_robust_seg.stages.health.skew import common_age_s
 from mm_robust_seg.stages.health.state import SensorState
-from mm_robust_seg.stages.health.track import Layout, Track
 
 _LOOP_WINDOW_NS = 1_000_000_000
 _LOOPED_FRAMES = 2
@@ -47,15 +47,15 @@ class HealthMonitor:
 
     def __init__(self, config: Config, now_ns: int) -> None:
         self._config = config
-        self._lines = {m: Line() for m in Modality}
+        self._topics = {m: TopicStatus() for m in Modality}
         self.reset(now_ns)
 
     def reset(self, now_ns: int) -> None:
         """Forget all sensors and begin a new startup grace, as after a jump of the clock."""
         enabled, hysteresis = self._config.inputs.enabled, self._config.hysteresis
-        self._tracks = {m: Track(now_ns, self._window_ns(m)) for m in enabled}
+        self._histories = {m: SensorHistory(now_ns, self._window_ns(m)) for m in enabled}
         self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
-        self._attention = Attention(now_ns)
+        self._self_monitor = SelfMonitor(now_ns)
 
     def reconfigure(self, config: Config) -> None:
         """Use other limits from now on; verdicts stand. The enabled inputs must be the same."""
@@ -66,53 +66,53 @@ class HealthMonitor:
     def observe(self, item: Frame | Rejection, now_ns: int) -> None:
         """Take in one message of an enabled sensor."""
         self._listen(now_ns)
-        if self._attention.is_paused(now_ns):
+        if self._self_monitor.is_paused(now_ns):
             return
-        line, self._lines[item.modality] = self._lines[item.modality], Line()
-        state, track = self._states[item.modality], self._tracks[item.modality]
-        track.received(item, line.lost, self._attention.served_ns)
-        self._attention.serve(item.arrival_ns, now_ns)
-        if self._attention.is_overloaded:
-            for each in self._tracks.values():
+        topic, self._topics[item.modality] = self._topics[item.modality], TopicStatus()
+        state, history = self._states[item.modality], self._histories[item.modality]
+        history.received(item, topic.lost, self._self_monitor.served_ns)
+        self._self_monitor.serve(item.arrival_ns, now_ns)
+        if self._self_monitor.is_overloaded:
+            for each in self._histories.values():
                 each.restart()
         if isinstance(item, Rejection):
-            evidence = {'rejected_messages': track.rejected, 'age_s': track.age_s}
+            evidence = {'rejected_messages': history.rejected, 'age_s': history.age_s}
             state.judge([Finding(item.reason, item.detail, evidence)], now_ns)
             return
         digest, statistics = measure(item)
-        track.saw(item, digest)
+        history.saw(item, digest)
         seen = Observation(
             item,
             statistics,
-            track,
+            history,
             state.health,
             self._skew_s(item.modality),
-            self._attention.is_overloaded,
+            self._self_monitor.is_overloaded,
         )
         found = [finding for check in CHECKS if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):
-            track.good_layout = track.good_layout or Layout.of(item)
-        state.judge(found, now_ns, is_new=track.equal_frames == 1)
+            history.good_format = history.good_format or ImageFormat.of(item)
+        state.judge(found, now_ns, is_new=history.equal_frames == 1)
         if state.health.reason is Reason.SLOW and not state.health.usable:
-            track.stamps.forget_steps()  # what a slow sensor leaves out is not lost
+            history.stamps.forget_steps()  # what a slow sensor leaves out is not lost
 
     def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
         """Note how many publish a sensor's topic."""
         self._listen(now_ns)
-        line = self._lines[modality]
-        line.publishers = count
+        topic = self._topics[modality]
+        topic.publishers = count
         if not count:
-            line.refused_policy = ''
+            topic.refused_policy = ''
 
     def lost(self, modality: Modality, count: int, now_ns: int) -> None:
         """Note that ``count`` more messages of a sensor were lost on the way."""
         self._listen(now_ns)
-        self._lines[modality].lost += count
+        self._topics[modality].lost += count
 
     def incompatible_qos(self, modality: Modality, policy: str, now_ns: int) -> None:
         """Note that a publisher was refused for its QoS ``policy``, such as RELIABILITY."""
         self._listen(now_ns)
-        self._lines[modality].refused_policy = policy
+        self._topics[modality].refused_policy = policy
 
     def paused(self, now_ns: int) -> None:
         """Note that the clock stands still: nobody is judged until it goes on.
@@ -120,7 +120,7 @@ class HealthMonitor:
         May be said again and again, or once; the first later ``now_ns`` ends the pause.
         """
         self._listen(now_ns)
-        self._attention.pause(now_ns)
+        self._self_monitor.pause(now_ns)
 
     def jumped(self, now_ns: int) -> bool:
         """Tell whether the clock jumped or a bag began anew; true until ``reset``.
@@ -129,13 +129,13 @@ class HealthMonitor:
         stamps of two sensors went back, or those of the only one that speaks, for good.
         """
         self._listen(now_ns)
-        if self._attention.has_jumped:
+        if self._self_monitor.has_jumped:
             return True
 
         def is_recent(time_ns: int | None) -> bool:
             return time_ns is not None and now_ns - time_ns <= _LOOP_WINDOW_NS
 
-        heard = [t.stamps for t in self._tracks.values() if is_recent(t.arrivals.last_ns)]
+        heard = [t.stamps for t in self._histories.values() if is_recent(t.arrivals.last_ns)]
         looped = [stamps for stamps in heard if is_recent(stamps.went_back_ns)]
         if len(heard) == 1 and looped:
             return looped[0].frames_since_back >= _LOOPED_FRAMES_OF_THE_ONLY_SENSOR
@@ -145,12 +145,14 @@ class HealthMonitor:
         """Return the verdicts on all sensors."""
         self._listen(now_ns)
         for modality, state in self._states.items():
-            line, track = self._lines[modality], self._tracks[modality]
-            silence_s = self._attention.heard_s(track.arrivals.silence_s(now_ns), track.served_ns)
+            topic, history = self._topics[modality], self._histories[modality]
+            silence_s = self._self_monitor.heard_s(
+                history.arrivals.silence_s(now_ns), history.served_ns
+            )
             is_out = not state.health.usable
-            finding = absence(modality, track, line, silence_s, is_out, self._config)
+            finding = absence(modality, history, topic, silence_s, is_out, self._config)
             if finding:
-                track.ended()
+                history.ended()
                 state.fail(finding, now_ns)
         return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality})
 
@@ -171,13 +173,13 @@ class HealthMonitor:
 
     def _skew_s(self, modality: Modality) -> float | None:
         """Return how far a sensor's stamps lie behind those of the others; None if unknown."""
-        age_s = self._tracks[modality].stamps.median_age_s
+        age_s = self._histories[modality].stamps.median_age_s
         ages_s = {
             m: other_age_s
             for m in self._config.sync.reference_order
             if m in self._states
             and (m is modality or self._states[m].health.usable)
-            and (other_age_s := self._tracks[m].stamps.median_age_s) is not None
+            and (other_age_s := self._histories[m].stamps.median_age_s) is not None
         }
         skewed = {m for m in ages_s if self._states[m].health.reason is Reason.SKEW}
         common_s = common_age_s(ages_s, skewed)
@@ -185,9 +187,9 @@ class HealthMonitor:
 
     def _listen(self, now_ns: int) -> None:
         """Excuse the sensors for the time in which nobody listened, or the clock was paused."""
-        gap_ns, was_paused = self._attention.turn_to(now_ns)
-        for modality, track in self._tracks.items():
+        gap_ns, was_paused = self._self_monitor.turn_to(now_ns)
+        for modality, history in self._histories.items():
             half_ns = round(timeout_s(modality, self._config) * 0.5e9)
             heard_ns = 0 if was_paused else max(half_ns, _SHORTEST_GAP_NS)
             if gap_ns > heard_ns:
-                track.excuse(heard_ns, gap_ns, now_ns)
+                history.discount(heard_ns, gap_ns, now_ns)

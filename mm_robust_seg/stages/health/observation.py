@@ -9,7 +9,7 @@ from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, SensorHealth
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.frame_statistics import Statistics
-from mm_robust_seg.stages.health.track import Track
+from mm_robust_seg.stages.health.history import SensorHistory
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Observation:
 
     frame: Frame
     statistics: Statistics
-    track: Track
+    history: SensorHistory
     verdict: SensorHealth
     skew_s: float | None = None
     is_delayed: bool = False
@@ -32,7 +32,7 @@ class Observation:
     @property
     def age_s(self) -> float:
         """Time from the stamp to the arrival, less what the frame waited for us to listen."""
-        return self.track.age_s
+        return self.history.age_s
 
 
 Check = Callable[[Observation, Config], Finding | None]

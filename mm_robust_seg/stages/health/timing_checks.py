@@ -37,7 +37,7 @@ def clock_differs(seen: Observation, config: Config) -> Finding | None:
 
 def stamp_stuck(seen: Observation, config: Config) -> Finding | None:
     """STAMP_STUCK: the stamp is an earlier one again; one that is merely out of order is new."""
-    if not seen.track.stamps.is_repeated:
+    if not seen.history.stamps.is_repeated:
         return None
     return Finding(
         Reason.STAMP_STUCK,
@@ -62,7 +62,7 @@ def is_stale(seen: Observation, config: Config) -> Finding | None:
 
 def _offset_hint(seen: Observation, config: Config) -> str:
     """Say how to cancel an offset that is constant, as between two clocks."""
-    age_s, inputs = seen.track.stamps.constant_age_s, config.inputs[seen.frame.modality]
+    age_s, inputs = seen.history.stamps.constant_age_s, config.inputs[seen.frame.modality]
     if age_s is None:
         return ''
     offset_s = inputs.stamp_offset_s + age_s
@@ -76,7 +76,7 @@ def _offset_hint(seen: Observation, config: Config) -> str:
 
 def is_lossy(seen: Observation, config: Config) -> Finding | None:
     """LOSSY: frames are missing between others that come at the full rate."""
-    lost, rate_hz = seen.track.stamps.lost_frames, seen.track.arrivals.rate_hz
+    lost, rate_hz = seen.history.stamps.lost_frames, seen.history.arrivals.rate_hz
     expected_hz = config.inputs[seen.frame.modality].expected_rate_hz
     warn_hz = config.monitor[seen.frame.modality].rate_warn_ratio * expected_hz
     is_low = rate_hz is not None and rate_hz < warn_hz
@@ -96,7 +96,7 @@ def is_slow(seen: Observation, config: Config) -> Finding | None:
 
     It does not warn of a rate that lost frames may explain: LOSSY will, once they are enough.
     """
-    limits, arrivals = config.monitor[seen.frame.modality], seen.track.arrivals
+    limits, arrivals = config.monitor[seen.frame.modality], seen.history.arrivals
     expected_hz = config.inputs[seen.frame.modality].expected_rate_hz
     warns = seen.verdict.reason is Reason.SLOW
     warn_hz = _rate_limit(limits.rate_warn_ratio, warns) * expected_hz
@@ -106,7 +106,7 @@ def is_slow(seen: Observation, config: Config) -> Finding | None:
         rate_hz = 1 / arrivals.interval_s
     if seen.is_delayed or rate_hz is None or rate_hz >= warn_hz:
         return None
-    fails, stamps = rate_hz < fail_hz, seen.track.stamps
+    fails, stamps = rate_hz < fail_hz, seen.history.stamps
     if not fails and stamps.may_be_lossy and (stamps.sent_hz or 0) >= warn_hz:
         return None
     return Finding(

@@ -2,7 +2,7 @@
 
 Every step has one loss per combination, all from one forward pass per modality, because a
 combination's logits are a mean. Conflicts between their gradients are removed by
-:func:`~mm_robust_seg.training.gradients.conflict_free`, at one backward pass per combination.
+:func:`~mm_robust_seg.training.loop.gradients.conflict_free`, at one backward pass per combination.
 """
 
 from __future__ import annotations

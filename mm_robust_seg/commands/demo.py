@@ -1,0 +1,34 @@
+"""``mm-robust-seg demo``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from rich.console import Console
+
+from mm_robust_seg.ros.demo.demo import DemoOptions
+from mm_robust_seg.ros.demo.demo import run as play
+
+EXAMPLE = 'mm-robust-seg demo --scenario my_scenario.yaml --out out/mine'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; their defaults are those of ``DemoOptions``."""
+    default = DemoOptions()
+    add = parser.add_argument
+    add('--scenario', type=Path, help='scenario file (the 40-second one of the package)')
+    add('--bundle', default=default.bundle, help='model trained on the simulation (%(default)s)')
+    add('--backend', default=default.backend, help='inference runtime (%(default)s)')
+    add('--out', type=Path, default=default.out, help='where results go (%(default)s)')
+    add('--rate-hz', type=float, default=default.rate_hz, help='frame rate (%(default)s)')
+    add('--width-px', type=int, default=default.width_px, help='image width (%(default)s)')
+    add('--height-px', type=int, default=default.height_px, help='image height (%(default)s)')
+    add('--domain-id', type=int, help='ROS domain, to look on with other ROS tools (any free one)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the demo; return the exit code."""
+    options = DemoOptions(**{item.name: getattr(args, item.name) for item in fields(DemoOptions)})
+    return play(options, Console())

@@ -1,0 +1,105 @@
+"""Run every graph of a bundle on labelled samples and count what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_robust_seg.bundle import InputSpec
+from mm_robust_seg.datasets.samples import Dataset, Sample
+from mm_robust_seg.engine.base import Engine
+from mm_robust_seg.evaluation.damage import Damage, Inputs
+from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.scores.metrics import ConfusionMatrix
+from mm_robust_seg.stages.mask import to_reference
+from mm_robust_seg.stages.preprocess import network_input
+
+Labels = NDArray[np.uint8]
+Counts = NDArray[np.int32]
+"""(samples, classes, classes + 1) confusion counts of each sample; see ``ConfusionMatrix``."""
+
+
+@dataclass(frozen=True)
+class DatasetRun:
+    """What a bundle did on a data set.
+
+    Attributes:
+        sample_names: of the samples, in the order of the counts.
+        clean: the counts of every combination, the largest first.
+        damaged: the counts of the largest combination under each damage.
+    """
+
+    sample_names: tuple[str, ...]
+    clean: Mapping[ModalitySet, Counts]
+    damaged: Mapping[Damage, Counts]
+
+
+class Predictor:
+    """Makes label maps of samples with one engine; not thread-safe, as the engine."""
+
+    def __init__(self, engine: Engine, spec: InputSpec) -> None:
+        self._engine, self._spec = engine, spec
+
+    def inputs(self, sample: Sample) -> Inputs:
+        """Prepare the images of all modalities that the engine can use."""
+        return {
+            m: network_input(m, sample.images[m], self._spec)[np.newaxis]
+            for m in self._engine.combinations[0]
+        }
+
+    def labels(
+        self, inputs: Inputs, combination: ModalitySet, height_px: int, width_px: int
+    ) -> Labels:
+        """Run one combination; the label map is enlarged by nearest neighbour."""
+        self._engine.activate(combination)
+        prediction = self._engine.infer({m: inputs[m] for m in combination})
+        return to_reference(prediction, height_px, width_px)[0]
+
+
+def run_dataset(
+    engine: Engine,
+    spec: InputSpec,
+    dataset: Dataset,
+    indices: Sequence[int],
+    damages: Sequence[Damage],
+    advance: Callable[[], object],
+    seed: int = 0,
+) -> DatasetRun:
+    """Count every combination of ``engine``, and its largest under ``damages``.
+
+    Damage is a function of seed, sample and damage alone, so that every bundle suffers the same.
+
+    Args:
+        indices: which samples to use.
+        advance: called after each sample.
+    """
+    predictor, complete = Predictor(engine, spec), engine.combinations[0]
+    class_count, names = len(dataset.classes), []
+    clean = {c: _empty(len(indices), class_count) for c in engine.combinations}
+    damaged = {d: _empty(len(indices), class_count) for d in damages}
+    for row, index in enumerate(indices):
+        sample = dataset[index]
+        inputs, truth = predictor.inputs(sample), sample.labels
+        names.append(sample.name)
+        for combination, counts in clean.items():
+            guess = predictor.labels(inputs, combination, *truth.shape)
+            counts[row] = _confusion(guess, truth, class_count)
+        for number, (damage, counts) in enumerate(damaged.items()):
+            hurt = damage(inputs, np.random.default_rng((seed, index, number)))
+            guess = predictor.labels(hurt, complete, *truth.shape)
+            counts[row] = _confusion(guess, truth, class_count)
+        advance()
+    return DatasetRun(tuple(names), clean, damaged)
+
+
+def _empty(sample_count: int, class_count: int) -> Counts:
+    return np.zeros((sample_count, class_count, class_count + 1), np.int32)
+
+
+def _confusion(guess: Labels, truth: Labels, class_count: int) -> NDArray[np.int64]:
+    matrix = ConfusionMatrix(class_count)
+    matrix.add(guess, truth)
+    return matrix.counts

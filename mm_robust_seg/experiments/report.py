@@ -1,0 +1,209 @@
+"""The tables and plots of a comparison, from the content of ``compare.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mm_robust_seg.evaluation.report import text
+from mm_robust_seg.experiments.plan import DEDICATED, PLAIN, UNADAPTED
+from mm_robust_seg.report.document import Block, Bullets, Heading, Picture, Table, Text
+from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
+
+Comparison = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+
+def report(comparison: Comparison) -> list[Block]:
+    """Return the blocks of ``table.md`` and ``compare.html``."""
+    rows = comparison['rows']
+    done = {name: row for name, row in rows.items() if 'combinations' in row}
+    blocks: list[Block] = [
+        Text(
+            f'Recipe {comparison["recipe"]}, data set {comparison["dataset"]} val, '
+            f'{comparison["samples"] or "no"} samples. Scores are mIoU in percent; in brackets: '
+            f'{comparison["interval"]}; after "±": standard deviation over seeds.'
+        ),
+        Bullets(_notes(comparison)),
+    ]
+    if done:
+        blocks += [
+            Heading('mIoU of every combination'),
+            _combinations(rows),
+            _combination_plot(done),
+            Heading('Against the base, dedicated networks and plain adapters'),
+            _summary(rows),
+            _mean_plot(done),
+            Heading('Recovery (%)'),
+            _recovery(rows),
+            Heading('Costs'),
+            _costs(rows),
+        ]
+    return blocks
+
+
+def measured(facts: Mapping[str, Any] | None, sign: bool = False) -> str:
+    """Return a score with interval and spread, such as ``46.1 [41.0, 50.2] ± 0.4``."""
+    if facts is None or facts['value'] is None:
+        return '-'
+    shown = text(facts['value'], facts['interval'])
+    if sign:
+        low, high = facts['interval']
+        shown = f'{facts["value"]:+.1f} [{low:+.1f}, {high:+.1f}]'
+    return shown if facts['spread'] is None else f'{shown} ± {facts["spread"]:.1f}'
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    base, rows = comparison['base'], comparison['rows']
+    cost = '' if base['seconds'] is None else f', {base["steps"]} steps, {base["seconds"]:.0f} s'
+    notes = [
+        f'Base: {base["name"]}{cost}. Rows with "base" under start build on it; its training is '
+        'not in their costs.',
+        'Recovery is the share of the way from the unadapted base to a dedicated network, '
+        '(row - unadapted) / (dedicated - unadapted); "-" where the dedicated network is not '
+        'better, or a row is missing.',
+        f'Gain: mean of the incomplete combinations minus that of row "{PLAIN}", on the same '
+        'resamples of images.',
+        'Counter-intuitive: share of frames and pairs of combinations in which one more sensor '
+        'lowered the mIoU of the frame.',
+    ]
+    absent = [n for n in (UNADAPTED, DEDICATED, PLAIN) if 'combinations' not in rows.get(n, {})]
+    if absent:
+        notes.append(
+            f'Without result, so what is measured against it is "-": {", ".join(absent)}.'
+        )
+    problems = {name: row['problems'] for name, row in rows.items() if row['problems']}
+    return notes + [f'{name}: {"; ".join(found)}' for name, found in problems.items()]
+
+
+def _table(
+    rows: Mapping[str, Row], header: tuple[str, ...], cells: Callable[[Row], list[str]]
+) -> Table:
+    """Lay out all rows; one without result says so in its first cell."""
+    width = len(header)
+    body = []
+    for name, row in rows.items():
+        if 'combinations' in row:
+            body.append((name, *cells(row)))
+        else:
+            body.append((name, row['status'], *['-'] * (width - 1)))
+    return Table(('method', *header), body)
+
+
+def _names(rows: Mapping[str, Row], key: str) -> tuple[str, ...]:
+    return tuple(next(row[key] for row in rows.values() if key in row))
+
+
+def _combinations(rows: Mapping[str, Row]) -> Table:
+    names = _names(rows, 'combinations')
+    return _table(
+        rows,
+        (*names, 'mean of incomplete'),
+        lambda row: [
+            *(measured(row['combinations'].get(name)) for name in names),
+            measured(row['mean_incomplete']),
+        ],
+    )
+
+
+def _summary(rows: Mapping[str, Row]) -> Table:
+    rate = _names(rows, 'emm_e')[0]
+    header = (
+        'clean delta',
+        f'gain over {PLAIN}',
+        'EMM Avg',
+        f'E({rate})',
+        'counter-intuitive (%)',
+    )
+    return _table(
+        rows,
+        header,
+        lambda row: [
+            measured(row['clean_delta'], sign=True),
+            measured(row['gain_over_plain'], sign=True),
+            measured(row['emm_avg']),
+            measured(row['emm_e'][rate]),
+            text(row['counter_intuitive_rate']),
+        ],
+    )
+
+
+def _recovery(rows: Mapping[str, Row]) -> Table:
+    names = _names(rows, 'recovery')
+    return _table(
+        rows,
+        names,
+        lambda row: [
+            '-' if row['recovery'].get(name) is None else str(round(row['recovery'][name]))
+            for name in names
+        ],
+    )
+
+
+def _costs(rows: Mapping[str, Row]) -> Table:
+    header = ('start', 'stored in total', 'own of a combination', 'steps', 'seconds', 'seeds')
+    return _table(rows, header, _cost_cells)
+
+
+def _cost_cells(row: Row) -> list[str]:
+    return [
+        'base' if row['starts_from_base'] else 'encoders',
+        f'{row["parameters"]["total_stored"] / 1e6:.2f} M',
+        _own(row),
+        str(row['steps']),
+        f'{row["seconds"]:.0f}',
+        ', '.join(map(str, row['seeds'])),
+    ]
+
+
+def _own(row: Row) -> str:
+    """Say how many parameters an incomplete combination has to itself."""
+    own = row['parameters']['per_combination']
+    sizes = [size for name, size in own.items() if name in row['recovery']]
+    if not any(sizes):
+        return 'none'
+    return f'{min(sizes)} to {max(sizes)} ({row["largest_share"]:.2f} %)'
+
+
+def _combination_plot(rows: Mapping[str, Row]) -> Picture:
+    """Group the rows' bars by combination."""
+    combinations = _names(rows, 'combinations')
+    figure = new_figure(max(9.0, 1.0 + len(combinations) * (0.4 + 0.14 * len(rows))), 4.6)
+    axes, width = figure.subplots(), 0.84 / len(rows)
+    for number, (name, row) in enumerate(rows.items()):
+        places = np.arange(len(combinations)) + (number - (len(rows) - 1) / 2) * width
+        values, reach = _whiskers([row['combinations'].get(c) for c in combinations])
+        axes.bar(places, values, width * 0.92, label=name, color=COLORS[number % len(COLORS)])
+        axes.errorbar(places, values, reach, fmt='none', ecolor='#6b7685', elinewidth=0.8)
+    labels = [name.replace('+', '\n+') for name in combinations]
+    axes.set_xticks(range(len(combinations)), labels)
+    axes.set_ylabel('mIoU (%)')
+    tidy(axes)
+    figure.legend(loc='outside upper center', ncols=6, frameon=False, fontsize=9)
+    return Picture('combinations.png', png(figure), 'mIoU of every method and combination.')
+
+
+def _mean_plot(rows: Mapping[str, Row]) -> Picture:
+    """Order the rows by the mean of their incomplete combinations."""
+    scored = {n: r for n, r in rows.items() if r['mean_incomplete'] is not None}
+    names = sorted(scored, key=lambda name: scored[name]['mean_incomplete']['value'])
+    values, reach = _whiskers([scored[name]['mean_incomplete'] for name in names])
+    figure = new_figure(9.0, 1.0 + 0.38 * max(len(names), 1))
+    axes = figure.subplots()
+    axes.errorbar(values, range(len(names)), xerr=reach, fmt='o', color=COLORS[0], capsize=3)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel('mean mIoU of the incomplete combinations (%)')
+    tidy(axes, 'x')
+    caption = 'Mean of the incomplete combinations, with intervals.'
+    return Picture('mean_incomplete.png', png(figure), caption)
+
+
+def _whiskers(rows: list[Mapping[str, Any] | None]) -> tuple[list[float], list[list[float]]]:
+    values = [float('nan') if row is None else float(row['value']) for row in rows]
+    bounds = [(np.nan, np.nan) if row is None else tuple(row['interval']) for row in rows]
+    low = [value - bound[0] for value, bound in zip(values, bounds, strict=True)]
+    high = [bound[1] - value for value, bound in zip(values, bounds, strict=True)]
+    return values, [low, high]

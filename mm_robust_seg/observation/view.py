@@ -1,0 +1,135 @@
+"""What a person sees while the demo runs: a live table, or plain lines without a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.observation.log import DemoRecorder, FrameRecord, PhaseRecord, StateRecord
+from mm_robust_seg.observation.score import latency_ms, miou
+
+_SETTLED_NS = 150_000_000
+_SECOND_NS = 1_000_000_000
+_STYLES = {'OK': 'green', 'WAITING': 'dim', 'RECOVERING': 'yellow', 'FFC': 'cyan'}
+
+
+class DemoView:
+    """Shows what the recorder has heard; ``update`` redraws.
+
+    Args:
+        recorder: collects what is heard.
+        console: where to draw.
+        duration_s: length of the scenario.
+        phase_count: how many phases it has.
+    """
+
+    def __init__(
+        self, recorder: DemoRecorder, console: Console, duration_s: float, phase_count: int
+    ) -> None:
+        self._recorder, self._console = recorder, console
+        self._duration_s, self._phase_count = duration_s, phase_count
+        self._said_phase: PhaseRecord | None = None
+        self._said_state: StateRecord | None = None
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> DemoView:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def update(self, now_ns: int) -> None:
+        """Draw the present state, or print what has changed."""
+        if self._console.is_terminal:
+            self._live.update(self.picture(now_ns), refresh=True)
+        else:
+            self._print_changes(now_ns)
+
+    def picture(self, now_ns: int) -> RenderableType:
+        """Return the table."""
+        state = self._recorder.states[-1] if self._recorder.states else None
+        phase = self._phase_at(now_ns)
+        sensors = Table(box=None, padding=(0, 3, 0, 0))
+        for column in ('sensor', 'truth', 'node says'):
+            sensors.add_column(column, header_style='bold', min_width=10)
+        for modality in Modality:
+            reason = state.reasons.get(modality, '-') if state else '-'
+            fault = phase.faults.get(modality) if phase else None
+            truth = Text(str(fault), 'red') if fault else Text('works', 'green')
+            sensors.add_row(str(modality), truth, Text(reason, _STYLES.get(reason, 'bold red')))
+        elapsed_s = min(max(self._elapsed_s(now_ns), 0.0), self._duration_s)
+        progress = Table.grid(padding=(0, 1))
+        progress.add_row(
+            ProgressBar(self._duration_s, elapsed_s, width=40, complete_style='green'),
+            f'{elapsed_s:.0f} of {self._duration_s:.0f} s',
+        )
+        active = Text('mask from  ').append(str(state.active) if state else '-', 'bold')
+        return Panel(
+            Group(
+                Text(self._title(phase), 'bold'), progress, '', sensors, '', active,
+                self._figures(now_ns),
+            ),
+            title='mm_robust_seg demo',
+            title_align='left',
+            width=64,
+        )  # fmt: skip
+
+    def _print_changes(self, now_ns: int) -> None:
+        phase, at = self._phase_at(now_ns), f'{self._elapsed_s(now_ns):5.1f} s'
+        state = self._recorder.states[-1] if self._recorder.states else None
+        if phase is not None and phase != self._said_phase:
+            self._said_phase = phase
+            self._say(f'{at}  == {self._title(phase)} (last second: {self._figures(now_ns)})')
+        before = self._said_state
+        if state is not None and (
+            before is None or (before.active, before.reasons) != (state.active, state.reasons)
+        ):
+            self._said_state = state
+            reasons = ', '.join(f'{m} {reason}' for m, reason in state.reasons.items())
+            self._say(f'{at}  {reasons}: masks from {state.active}')
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _phase_at(self, now_ns: int) -> PhaseRecord | None:
+        begun = [phase for phase in self._recorder.phases if phase.start_ns <= now_ns]
+        return begun[-1] if begun else None
+
+    def _elapsed_s(self, now_ns: int) -> float:
+        phases = self._recorder.phases
+        return (now_ns - phases[0].start_ns) * 1e-9 if phases else 0.0
+
+    def _title(self, phase: PhaseRecord | None) -> str:
+        if phase is None:
+            return 'about to start'
+        return f'phase {self._recorder.phases.index(phase) + 1}/{self._phase_count}: {phase.name}'
+
+    def _figures(self, now_ns: int) -> str:
+        """Say rate, latency and accuracy over the last second."""
+        frames = [
+            frame
+            for frame in self._recorder.newest
+            if _SETTLED_NS <= now_ns - frame.stamp_ns < _SETTLED_NS + _SECOND_NS
+        ]
+        served: list[FrameRecord] = [frame for frame in frames if frame.arrival_ns is not None]
+        if not served:
+            return 'no masks yet'
+        latency = np.median([latency_ms(frame) for frame in served])
+        score = miou(served)
+        accuracy = '' if score is None else f', mIoU {score:.2f}'
+        return f'{len(served)} masks/s for {len(frames)} frames/s, {latency:.0f} ms{accuracy}'

@@ -1,0 +1,223 @@
+"""Read the images of a recorded bag in bag-time order, without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.interfaces import Connection
+from rosbags.typesys import get_typestore, Stores
+
+from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.errors import DataError
+from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.recordings.storage import open_storage, Storage
+
+TOPICS: Mapping[Modality, str] = {m: f'/{m}/image' for m in Modality}
+TRUTH_TOPIC = '/truth/image'
+IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+_SHORT = {IMAGE: 'sensor_msgs/Image', COMPRESSED: 'sensor_msgs/CompressedImage'}
+
+
+@dataclass(frozen=True)
+class BagImage:
+    """A sensor's image and the time at which it was recorded."""
+
+    time_ns: int
+    image: RawImage
+
+
+@dataclass(frozen=True)
+class BagTruth:
+    """The true labels, (H, W) uint8, of the image with the same stamp."""
+
+    time_ns: int
+    stamp_ns: int
+    labels: NDArray[np.uint8]
+
+
+class ImageBag:
+    """The image topics of one open bag.
+
+    Attributes:
+        topics: the topic of every sensor that the bag holds.
+        has_truth: whether there are true labels.
+        image_count: recorded messages on these topics.
+        notes: what a person should know about the bag.
+    """
+
+    def __init__(
+        self, path: Path, storage: Storage, topics: Mapping[Modality, str], namespace: str
+    ) -> None:
+        self._path, self._storage = path, storage
+        self._store = get_typestore(Stores.ROS1_NOETIC if storage.is_ros1 else Stores.ROS2_JAZZY)
+        types = {connection.topic: connection.msgtype for connection in storage.connections}
+        if not types:
+            raise DataError(
+                f'{storage.damage}; nothing could be read'
+                if storage.damage
+                else f'{path} is empty: expected recorded image topics'
+            )
+        self.topics = _choose(path, types, topics, namespace)
+        self.has_truth = types.get(TRUTH_TOPIC) == IMAGE
+        wanted = {(topic, types[topic]) for topic in self.topics.values()} | {(TRUTH_TOPIC, IMAGE)}
+        self._connections = [c for c in storage.connections if (c.topic, c.msgtype) in wanted]
+        self.image_count = sum(connection.msgcount for connection in self._connections)
+        if not any(c.msgcount for c in self._connections if c.topic != TRUTH_TOPIC):
+            raise DataError(
+                f'{path} holds no image: {", ".join(sorted(self.topics.values()))} '
+                'were recorded without a message; did the recorder subscribe with a matching QoS?'
+            )
+        self.notes = tuple(storage.notes)
+
+    @property
+    def sensors(self) -> ModalitySet:
+        """The sensors that the bag holds."""
+        return ModalitySet(self.topics)
+
+    def images(self) -> Iterator[BagImage | BagTruth]:
+        """Yield everything in bag-time order.
+
+        Raises:
+            DataError: where the bag is damaged, after all that could be read; it says how far
+                that was.
+        """
+        modality_of = {topic: modality for modality, topic in self.topics.items()}
+        stream = self._storage.messages(self._connections)
+        count, start_ns, time_ns = 0, None, 0
+        damage: Exception | None = None
+        while True:
+            try:
+                connection, time_ns, data = next(stream)
+                item = self._item(connection, time_ns, data, modality_of.get(connection.topic))
+            except StopIteration:
+                break
+            except DataError:
+                raise
+            except Exception as error:  # a damaged file can raise anything in the library
+                damage = error
+                break
+            start_ns = time_ns if start_ns is None else start_ns
+            count += 1
+            yield item
+        if damage or self._storage.damage:
+            reach_s = (time_ns - (time_ns if start_ns is None else start_ns)) * 1e-9
+            raise DataError(
+                f'{self._storage.damage or f"{self._path} is damaged: {damage}"}; read {count} '
+                f'messages, up to {reach_s:.2f} s after the first: record or copy the bag again '
+                'to get the rest'
+            ) from damage
+
+    def _item(
+        self, connection: Connection, time_ns: int, data: bytes, modality: Modality | None
+    ) -> BagImage | BagTruth:
+        read = (
+            self._store.deserialize_ros1 if self._storage.is_ros1 else self._store.deserialize_cdr
+        )
+        message: Any = read(data, connection.msgtype)
+        if modality is None:
+            return BagTruth(time_ns, _stamp_ns(message), _labels(message, self._path))
+        return BagImage(time_ns, _raw_image(message, modality))
+
+
+@contextmanager
+def open_bag(
+    path: Path, topics: Mapping[Modality, str] | None = None, namespace: str = ''
+) -> Iterator[ImageBag]:
+    """Open a rosbag2 folder, a single ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag``.
+
+    Args:
+        path: the bag.
+        topics: topics that must be there, by sensor; ``/compressed`` may follow in the bag.
+        namespace: of the others, which have the names in ``TOPICS``; of these one is enough.
+
+    Raises:
+        DataError: if ``path`` is no bag, a topic is missing or not of an image type, or there is
+            no image. Problems further on are raised by ``ImageBag.images``.
+    """
+    storage = open_storage(path)
+    try:
+        yield ImageBag(path, storage, topics or {}, namespace)
+    finally:
+        storage.close()
+
+
+def _choose(
+    path: Path, types: Mapping[str, str], given: Mapping[Modality, str], namespace: str
+) -> dict[Modality, str]:
+    """Find each sensor's topic among the recorded ones and check its type."""
+    chosen: dict[Modality, str] = {}
+    folder = namespace.strip('/')
+    usual = {m: f'/{folder}{topic}' if folder else topic for m, topic in TOPICS.items()}
+    for modality in Modality:
+        topic = '/' + given.get(modality, usual[modality]).lstrip('/')
+        found = [name for name in (topic, f'{topic}/compressed') if name in types]
+        if found:
+            chosen[modality] = found[0]
+        elif modality in given:
+            raise DataError(f'{path} has no topic {topic}. {_listed(types)}')
+    if not chosen:
+        raise DataError(
+            f'{path} has none of the topics {", ".join(usual.values())}. {_listed(types)}'
+        )
+    for modality, topic in chosen.items():
+        if types[topic] not in _SHORT:
+            raise DataError(
+                f'{topic} in {path} is of type {types[topic]}: expected '
+                f'{" or ".join(_SHORT.values())}; name the image topic with --{modality}-topic'
+            )
+        sharing = [str(m) for m, other in chosen.items() if other == topic]
+        if len(sharing) > 1:
+            raise DataError(
+                f'{" and ".join(sharing)} have the same topic {topic}: expected one for each. '
+                f'{_listed(types)}'
+            )
+    return chosen
+
+
+def _listed(types: Mapping[str, str]) -> str:
+    names = sorted(types, key=lambda topic: (types[topic] not in _SHORT, topic))
+    topics = ', '.join(f'{name} ({_SHORT.get(types[name], types[name])})' for name in names)
+    return (
+        f'It holds {topics or "no topic"}. Name the right ones with --rgb-topic, '
+        '--thermal-topic and --depth-topic'
+    )
+
+
+def _stamp_ns(message: Any) -> int:
+    stamp = message.header.stamp
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def _raw_image(message: Any, modality: Modality) -> RawImage:
+    stamp_ns, frame_id = _stamp_ns(message), message.header.frame_id
+    if message.__msgtype__ == COMPRESSED:
+        encoding = f'compressed {message.format}'
+        return RawImage(modality, stamp_ns, 0, 0, encoding, 0, message.data, frame_id=frame_id)
+    return RawImage(
+        modality,
+        stamp_ns,
+        message.height,
+        message.width,
+        message.encoding,
+        message.step,
+        message.data,
+        bool(message.is_bigendian),
+        frame_id,
+    )
+
+
+def _labels(message: Any, path: Path) -> NDArray[np.uint8]:
+    rows, columns, step = message.height, message.width, message.step
+    if message.encoding not in ('mono8', '8UC1') or message.data.size != rows * step:
+        raise DataError(
+            f'{TRUTH_TOPIC} in {path} is {message.encoding} with {message.data.size} bytes: '
+            f'expected mono8 class ids of {columns} x {rows} px'
+        )
+    labels: NDArray[np.uint8] = message.data.reshape(rows, step)[:, :columns]
+    return labels

@@ -1,0 +1,158 @@
+"""Open the files of a recorded bag, whole or damaged, with the ``rosbags`` library.
+
+A recorder that was killed leaves an MCAP file without its index and often no ``metadata.yaml``.
+What is complete is read, and the rest is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+import heapq
+from pathlib import Path
+import re
+from typing import Any, cast, TypeAlias
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag1 import Reader as Reader1
+from rosbags.rosbag2 import Reader as Reader2
+
+from mm_robust_seg.errors import DataError
+from mm_robust_seg.recordings.cut_mcap import CutMcap
+
+METADATA = 'metadata.yaml'
+_STORAGES = ('.mcap', '.db3')
+
+Reader: TypeAlias = Reader1 | Reader2
+Message: TypeAlias = tuple[Connection, int, bytes]
+
+
+@dataclass
+class Storage:
+    """The open files of one bag.
+
+    Attributes:
+        damage: what is missing at the end, in words; empty if the bag is whole.
+        notes: what else a person should know.
+    """
+
+    readers: list[Reader] = field(default_factory=list)
+    damage: str = ''
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_ros1(self) -> bool:
+        """Whether messages are serialised the ROS 1 way."""
+        return any(isinstance(reader, Reader1) for reader in self.readers)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Every recorded topic, once per file that holds it."""
+        return [connection for reader in self.readers for connection in reader.connections]
+
+    def messages(self, connections: Iterable[Connection]) -> Iterator[Message]:
+        """Yield (connection, bag time in ns, serialised message) in bag-time order."""
+        wanted = list(connections)
+        streams = []
+        for reader in self.readers:
+            own = [connection for connection in wanted if connection in reader.connections]
+            if own:
+                streams.append(reader.messages(connections=own))
+        return heapq.merge(*streams, key=lambda message: message[1])
+
+    def close(self) -> None:
+        """Close all files."""
+        while self.readers:
+            self.readers.pop().close()
+
+
+def open_storage(path: Path) -> Storage:
+    """Open a rosbag2 folder, one ``.mcap`` or ``.db3`` file of it, or a ROS 1 ``.bag``.
+
+    Raises:
+        DataError: if ``path`` is no bag, or nothing of it can be read.
+    """
+    if not path.exists():
+        raise DataError(f'there is no bag {path}: expected a rosbag2 folder or a bag file')
+    storage = Storage()
+    try:
+        if path.is_dir():
+            _open_folder(path, storage)
+        else:
+            _open_file(path, storage)
+    except BaseException:
+        storage.close()
+        raise
+    return storage
+
+
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """Sort key that puts ``9`` before ``10``."""
+    return [
+        (int(part), '') if part.isdecimal() else (-1, part) for part in re.split(r'(\d+)', text)
+    ]
+
+
+def _open_folder(path: Path, storage: Storage) -> None:
+    files = [p for p in path.iterdir() if p.suffix in _STORAGES]
+    files.sort(key=lambda p: natural_key(p.name))
+    if (path / METADATA).is_file():
+        try:
+            storage.readers.append(_opened(Reader2(path)))
+            return
+        except Exception as error:  # what a damaged file raises is not documented
+            if not files:
+                raise DataError(f'{path} cannot be read: {_words(error)}') from error
+    elif not files:
+        raise DataError(
+            f'{path} is not a bag: expected a rosbag2 folder with {METADATA}, or with '
+            '*.mcap or *.db3 files'
+        )
+    else:
+        storage.notes.append(f'{path} has no {METADATA}: the recording was not closed properly')
+    for file in files:
+        try:
+            _open_file(file, storage)
+        except DataError as error:
+            storage.damage = str(error)
+    if not storage.readers:
+        raise DataError(storage.damage)
+
+
+def _open_file(path: Path, storage: Storage) -> None:
+    if path.suffix not in (*_STORAGES, '.bag'):
+        raise DataError(
+            f'{path} is not a bag: expected a rosbag2 folder, or a file ending in .mcap, .db3 '
+            'or .bag'
+        )
+    try:
+        storage.readers.append(_opened(Reader1(path) if path.suffix == '.bag' else Reader2(path)))
+    except Exception as error:  # what a damaged file raises is not documented
+        cut = _open_cut(path, storage) if path.suffix == '.mcap' else None
+        if cut is None:
+            raise DataError(
+                f'{path} is damaged or no bag, nothing could be read: {_words(error)}'
+            ) from error
+        storage.damage = (
+            f'{path} is cut off: its index is missing and its last {cut.lost_bytes} bytes are '
+            'not a complete record'
+        )
+
+
+def _open_cut(path: Path, storage: Storage) -> CutMcap | None:
+    """Open what is complete of a cut MCAP file; None if that is nothing."""
+    cut = CutMcap(path)
+    try:
+        storage.readers.append(_opened(Reader2(cast(Any, cut))))
+    except Exception:  # what a damaged file raises is not documented
+        return None
+    return cut
+
+
+def _opened(reader: Reader) -> Reader:
+    reader.open()
+    return reader
+
+
+def _words(error: Exception) -> str:
+    return f'{type(error).__name__}: {error}' if str(error) else type(error).__name__

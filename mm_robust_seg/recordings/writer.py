@@ -1,0 +1,172 @@
+"""Write image topics into a rosbag2 folder, without ROS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import secrets
+import shutil
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinitionFormat
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import get_typestore, Stores
+
+from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.errors import DataError
+from mm_robust_seg.recordings.bag import COMPRESSED, IMAGE
+
+STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+_PREFIX = 'compressed '
+_BAG_VERSION: Literal[8] = 8
+"""Metadata that ROS 2 Humble still reads; 9 changed how QoS profiles are written."""
+
+
+class BagWriter:
+    """Writes beside ``path`` and renames when the ``with`` block succeeds.
+
+    Args:
+        path: folder of the new bag.
+        storage: ``mcap`` or ``sqlite3``.
+
+    Raises:
+        DataError: if ``path`` exists.
+    """
+
+    def __init__(self, path: Path, storage: str = 'mcap') -> None:
+        if path.exists():
+            raise DataError(f'{path} exists already: remove it, or give another folder')
+        self._path = path
+        self._workshop = path.with_name(f'.{path.name}.{secrets.token_hex(4)}')
+        self._writer = Writer(
+            self._workshop / path.name, version=_BAG_VERSION, storage_plugin=STORAGES[storage]
+        )
+        self._store = get_typestore(Stores.ROS2_JAZZY)
+        self._connections: dict[str, Connection] = {}
+
+    def __enter__(self) -> BagWriter:
+        self._writer.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._writer.__exit__(kind, error, traceback)
+            if kind is None:
+                self._writer.path.rename(self._path)
+        finally:
+            shutil.rmtree(self._workshop, ignore_errors=True)
+
+    def write(
+        self,
+        topic: str,
+        image: NDArray[Any],
+        encoding: str,
+        stamp_ns: int,
+        frame_id: str,
+        time_ns: int | None = None,
+    ) -> None:
+        """Append one (H, W) or (H, W, C) image as sensor_msgs/Image.
+
+        Args:
+            topic: absolute topic name.
+            image: pixels in the layout of ``encoding``.
+            encoding: a sensor_msgs encoding.
+            stamp_ns: header stamp.
+            frame_id: header frame.
+            time_ns: bag time; the stamp if not given.
+        """
+        pixels = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
+        height_px, width_px = image.shape[:2]
+        fields = {
+            'header': self._header(stamp_ns, frame_id),
+            'height': height_px,
+            'width': width_px,
+            'encoding': encoding,
+            'is_bigendian': 0,
+            'step': pixels.size // height_px,
+            'data': pixels,
+        }
+        self._write(topic, IMAGE, fields, stamp_ns if time_ns is None else time_ns)
+
+    def write_message(self, topic: str, image: RawImage, time_ns: int) -> None:
+        """Append an image message as it is, whole or not, raw or compressed.
+
+        Args:
+            topic: absolute topic name.
+            image: the message.
+            time_ns: bag time.
+        """
+        header = self._header(image.stamp_ns, image.frame_id)
+        data = np.frombuffer(image.data, np.uint8)
+        if image.encoding.startswith(_PREFIX):
+            text = image.encoding.removeprefix(_PREFIX)
+            self._write(
+                topic, COMPRESSED, {'header': header, 'format': text, 'data': data}, time_ns
+            )
+            return
+        fields = {
+            'header': header,
+            'height': image.height_px,
+            'width': image.width_px,
+            'encoding': image.encoding,
+            'is_bigendian': int(image.is_bigendian),
+            'step': image.step_bytes,
+            'data': data,
+        }
+        self._write(topic, IMAGE, fields, time_ns)
+
+    def copy(self, connection: Connection, time_ns: int, data: bytes) -> None:
+        """Append a message of another rosbag2, whatever its type, to the topic of its name.
+
+        Raises:
+            DataError: if that bag does not define the type, and it is none of ROS 2 Jazzy.
+        """
+        topic, definition = connection.topic, connection.msgdef
+        if topic not in self._connections:
+            known = connection.msgtype in self._store.types
+            if definition.format is not MessageDefinitionFormat.MSG and not known:
+                raise DataError(
+                    f'{topic} is of type {connection.msgtype}, which the bag does not define: '
+                    'expected a type of ROS 2 Jazzy, or a bag in MCAP format'
+                )
+            recorded = connection.ext
+            self._connections[topic] = self._writer.add_connection(
+                topic,
+                connection.msgtype,
+                typestore=self._store,
+                msgdef=None if known else definition.data,
+                rihs01=None if known else connection.digest,
+                offered_qos_profiles=(
+                    recorded.offered_qos_profiles
+                    if isinstance(recorded, ConnectionExtRosbag2)
+                    else ()
+                ),
+            )
+        self._writer.write(self._connections[topic], time_ns, data)
+
+    def _header(self, stamp_ns: int, frame_id: str) -> Any:
+        types: Any = self._store.types
+        stamp = types['builtin_interfaces/msg/Time'](*divmod(stamp_ns, 1_000_000_000))
+        return types['std_msgs/msg/Header'](stamp=stamp, frame_id=frame_id)
+
+    def _write(self, topic: str, kind: str, fields: dict[str, Any], time_ns: int) -> None:
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection(
+                topic, kind, typestore=self._store
+            )
+        held = self._connections[topic].msgtype
+        if held != kind:
+            raise DataError(
+                f'{topic} holds {held} and cannot take {kind}: expected images of one kind; '
+                'a fault that changes pixels needs a bag of raw images'
+            )
+        types: Any = self._store.types
+        data = self._store.serialize_cdr(types[kind](**fields), kind)
+        self._writer.write(self._connections[topic], time_ns, data)

@@ -1,0 +1,164 @@
+"""Step the pipeline with a bag's own time, as a robot would have seen it.
+
+Between two messages the pipeline is stepped at its deadlines and at every tick of the watchdog.
+Time stands still during an inference, so that no frame is lost to a slow computer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from mm_robust_seg.dataflow import Segmentation
+from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.pipeline import Pipeline
+from mm_robust_seg.recordings.bag import BagImage, BagTruth, ImageBag
+from mm_robust_seg.recordings.faults import (
+    BagItem,
+    PhaseBegun,
+    PublisherCount,
+    RefusedPublisher,
+    WithheldImage,
+)
+from mm_robust_seg.replay.log import ReplayLog
+
+TICK_NS = 10_000_000
+_LONGEST_PAUSE_NS = 60_000_000_000
+_SURVEYED = 300
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A sensor says nothing from ``start_s`` to ``end_s`` after the bag's first image."""
+
+    modality: Modality
+    start_s: float
+    end_s: float
+
+    @classmethod
+    def parse(cls, text: str) -> Silence:
+        """Read ``thermal@2.0:5.0``; without an end it lasts.
+
+        Raises:
+            ConfigError: if ``text`` has another form.
+        """
+        sensor, _, span = text.partition('@')
+        start, _, end = span.partition(':')
+        try:
+            silence = cls(Modality(sensor.strip()), float(start), float(end or 'inf'))
+        except ValueError:
+            silence = None
+        if silence is None or not 0 <= silence.start_s < silence.end_s:
+            raise ConfigError(
+                f'{text!r} is not a silence: expected sensor@start:end in seconds, such as '
+                'thermal@2.0:5.0'
+            )
+        return silence
+
+    def covers(self, modality: Modality, time_s: float) -> bool:
+        """Tell whether an image of the sensor is left out."""
+        return modality is self.modality and self.start_s <= time_s < self.end_s
+
+
+def measure_rates_hz(bag: ImageBag) -> dict[Modality, float]:
+    """Return the frame rate of each sensor: the inverse median spacing of its first stamps.
+
+    Sensors are left out where that is no usable rate.
+    """
+    stamps_ns: dict[Modality, list[int]] = {m: [] for m in bag.sensors}
+    with suppress(DataError):  # whoever reads the bag to its end reports the damage
+        for item in islice(bag.images(), _SURVEYED):
+            if isinstance(item, BagImage):
+                stamps_ns[item.image.modality].append(item.image.stamp_ns)
+    rates_hz = {}
+    for modality, stamps in stamps_ns.items():
+        spacing_s = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
+        if 0.001 <= spacing_s <= 10:
+            rates_hz[modality] = round(1 / spacing_s, 2)
+    return rates_hz
+
+
+class Player:
+    """Plays recorded images into a pipeline and notes what happens in ``log``.
+
+    Args:
+        pipeline: made at ``start_ns``.
+        log: where frames, truth and health go.
+        silences: what is left out.
+        start_ns: bag time of the first image.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, log: ReplayLog, silences: Sequence[Silence], start_ns: int
+    ) -> None:
+        self._pipeline, self._log, self._silences = pipeline, log, silences
+        self._start_ns = self.now_ns = start_ns
+
+    def play(self, items: Iterable[BagItem]) -> Iterator[Segmentation]:
+        """Yield the masks; ``now_ns`` is the time of the newest."""
+        for item in items:
+            if isinstance(item, PhaseBegun) and item.phase.rig_fault:
+                self.now_ns = item.time_ns  # the clock jumps there
+            yield from self._pass(item.time_ns)
+            if not isinstance(item, BagImage):
+                self._note(item)
+            elif self._is_silenced(item):
+                self._log.silenced(item.image.modality)
+            else:
+                self._log.frame(self._pipeline.offer(item.image, item.time_ns))
+                yield from self._step(item.time_ns)
+        yield from self._finish()
+
+    def _note(
+        self, item: BagTruth | PhaseBegun | PublisherCount | RefusedPublisher | WithheldImage
+    ) -> None:
+        """Take in what is no image."""
+        if isinstance(item, BagTruth):
+            self._log.truth(item)
+        elif isinstance(item, PhaseBegun):
+            self._log.faults.phase(item)
+        elif isinstance(item, WithheldImage):
+            self._log.silenced(item.modality)
+        elif isinstance(item, PublisherCount):
+            self._pipeline.publishers(item.modality, item.count, item.time_ns)
+        else:
+            self._pipeline.incompatible_qos(item.modality, item.policy, item.time_ns)
+
+    def _finish(self) -> Iterator[Segmentation]:
+        """Step past the last deadline."""
+        last_ns = self.now_ns
+        while (due_ns := self._pipeline.next_deadline_ns) is not None:
+            if due_ns <= last_ns:
+                break
+            yield from self._pass(due_ns)
+            last_ns = due_ns
+
+    def _pass(self, until_ns: int) -> Iterator[Segmentation]:
+        """Let time pass; a pause of over a minute is a jump, which the pipeline recognises."""
+        if until_ns - self.now_ns > _LONGEST_PAUSE_NS:
+            self.now_ns = until_ns
+        while True:
+            tick_ns = self.now_ns + TICK_NS
+            deadline_ns = self._pipeline.next_deadline_ns
+            is_ahead = deadline_ns is not None and self.now_ns < deadline_ns
+            due_ns = min(tick_ns, deadline_ns) if deadline_ns and is_ahead else tick_ns
+            if due_ns > until_ns:
+                return
+            yield from self._step(due_ns)
+
+    def _step(self, now_ns: int) -> Iterator[Segmentation]:
+        self.now_ns = now_ns
+        segmentation = self._pipeline.step(now_ns)
+        self._log.report(self._pipeline.assess(now_ns))
+        if segmentation is not None:
+            self._log.mask(segmentation, now_ns)
+            yield segmentation
+
+    def _is_silenced(self, item: BagImage) -> bool:
+        time_s = (item.time_ns - self._start_ns) * 1e-9
+        return any(silence.covers(item.image.modality, time_s) for silence in self._silences)

@@ -1,0 +1,155 @@
+"""The node's input topics: one image and one camera_info subscription per enabled sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from mm_robust_seg.config import InputsConfig
+from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.pipeline import Pipeline
+from mm_robust_seg.ros.node import qos
+from mm_robust_seg.ros.node.conversions import raw_image
+from mm_robust_seg.ros.node.events import event_callbacks
+from mm_robust_seg.ros.node.foreign_encodings import translated
+
+Note = Callable[[Pipeline, int], None]
+"""Something to tell the pipeline; the time comes from whoever passes it on."""
+
+
+@dataclass
+class Reception:
+    """What has come of one sensor since activation.
+
+    Attributes:
+        lost: how many messages the middleware says it lost.
+        stamp_ns, size_bytes: of the last message; None and 0 before the first.
+    """
+
+    received: int = 0
+    lost: int = 0
+    stamp_ns: int | None = None
+    size_bytes: int = 0
+
+
+class Inputs:
+    """Subscriptions to the enabled sensors.
+
+    Their reliability, history and depth follow the parameters ``qos_overrides.<topic>.*``, as
+    those of ROS tools do.
+
+    Args:
+        node: owns the subscriptions.
+        config: which sensors, and how they are transported.
+        receive: is given every image, whatever is wrong with it, and when it arrived, in
+            nanoseconds on the node's clock.
+        tell: is given what else the pipeline should know.
+        report: is told what ``receive`` and ``tell`` raised.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        config: InputsConfig,
+        receive: Callable[[RawImage, int], None],
+        tell: Callable[[Note], None],
+        report: Callable[[Exception], None],
+    ) -> None:
+        self._node, self._receive, self._tell, self._report = node, receive, tell, report
+        self._camera_infos: dict[Modality, CameraInfo] = {}
+        self._images: dict[Modality, Subscription] = {}
+        self._infos: list[Subscription] = []
+        self._topics: dict[Modality, str] = {}
+        self.reception: Mapping[Modality, Reception] = {m: Reception() for m in config.enabled}
+        try:
+            for modality in config.enabled:
+                image = self._subscribe(modality, config[modality].transport)
+                self._images[modality], self._topics[modality] = image, image.topic_name
+                self._infos.append(self._subscribe_info(modality))
+        except Exception:
+            self.close()
+            raise
+
+    def _subscribe(self, modality: Modality, transport: str) -> Subscription:
+        message_type, topic = Image, f'{modality}/image'
+        if transport == 'compressed':
+            # As image_transport does: the suffix follows the name after remapping.
+            resolved = self._node.resolve_topic_name(topic)
+            message_type, topic = CompressedImage, f'{resolved}/compressed'
+        return self._node.create_subscription(
+            message_type,
+            topic,
+            partial(self._on_image, modality),
+            copy.copy(qos.SENSOR),  # the overrides are written into it
+            event_callbacks=event_callbacks(
+                lost=partial(self._on_lost, modality),
+                incompatible=partial(self._on_incompatible, modality),
+                matched=partial(self._on_matched, modality),
+            ),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _subscribe_info(self, modality: Modality) -> Subscription:
+        callback = partial(self._on_camera_info, modality)
+        topic = f'{modality}/camera_info'
+        return self._node.create_subscription(CameraInfo, topic, callback, qos.SENSOR)
+
+    def close(self) -> None:
+        """Destroy the subscriptions."""
+        for subscription in (*self._images.values(), *self._infos):
+            self._node.destroy_subscription(subscription)
+
+    def camera_info(self, modality: Modality) -> CameraInfo | None:
+        """Return the last parameters of a camera, if it has told any."""
+        return self._camera_infos.get(modality)
+
+    @property
+    def subscriptions(self) -> Mapping[Modality, Subscription]:
+        """The image subscriptions, with topic, type and quality of service."""
+        return self._images
+
+    def count_publishers(self) -> None:
+        """Tell how many publishers each image topic has."""
+        for modality in self._topics:
+            self._on_matched(modality)
+
+    def _on_image(self, modality: Modality, message: Any) -> None:
+        arrival_ns = int(self._node.get_clock().now().nanoseconds)
+        try:
+            raw = raw_image(message, modality)
+            reception = self.reception[modality]
+            reception.received += 1
+            reception.stamp_ns, reception.size_bytes = raw.stamp_ns, len(message.data)
+            self._receive(translated(raw, message), arrival_ns)
+        except Exception as error:
+            self._report(error)
+
+    def _on_lost(self, modality: Modality, count: int) -> None:
+        self.reception[modality].lost += count
+        self._note(lambda pipeline, now_ns: pipeline.lost(modality, count, now_ns))
+
+    def _on_incompatible(self, modality: Modality, policy: str) -> None:
+        self._note(lambda pipeline, now_ns: pipeline.incompatible_qos(modality, policy, now_ns))
+
+    def _on_matched(self, modality: Modality) -> None:
+        if modality in self._topics:
+            count = self._node.count_publishers(self._topics[modality])
+            self._note(lambda pipeline, now_ns: pipeline.publishers(modality, count, now_ns))
+
+    def _on_camera_info(self, modality: Modality, message: CameraInfo) -> None:
+        self._camera_infos[modality] = message
+
+    def _note(self, note: Note) -> None:
+        try:
+            self._tell(note)
+        except Exception as error:
+            self._report(error)

@@ -1,0 +1,217 @@
+"""The lifecycle node ``segmentation``.
+
+configure reads the parameters, verifies the bundle and loads the engine; activate subscribes and
+publishes; deactivate stops and keeps the engine; cleanup frees it. A client or the launch file
+asks for these transitions; the node never makes one itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import functools
+import sys
+import threading
+import traceback
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import SetBool, Trigger
+
+from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.ros.node.heaps import share_heaps
+from mm_robust_seg.ros.node.parameters import Parameters
+from mm_robust_seg.ros.node.session import Session
+from mm_robust_seg.ros.processes.signals import StopSignals
+
+Transition = Callable[['SegmentationNode', LifecycleState], None]
+TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]
+
+
+def _guarded(transition: Transition) -> TransitionCallback:
+    """Make a transition fail with a log entry where it raises; rclpy would say nothing."""
+
+    @functools.wraps(transition)
+    def callback(self: SegmentationNode, state: LifecycleState) -> TransitionCallbackReturn:
+        name = transition.__name__.removeprefix('on_')
+        try:
+            transition(self, state)
+        except RobustSegError as error:
+            self.get_logger().error(f'cannot {name}: {error}')
+        except Exception:
+            self.get_logger().error(f'cannot {name}: {traceback.format_exc()}')
+        else:
+            return TransitionCallbackReturn.SUCCESS
+        return TransitionCallbackReturn.FAILURE
+
+    return callback
+
+
+class SegmentationNode(LifecycleNode):
+    """Masks from three sensors, or from those of them that work.
+
+    Args:
+        stopping: set when the process is to end; a configure in progress then fails.
+        options: passed to rclpy.
+    """
+
+    def __init__(self, stopping: threading.Event, **options: Any) -> None:
+        super().__init__('segmentation', **options)
+        self._stopping = stopping
+        self._session: Session | None = None
+        self._settings = Parameters(self)
+        for warning in self._settings.warnings:
+            self.get_logger().warning(warning)
+        for problem in self._settings.problems:
+            self.get_logger().error(f'{problem}; the node cannot be configured until it is set')
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self.create_service(SetBool, '~/enable', self._on_enable)
+        self.create_service(Trigger, '~/reset_monitor', self._on_reset_monitor)
+        self.create_service(Trigger, '~/self_check', self._on_self_check)
+
+    @_guarded
+    def on_configure(self, state: LifecycleState) -> None:
+        """Check the parameters, verify the bundle, load and warm every graph."""
+        config = self._settings.config()
+        bundle = load_bundle(find_bundle(config.engine.bundle))
+        self._session = Session(self, config, bundle)
+        try:
+            self._session.start(self._stopping.is_set)
+        except Exception:
+            self.close()
+            raise
+
+    @_guarded
+    def on_activate(self, state: LifecycleState) -> None:
+        """Subscribe and publish."""
+        self._loaded().activate()
+
+    @_guarded
+    def on_deactivate(self, state: LifecycleState) -> None:
+        """Stop; the engine stays warm."""
+        self._loaded().deactivate()
+
+    @_guarded
+    def on_cleanup(self, state: LifecycleState) -> None:
+        """Free the engine."""
+        self.close()
+
+    @_guarded
+    def on_shutdown(self, state: LifecycleState) -> None:
+        """Free the engine, from whatever state."""
+        self.close()
+
+    @_guarded
+    def on_error(self, state: LifecycleState) -> None:
+        """Free the engine; the node is unconfigured again."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop the threads and free the engine; harmless when repeated."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _loaded(self) -> Session:
+        if self._session is None:
+            raise ConfigError('the node is not configured: configure it first')
+        return self._session
+
+    def _on_set_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        try:
+            config = self._settings.changed(changes, configured=self._session is not None)
+            if config is not None and self._session is not None:
+                self._session.reconfigure(config)
+        except Exception as error:
+            return SetParametersResult(successful=False, reason=self._explain(error))
+        return SetParametersResult(successful=True)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        return self._answer(response, lambda: self._loaded().enable(request.data))
+
+    def _on_reset_monitor(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        return self._answer(response, lambda: self._loaded().reset())
+
+    def _on_self_check(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        def check() -> None:
+            findings = self._loaded().self_check()
+            if findings:
+                raise RobustSegError('\n'.join(findings))
+
+        return self._answer(response, check)
+
+    def _answer(self, response: Any, action: Callable[[], None]) -> Any:
+        try:
+            action()
+            response.success, response.message = True, 'done'
+        except Exception as error:
+            response.success, response.message = False, self._explain(error)
+        return response
+
+    def _explain(self, error: Exception) -> str:
+        """Return what to tell a client, who must have an answer; log what nobody foresaw."""
+        if isinstance(error, RobustSegError):
+            return str(error)
+        self.get_logger().error(traceback.format_exc())
+        return f'{type(error).__name__}: {error}; the log of the node has the traceback'
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Spin the node until SIGINT or SIGTERM; return the exit code.
+
+    rclpy's own handlers are not used: they take the context away while the threads still publish.
+    """
+    share_heaps()
+    stopping = threading.Event()
+    executor: SingleThreadedExecutor | None = None
+
+    def stop() -> None:
+        stopping.set()
+        if executor is not None:
+            executor.create_task(lambda: None)  # ends a wait for the next callback
+
+    signals = StopSignals(stop)
+    try:
+        rclpy.init(
+            args=list(sys.argv if args is None else args),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        node = SegmentationNode(stopping)
+    except Exception as error:
+        print(f'segmentation: {error}', file=sys.stderr)  # noqa: T201
+        rclpy.try_shutdown()
+        signals.close()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stopping.is_set():
+            _spin_once(executor, node)
+    finally:
+        signals.close()
+        executor.shutdown()
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin_once(executor: SingleThreadedExecutor, node: SegmentationNode) -> None:
+    """Serve one callback; if it raises, even inside rclpy, the node goes on."""
+    try:
+        executor.spin_once()
+    except Exception:
+        node.get_logger().error(traceback.format_exc())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

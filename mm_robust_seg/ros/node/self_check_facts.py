@@ -1,0 +1,118 @@
+"""Gather from a running node what the self-check judges, and say what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import os
+import time
+
+from rclpy.node import Node
+from rclpy.qos import qos_check_compatible, QoSCompatibility
+from rclpy.subscription import Subscription
+from rclpy.utilities import get_rmw_implementation_identifier
+
+from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import HealthReport
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.node.inputs import Inputs
+from mm_robust_seg.ros.node.self_check import explain, Facts, Publisher, Surroundings, type_name
+from mm_robust_seg.ros.node.worker import Worker
+from mm_robust_seg.ros.processes.children import shipped
+
+_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+_TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
+
+
+class SelfCheck:
+    """Explains for each input that is not used what is wrong with it.
+
+    Args:
+        node: sees the other nodes.
+        config: says what is expected of each input.
+        inputs: have been listening since now.
+        worker: holds the verdicts.
+    """
+
+    def __init__(self, node: Node, config: Config, inputs: Inputs, worker: Worker) -> None:
+        self._node, self._config = node, config
+        self._inputs, self._worker = inputs, worker
+        self._began_s = time.monotonic()
+
+    def run(self) -> list[str]:
+        """Return one sentence for each input that is not as it should be."""
+        report = self._worker.ask(lambda pipeline, now_ns: pipeline.assess(now_ns))
+        around = self._surroundings()
+        facts = [self._facts(m, report) for m in self._inputs.subscriptions]
+        return [sentence for item in facts if (sentence := explain(item, around))]
+
+    def log(self) -> None:
+        """Run, and log what was found."""
+        findings = self.run()
+        log = self._node.get_logger()
+        for sentence in findings:
+            log.warning(f'self-check: {sentence}')
+        if not findings:
+            log.info('self-check: every input delivers what it should')
+
+    def _facts(self, modality: Modality, report: HealthReport) -> Facts:
+        subscription = self._inputs.subscriptions[modality]
+        reception = self._inputs.reception[modality]
+        stamp_ns = reception.stamp_ns
+        return Facts(
+            name=f'{modality}/image',
+            topic=subscription.topic_name,
+            type=type_name(subscription.msg_type),
+            publishers=self._publishers(subscription),
+            listened_s=time.monotonic() - self._began_s,
+            received=reception.received,
+            lost=reception.lost,
+            size_bytes=reception.size_bytes,
+            age_s=None if stamp_ns is None else (report.now_ns - stamp_ns) * 1e-9,
+            expected_hz=self._config.inputs[modality].expected_rate_hz,
+            health=report.sensors[modality],
+        )
+
+    def _publishers(self, subscription: Subscription) -> list[Publisher]:
+        return [
+            Publisher(
+                node=f'{info.node_namespace.rstrip("/")}/{info.node_name}',
+                type=info.topic_type,
+                conflict=_conflict(info.qos_profile, subscription.qos_profile),
+            )
+            for info in self._node.get_publishers_info_by_topic(subscription.topic_name)
+        ]
+
+    def _surroundings(self) -> Surroundings:
+        own = self._node.get_publisher_names_and_types_by_node(
+            self._node.get_name(), self._node.get_namespace()
+        )
+        names = {name for name, _ in own}
+        topics = {
+            name: types
+            for name, types in self._node.get_topic_names_and_types()
+            if name not in names and self._node.count_publishers(name)
+        }
+        return Surroundings(
+            topics=topics,
+            uses_sim_time=bool(self._node.get_parameter('use_sim_time').value),
+            has_clock=bool(self._node.count_publishers('/clock')),
+            profile_hint=profile_hint(get_rmw_implementation_identifier(), os.environ),
+        )
+
+
+def profile_hint(middleware: str, environment: Mapping[str, str]) -> str:
+    """Return how to give Fast DDS room for images; empty if it has it, or is not in use."""
+    is_set = any(environment.get(name) for name in (*_PROFILES, _TRANSPORTS))
+    if not middleware.startswith('rmw_fastrtps') or is_set:
+        return ''
+    try:
+        profile = str(shipped('config/fastdds_profile.xml'))
+    except ConfigError:
+        profile = 'config/fastdds_profile.xml of mm_robust_seg'
+    return f'export {" and ".join(_PROFILES)} as {profile} before you start cameras and this node'
+
+
+def _conflict(offered: object, requested: object) -> str:
+    compatibility, reason = qos_check_compatible(offered, requested)
+    return str(reason).strip('; ') if compatibility == QoSCompatibility.ERROR else ''

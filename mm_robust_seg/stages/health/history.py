@@ -1,0 +1,80 @@
+"""What has been seen of one sensor, as far as the checks need it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mm_robust_seg.dataflow import Frame, Rejection
+from mm_robust_seg.stages.health.arrivals import Arrivals
+from mm_robust_seg.stages.health.stamps import Stamps
+
+
+class ImageFormat(NamedTuple):
+    """How the images of a stream are laid out in its messages."""
+
+    width_px: int
+    height_px: int
+    encoding: str
+    step_bytes: int
+
+    @classmethod
+    def of(cls, frame: Frame) -> ImageFormat:
+        """Return the layout of the message that a frame came in."""
+        height_px, width_px = frame.image.shape[:2]
+        return cls(width_px, height_px, frame.encoding, frame.step_bytes)
+
+
+class SensorHistory:
+    """The recent history of one sensor.
+
+    Attributes:
+        arrivals: when its messages came.
+        stamps: what they were stamped.
+        age_s: time from the last stamp to its arrival, less what it waited for us to listen.
+        good_format: of the first good image since the stream began.
+        equal_frames, equal_since_ns: the run of equal images that the last frame belongs to.
+        rejected: unreadable messages in a row.
+        served_ns: time the monitor had spent on messages when the last one came.
+    """
+
+    def __init__(self, started_ns: int, window_ns: int) -> None:
+        self.arrivals = Arrivals(started_ns, window_ns)
+        self.stamps = Stamps()
+        self.age_s = 0.0
+        self.good_format: ImageFormat | None = None
+        self.equal_frames = 0
+        self.equal_since_ns = started_ns
+        self.rejected = 0
+        self.served_ns = 0
+        self._digest: int | None = None
+
+    def received(self, item: Frame | Rejection, reported_lost: int, served_ns: int) -> None:
+        """Note a message, and how many were reported lost since the one before."""
+        self.served_ns = served_ns
+        waited_ns = self.arrivals.waited_ns(item.stamp_ns, item.arrival_ns)
+        self.age_s = (item.arrival_ns - item.stamp_ns - waited_ns) * 1e-9
+        self.arrivals.add(item.arrival_ns)
+        self.stamps.add(item.stamp_ns, item.arrival_ns, self.age_s, reported_lost)
+        self.rejected = self.rejected + 1 if isinstance(item, Rejection) else 0
+
+    def saw(self, frame: Frame, digest: int) -> None:
+        """Note a decoded image."""
+        if digest != self._digest:
+            self._digest, self.equal_frames, self.equal_since_ns = digest, 0, frame.arrival_ns
+        self.equal_frames += 1
+
+    def discount(self, heard_ns: int, gap_ns: int, now_ns: int) -> None:
+        """Forgive a gap until now in which nobody listened, but for the first ``heard_ns``."""
+        self.arrivals.discount(heard_ns, gap_ns, now_ns)
+        self.stamps.forget_steps()
+
+    def restart(self) -> None:
+        """Take rate and losses anew: what was heard so far says more about us."""
+        self.arrivals.restart()
+        self.stamps.forget_steps()
+
+    def ended(self) -> None:
+        """Note a silence that has been reported: what comes next is another stream."""
+        self.good_format = None
+        self.arrivals.restart_rate()
+        self.stamps.forget_steps()

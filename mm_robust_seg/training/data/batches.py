@@ -1,0 +1,84 @@
+"""Batches that are a pure function of (seed, epoch, index), so a resumed run repeats itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.training.data.augment import augmented, plain, Tensors
+from mm_robust_seg.training.loop.process_group import ProcessGroup
+from mm_robust_seg.training.recipe import Recipe
+
+Batch = tuple[dict[Modality, Tensor], Tensor]
+
+
+class _Augmented(TorchDataset[Tensors]):
+    def __init__(self, dataset: Dataset, recipe: Recipe, epoch: int) -> None:
+        self.dataset, self.recipe, self.epoch = dataset, recipe, epoch
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Tensors:
+        recipe = self.recipe
+        return augmented(
+            self.dataset[index],
+            recipe.input_spec,
+            (recipe.crop_height_px, recipe.crop_width_px),
+            (recipe.zoom_min, recipe.zoom_max),
+            np.random.default_rng((recipe.seed, self.epoch, index)),
+        )
+
+
+def batch_count(dataset: Dataset, recipe: Recipe) -> int:
+    """Count the batches of an epoch; samples that do not fill a batch wait for another epoch."""
+    return len(dataset) // _batch_size(dataset, recipe)
+
+
+def training_batches(
+    dataset: Dataset, recipe: Recipe, epoch: int, group: ProcessGroup | None = None
+) -> Iterator[Batch]:
+    """Yield the augmented batches of one epoch: of each, the part that is this process's.
+
+    OpenCV's threads are ended first: they do not survive the fork into a worker, which would wait
+    for them for ever.
+    """
+    cv2.setNumThreads(1)
+    group = group or ProcessGroup()
+    size = _batch_size(dataset, recipe)
+    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset)).tolist()
+    starts = range(0, batch_count(dataset, recipe) * size, size)
+    return iter(
+        DataLoader(
+            _Augmented(dataset, recipe, epoch),
+            batch_sampler=[
+                order[start : start + size][group.rank :: group.size] for start in starts
+            ],
+            num_workers=recipe.workers,
+            collate_fn=_collate,
+        )
+    )
+
+
+def validation_batch(dataset: Dataset, recipe: Recipe, index: int) -> Batch:
+    """Return one sample at the network's input size, as a batch of one."""
+    return _collate([plain(dataset[index], recipe.input_spec)])
+
+
+def _batch_size(dataset: Dataset, recipe: Recipe) -> int:
+    return min(recipe.batch_size, len(dataset))
+
+
+def _collate(samples: list[Tensors]) -> Batch:
+    images = {
+        m: torch.from_numpy(np.stack([inputs[m] for inputs, _ in samples])) for m in samples[0][0]
+    }
+    return images, torch.from_numpy(np.stack([labels for _, labels in samples]))

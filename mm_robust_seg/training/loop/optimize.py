@@ -1,0 +1,185 @@
+"""One optimisation, from the first step to the last, through any number of interruptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+from pathlib import Path
+import time
+
+import numpy as np
+from rich.progress import TaskID
+import torch
+from torch import nn, Tensor
+
+from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.training.data.batches import Batch, batch_count, training_batches
+from mm_robust_seg.training.data.samples_picture import samples_picture
+from mm_robust_seg.training.data.scores import miou_of
+from mm_robust_seg.training.loop.gradients import conflict_free
+from mm_robust_seg.training.loop.process_group import ProcessGroup
+from mm_robust_seg.training.loop.task_state import TaskState
+from mm_robust_seg.training.loop.training_log import TrainingLog
+from mm_robust_seg.training.objectives.base import Step, Task
+from mm_robust_seg.training.recipe import Recipe
+
+_WARMUP = 0.1
+_CLIP = 5.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every task of a run is trained with.
+
+    Attributes:
+        folder: of the checkpoints.
+    """
+
+    recipe: Recipe
+    train: Dataset
+    val: Dataset
+    folder: Path
+    device: torch.device
+    group: ProcessGroup
+    log: TrainingLog
+
+
+def optimize(task: Task, training: Training) -> TaskState:
+    """Train ``task``, leaving the averaged weights in what it trains and its network in eval mode.
+
+    A checkpoint is written after every epoch and picked up again; since batches and all chance
+    depend on (seed, epoch, step) alone, an interrupted run ends with the result of an
+    uninterrupted one. A finished task is loaded.
+
+    Raises:
+        TrainingError: if the checkpoint is of another run or the loss is not finite.
+    """
+    for module in (task.network, task.objective.trained):
+        module.to(device=training.device, memory_format=torch.channels_last)
+    steps = batch_count(training.train, training.recipe)
+    state = TaskState(task, training.folder, steps)
+    bar = training.log.progress.add_task(
+        task.name, total=task.stage.epochs * steps, completed=state.steps
+    )
+    if not task.stage.epochs and training.group.leads:
+        state.save()
+    _train(state, training, steps, bar)
+    state.use_average()
+    task.network.eval()
+    return state
+
+
+def rate_factor(done: float) -> float:
+    """Return the share of the peak learning rate: linear warm-up, then half a cosine."""
+    return (
+        done / _WARMUP
+        if done < _WARMUP
+        else 0.5 + 0.5 * math.cos(math.pi * (done - _WARMUP) / (1 - _WARMUP))
+    )
+
+
+def _train(state: TaskState, training: Training, steps: int, bar: TaskID) -> None:
+    task, epochs, group = state.task, state.task.stage.epochs, training.group
+    while not state.finished:
+        started_s = time.monotonic()
+        loss = _epoch(state, training, steps, bar)
+        group.follow_first(state.statistics())
+        state.epoch += 1
+        state.seconds += time.monotonic() - started_s
+        line = f'{task.name}: epoch {state.epoch}/{epochs}, loss {loss:.4f}'
+        if group.leads and _validation_is_due(state, training.recipe):
+            line += f', val mIoU {_validate(state, training):.2f}'
+        training.log.say(f'{line}, {state.seconds:.0f} s')
+        if group.leads:
+            state.save()
+        group.wait()
+
+
+def _epoch(state: TaskState, training: Training, steps: int, bar: TaskID) -> float:
+    """Train for one epoch and return the mean loss."""
+    task, recipe, device = state.task, training.recipe, training.device
+    total, last = 0.0, task.stage.epochs * steps
+    task.objective.set_mode()
+    batches = training_batches(training.train, recipe, state.epoch, training.group)
+    for index, batch in enumerate(batches):
+        done = state.steps + index
+        rate = rate_factor(done / last)
+        for group in state.optimizer.param_groups:
+            group['lr'] = group['peak'] * rate
+        with torch.autocast(device.type, torch.bfloat16, enabled=_is_mixed(recipe, device)):
+            losses = task.objective.loss(_step(batch, state, training, index))
+        loss = float(losses.detach().mean())
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f'{task.name}: the loss became {loss} in epoch {state.epoch}; lower '
+                'learning_rate, or look at the data'
+            )
+        _descend(losses, state.optimizer, task.objective.trained, training.group)
+        state.update_average()
+        total += loss
+        training.log.progress.advance(bar)
+        curves = {'loss': loss, 'learning_rate': rate * task.stage.learning_rate}
+        training.log.scalars(task.name, done, curves)
+    return total / steps
+
+
+def _step(batch: Batch, state: TaskState, training: Training, index: int) -> Step:
+    images, labels = batch
+    given = {
+        m: x.to(training.device, non_blocking=True, memory_format=torch.channels_last)
+        for m, x in images.items()
+    }
+    moment = (training.recipe.seed, state.epoch, index)
+    noise = np.random.SeedSequence((*moment, 1 + training.group.rank))
+    torch.manual_seed(int(noise.generate_state(1)[0]))
+    return Step(
+        images=given,
+        labels=labels.to(training.device, non_blocking=True),
+        chance=np.random.default_rng((*moment, 0, 1)),
+        epoch=state.epoch,
+        epochs=state.task.stage.epochs,
+    )
+
+
+def _descend(
+    losses: Tensor, optimizer: torch.optim.Optimizer, trained: nn.Module, group: ProcessGroup
+) -> None:
+    parameters = [p for p in trained.parameters() if p.requires_grad]
+    optimizer.zero_grad(set_to_none=True)
+    if losses.ndim:
+        conflict_free(losses, parameters)
+    else:
+        losses.backward()
+    group.average(p.grad for p in parameters if p.grad is not None)
+    nn.utils.clip_grad_norm_(parameters, _CLIP)
+    optimizer.step()
+
+
+def _is_mixed(recipe: Recipe, device: torch.device) -> bool:
+    if recipe.precision == 'auto':
+        if device.type == 'cuda':
+            return torch.cuda.is_bf16_supported()
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return recipe.precision == 'bfloat16'
+
+
+def _validation_is_due(state: TaskState, recipe: Recipe) -> bool:
+    every = recipe.validate_every
+    return every > 0 and (state.epoch % every == 0 or state.finished)
+
+
+def _validate(state: TaskState, training: Training) -> float:
+    """Score the averaged weights, keep them if they are the best, show what they make."""
+    task, recipe, done = state.task, training.recipe, state.steps
+    trained = task.objective.trained
+    present = {k: v.detach().clone() for k, v in trained.state_dict().items()}
+    state.use_average()
+    task.network.eval()
+    miou = miou_of(task.network, task.combination, training.val, recipe)
+    state.save_if_best(miou)
+    picture = samples_picture(task.network, task.combination, training.val, recipe)
+    training.log.scalars(task.name, done, {'val_miou': miou})
+    training.log.picture(task.name, done, picture)
+    trained.load_state_dict(present)
+    return miou

@@ -1,0 +1,77 @@
+"""What a training tells: bars and lines on the terminal, log.txt, curves for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class TrainingLog:
+    """Everything is said once; a process that does not lead keeps silent.
+
+    Attributes:
+        progress: bars with the time that remains.
+    """
+
+    def __init__(self, folder: Path, console: Console, leads: bool = True) -> None:
+        self._folder, self._leads = folder, leads
+        self._console = console if leads else Console(quiet=True)
+        self._writers: dict[str, Any] = {}
+        columns = (TextColumn('{task.description:>18}'), BarColumn(), MofNCompleteColumn())
+        self.progress = Progress(*columns, TimeRemainingColumn(), console=self._console)
+
+    def __enter__(self) -> TrainingLog:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+        for writer in self._writers.values():
+            if writer is not None:
+                writer.close()
+
+    def say(self, line: str) -> None:
+        """Print a line and keep it in log.txt."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if self._leads:
+            with (self._folder / 'log.txt').open('a', encoding='utf-8') as log:
+                log.write(line + '\n')
+
+    def scalars(self, task: str, step: int, values: Mapping[str, float]) -> None:
+        """Add a point to each curve of a task."""
+        if writer := self._writer(task, step):
+            for name, value in values.items():
+                writer.add_scalar(name, value, step)
+
+    def picture(self, task: str, step: int, picture: NDArray[np.uint8]) -> None:
+        """Show an (H, W, 3) picture of how far a task has come."""
+        if writer := self._writer(task, step):
+            writer.add_image('samples', picture, step, dataformats='HWC')
+
+    def _writer(self, task: str, step: int) -> Any:
+        """Return the writer of a task; points from ``step`` on are replaced after a resume."""
+        if self._leads and task not in self._writers:
+            self._writers[task] = _summary_writer(self._folder / 'tensorboard' / task, step)
+            if self._writers[task] is None and len(self._writers) == 1:
+                self.say('no curves for TensorBoard: pip install tensorboard')
+        return self._writers.get(task)
+
+
+def _summary_writer(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step)

@@ -1,0 +1,306 @@
+"""Replay: recorded images in, the masks a robot would have made out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bag_making import HEIGHT_PX, only_file, PERIOD_NS, START_NS, truth, WIDTH_PX, write_bag
+import cv2
+from hypothesis import given
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+
+from mm_robust_seg.cli import main
+from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.recordings.bag import BagImage, open_bag
+from mm_robust_seg.replay.player import measure_rates_hz, Player, Silence, TICK_NS
+from mm_robust_seg.scores.metrics import ConfusionMatrix
+
+RGB, THERMAL, DEPTH = Modality
+
+
+@pytest.fixture
+def replayed(tiny_bundle, tmp_path):
+    """Run the command; return its exit code and the folder of the results."""
+
+    def run(bag: Path, *options: str) -> tuple[int, Path]:
+        out = tmp_path / 'out'
+        args = [str(bag), '--bundle', str(tiny_bundle), '--backend', 'onnxruntime']
+        return main(['replay', *args, '--out', str(out), *options]), out
+
+    return run
+
+
+def summary_of(out: Path) -> dict:
+    return json.loads((out / 'summary.json').read_text())
+
+
+def images(folder: Path) -> list[np.ndarray]:
+    return [cv2.imread(str(p), cv2.IMREAD_UNCHANGED) for p in sorted(folder.glob('*.png'))]
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_every_reference_frame_becomes_a_mask_an_overlay_and_a_score(replayed, tmp_path, storage):
+    code, out = replayed(write_bag(tmp_path / 'bag', storage, count=12, with_truth=True))
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['masks'] == summary['reference_frames'] == summary['scored_masks'] == 12
+    assert summary['availability'] == 1.0
+    assert summary['frames'] == {'rgb': 12, 'thermal': 12, 'depth': 12}
+    assert summary['complete']
+    masks = images(out / 'masks')
+    assert len(masks) == len(images(out / 'overlays')) == 12
+    scores = ConfusionMatrix(5)
+    for number, mask in enumerate(masks):
+        assert mask.shape == (HEIGHT_PX, WIDTH_PX)
+        scores.add(mask, truth(number))
+    assert summary['miou'] == pytest.approx(scores.miou(), abs=1e-4)
+    assert cv2.imread(str(out / 'contact_sheet.png')) is not None
+
+
+def test_a_silence_switches_after_the_timeout_and_loses_no_mask(replayed, tmp_path):
+    code, out = replayed(write_bag(tmp_path / 'bag', count=60), '--drop', 'thermal@0.5:1.0')
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['masks'] == 60
+    assert summary['availability'] == 1.0
+    assert summary['silenced'] == {'thermal': 15}
+    left = [s for s in summary['switches'] if s['from'] == 'rgb+thermal+depth']
+    assert left[0]['to'] == 'rgb+depth'
+    assert left[0]['time_s'] == pytest.approx(0.5, abs=0.05)
+    states = [s for s in summary['sensor_states'] if s['sensor'] == 'thermal']
+    silent = next(s for s in states if s['reason'] == 'SILENT')
+    last_frame_s, timeout_s = 0.467 + 0.002, 0.1334
+    assert silent['time_s'] == pytest.approx(last_frame_s + timeout_s, abs=0.015)
+
+
+def test_detection_does_not_depend_on_messages_of_others(replayed, tmp_path):
+    """Only the ticks between messages can see that the sole sensor stopped."""
+    bag = write_bag(tmp_path / 'bag', count=60, sensors=[RGB], skip=lambda m, n: 20 <= n < 50)
+    code, out = replayed(bag)
+    assert code == 0
+    states = summary_of(out)['sensor_states']
+    silent = next(s for s in states if s['reason'] == 'SILENT')
+    assert silent['time_s'] == pytest.approx(19 * 0.0333 + 0.1334, abs=0.015)
+
+
+def test_the_reference_moves_on_when_its_sensor_is_silent(replayed, tmp_path):
+    code, out = replayed(write_bag(tmp_path / 'bag', count=40), '--drop', 'rgb@0.3:')
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['reference_frames'] == 40
+    assert summary['availability'] == 1.0
+    assert summary['combinations']['thermal+depth'] > 25
+
+
+def test_a_lack_of_masks_lowers_the_availability(replayed, tmp_path):
+    options = ('--set', 'output.max_rate_hz=10')
+    code, out = replayed(write_bag(tmp_path / 'bag', count=30), *options)
+    assert code == 0
+    assert 0.25 < summary_of(out)['availability'] < 0.5
+
+
+def test_sensors_that_the_bag_lacks_are_disabled_and_rates_are_measured(replayed, tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=20, sensors=[RGB, DEPTH])
+    code, out = replayed(bag)
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['rates_hz'] == {'rgb': 30.0, 'depth': 30.0}
+    assert {s['sensor'] for s in summary['sensor_states']} == {'rgb', 'depth'}
+
+
+def test_settings_win_over_what_was_measured(replayed, tmp_path):
+    options = ('--set', 'inputs.rgb.expected_rate_hz=7', '--set', 'policy.force_set=depth')
+    code, out = replayed(write_bag(tmp_path / 'bag', count=10), *options)
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['rates_hz']['rgb'] == 7.0
+    assert set(summary['combinations']) == {'depth'}
+
+
+def test_the_masks_can_be_written_as_a_bag(replayed, tmp_path):
+    masks = tmp_path / 'masks_bag'
+    code, out = replayed(write_bag(tmp_path / 'bag', count=5), '--write-bag', str(masks))
+    assert code == 0
+    with open_bag(masks, {RGB: '/segmentation/mask'}) as bag:
+        recorded = [item.image for item in bag.images() if isinstance(item, BagImage)]
+    assert [raw.stamp_ns for raw in recorded] == [START_NS + n * PERIOD_NS for n in range(5)]
+    assert {(raw.encoding, raw.frame_id) for raw in recorded} == {('mono8', 'rgb_camera')}
+    for raw, mask in zip(recorded, images(out / 'masks'), strict=True):
+        np.testing.assert_array_equal(np.frombuffer(raw.data, np.uint8), mask.reshape(-1))
+
+
+def test_results_up_to_the_damage_are_kept_and_the_error_is_reported(replayed, tmp_path, capsys):
+    path = write_bag(tmp_path / 'bag', count=250)
+    file = only_file(path, '.mcap')
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    code, out = replayed(path, '--write-bag', str(tmp_path / 'masks_bag'))
+    assert code == 2
+    summary = summary_of(out)
+    assert not summary['complete']
+    assert 0 < summary['masks'] < 250
+    assert len(images(out / 'masks')) == summary['masks']
+    assert (tmp_path / 'masks_bag' / 'metadata.yaml').is_file()
+    error = capsys.readouterr().err
+    assert 'is cut off' in error
+    assert 'Traceback' not in error
+
+
+def test_truth_of_another_model_gives_no_score_but_masks(tmp_path, tiny_bundle, capsys):
+    bag = write_bag(tmp_path / 'bag', count=4, with_truth=True)
+    from tiny_bundle import write_tiny_bundle
+
+    small = write_tiny_bundle(tmp_path / 'small', classes={'a': (1, 2, 3), 'b': (4, 5, 6)})
+    out = tmp_path / 'out'
+    args = ['replay', str(bag), '--bundle', str(small), '--out', str(out)]
+    assert main([*args, '--json', '--backend', 'onnxruntime']) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary == summary_of(out)
+    assert summary['miou'] is None
+    assert summary['masks'] == 4
+    assert 'no mIoU' in summary['notes'][0]
+
+
+def test_a_sensor_with_wrong_units_is_pointed_out(replayed, tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=10)
+    code, out = replayed(bag, '--set', 'inputs.thermal.scale_k=0.5')
+    assert code == 0
+    (note,) = summary_of(out)['notes']
+    assert note.startswith('thermal was never usable: UNITS')
+
+
+def test_an_earlier_replay_leaves_no_pictures_behind(replayed, tmp_path):
+    replayed(write_bag(tmp_path / 'long', count=9))
+    code, out = replayed(write_bag(tmp_path / 'short', count=3))
+    assert code == 0
+    assert len(images(out / 'masks')) == len(images(out / 'overlays')) == 3
+
+
+def test_pictures_that_are_not_of_a_replay_are_kept(replayed, tmp_path):
+    mine = tmp_path / 'out' / 'masks' / 'street_007.png'
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b'mine')
+    replayed(write_bag(tmp_path / 'bag', count=3))
+    assert mine.read_bytes() == b'mine'
+
+
+def test_ctrl_c_leaves_no_summary_of_an_earlier_replay(replayed, tmp_path, monkeypatch):
+    bag = write_bag(tmp_path / 'bag', count=3)
+    code, out = replayed(bag)
+    assert code == 0 and (out / 'summary.json').exists()
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cv2, 'imwrite', interrupted)
+    assert replayed(bag)[0] == 130
+    assert not [path for path in out.rglob('*') if path.is_file()]
+
+
+def test_ctrl_c_leaves_no_half_written_file(replayed, tmp_path, monkeypatch, capsys):
+    calls = []
+    original = cv2.imwrite
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(cv2, 'imwrite', interrupted)
+    masks = tmp_path / 'masks_bag'
+    code, out = replayed(write_bag(tmp_path / 'bag', count=5), '--write-bag', str(masks))
+    assert code == 130
+    assert 'Traceback' not in capsys.readouterr().err
+    assert not list(tmp_path.rglob('.*'))
+    assert not masks.exists()
+    assert not (out / 'summary.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--drop', 'sonar@1:2'], 'is not a silence'),
+        (['--drop', 'rgb@2:1'], 'is not a silence'),
+        (['--set', 'sync.nothing=1'], 'unknown parameter'),
+        (['--thermal-topic', '/lwir'], 'no topic /lwir'),
+        (['--bundle', 'nowhere'], 'no model bundle'),
+    ],
+)
+def test_wrong_options_are_explained(replayed, tmp_path, capsys, options, message):
+    code, out = replayed(write_bag(tmp_path / 'bag', count=2), *options)
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_silences_are_parsed():
+    assert Silence.parse('thermal@2.5:5') == Silence(THERMAL, 2.5, 5.0)
+    assert Silence.parse('rgb@1').covers(RGB, 1e6)
+    assert not Silence.parse('rgb@1').covers(DEPTH, 2)
+    with pytest.raises(ConfigError, match='sensor@start:end'):
+        Silence.parse('rgb@a:b')
+
+
+def test_rates_are_the_median_of_the_spacing(tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=30, skip=lambda m, n: m is DEPTH and n % 3 != 0)
+    with open_bag(bag) as opened:
+        assert measure_rates_hz(opened) == {RGB: 30.0, THERMAL: 30.0, DEPTH: 10.0}
+
+
+class Clock:
+    """Stands in for pipeline and log, and writes down when it is called."""
+
+    def __init__(self, deadlines_ns):
+        self.deadlines_ns = sorted(deadlines_ns)
+        self.steps_ns, self.events = [], []
+
+    @property
+    def next_deadline_ns(self):
+        return next(iter(self.deadlines_ns), None)
+
+    def step(self, now_ns):
+        self.steps_ns.append(now_ns)
+        self.deadlines_ns = [due for due in self.deadlines_ns if due > now_ns]
+
+    def offer(self, raw, now_ns):
+        self.events.append(now_ns)
+
+    def assess(self, now_ns):
+        assert self.steps_ns[-1] == now_ns
+
+    def frame(self, item):
+        pass
+
+    def report(self, report):
+        pass
+
+
+TIMES = st.lists(st.integers(0, 300_000_000), min_size=1, max_size=20).map(sorted)
+
+
+@given(TIMES, st.lists(st.integers(0, 400_000_000), max_size=20))
+def test_time_passes_in_order_by_ticks_and_stops_at_every_deadline(times_ns, deadlines_ns):
+    clock = Clock(deadlines_ns)
+    items = [BagImage(t, RawImage(RGB, t, 1, 1, 'rgb8', 3, b'abc')) for t in times_ns]
+    player = Player(clock, clock, [], times_ns[0])  # type: ignore[arg-type]
+    assert not list(player.play(items))
+    assert clock.events == times_ns
+    assert clock.steps_ns == sorted(clock.steps_ns)
+    assert set(times_ns) <= set(clock.steps_ns)
+    assert {due for due in deadlines_ns if due > times_ns[0]} <= set(clock.steps_ns)
+    gaps_ns = np.diff([times_ns[0], *clock.steps_ns])
+    assert gaps_ns.max(initial=0) <= TICK_NS
+
+
+def test_a_long_pause_is_jumped_over():
+    clock = Clock([])
+    hour_ns = 3_600_000_000_000
+    raw = RawImage(RGB, 0, 1, 1, 'rgb8', 3, b'abc')
+    player = Player(clock, clock, [], 0)  # type: ignore[arg-type]
+    list(player.play([BagImage(0, raw), BagImage(hour_ns, raw)]))
+    assert clock.steps_ns == [0, hour_ns]

@@ -1,0 +1,173 @@
+"""What the node says about itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+from mm_robust_seg.dataflow import (
+    Frame,
+    HealthLevel,
+    HealthReport,
+    Reason,
+    Segmentation,
+    SensorHealth,
+)
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.ros.node import diagnostics
+from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
+
+pytestmark = pytest.mark.ros
+
+MS = 1_000_000
+BAD = {Modality.THERMAL: Reason.SILENT}
+
+
+def _report(reasons=BAD, detail='because'):
+    def health(modality):
+        reason = reasons.get(modality, Reason.OK)
+        good = reason is Reason.OK
+        level = HealthLevel.OK if good else HealthLevel.ERROR
+        return SensorHealth(modality, level, reason, good, detail, 0, {'age_s': 0.125})
+
+    return HealthReport(0, {m: health(m) for m in Modality})
+
+
+def _values(status):
+    return {pair.key: pair.value for pair in status.values}
+
+
+def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS):
+    frame = Frame(Modality.RGB, 90 * MS, opened_ns, np.zeros((2, 2, 3), np.uint8))
+    plane = np.zeros((2, 2), np.uint8)
+    result = Segmentation(
+        plane, plane, frame, ModalitySet.parse(combination), _report(), 0.002, 0.02, 0.015, True
+    )
+    return Delivery(result, opened_ns, published_ns, 'rgb+depth')
+
+
+def test_levels_are_one_byte_and_names_begin_with_the_node():
+    status = diagnostics.sensor_status('robot/segmentation', _report().sensors[Modality.THERMAL])
+    assert (status.level, status.name) == (b'\x02', 'robot/segmentation: thermal')
+    assert status.message == 'SILENT: because'
+    assert _values(status) == {'reason': 'SILENT', 'usable': 'False', 'age_s': '0.125'}
+
+
+def test_the_state_names_active_previous_and_every_reason():
+    before = State.after(None, _report({}), COMPLETE)
+    state = State.after(before, _report(), ModalitySet.parse('rgb+depth'))
+    status = diagnostics.modality_state('n: modality', state)
+    values = _values(status)
+    assert (values['active'], values['previous']) == ('rgb+depth', 'rgb+thermal+depth')
+    assert (values['thermal'], values['rgb']) == ('SILENT', 'OK')
+    assert status.message == 'rgb+depth, thermal: SILENT'
+    assert status.level == b'\x01'
+
+
+def test_previous_stays_until_the_combination_changes_again():
+    first = State.after(None, _report({}), COMPLETE)
+    second = State.after(first, _report(), ModalitySet.parse('rgb+depth'))
+    third = State.after(second, _report(), ModalitySet.parse('rgb+depth'))
+    assert third.previous == COMPLETE
+
+
+def test_only_verdicts_and_combination_make_a_difference():
+    state = State.after(None, _report(), COMPLETE)
+    assert not State.after(state, _report(detail='other words'), COMPLETE).differs(state)
+    assert State.after(state, _report({}), COMPLETE).differs(state)
+    assert State.after(state, _report(), ModalitySet()).differs(state)
+
+
+def test_no_sensor_is_an_error_and_a_disabled_one_is_not_missed():
+    assert State.after(None, _report(), ModalitySet()).level is HealthLevel.ERROR
+    disabled = _report({Modality.THERMAL: Reason.DISABLED})
+    assert State.after(None, disabled, ModalitySet.parse('rgb+depth')).level is HealthLevel.OK
+
+
+@pytest.mark.parametrize(
+    ('forced', 'reasons', 'level'),
+    [
+        ('rgb', {Modality.RGB: Reason.DARK}, HealthLevel.ERROR),
+        (
+            'rgb+depth',
+            {Modality.RGB: Reason.FROZEN, Modality.DEPTH: Reason.SILENT},
+            HealthLevel.ERROR,
+        ),
+        ('rgb+depth', {Modality.RGB: Reason.DARK}, HealthLevel.WARN),
+        ('rgb', {Modality.RGB: Reason.RECOVERING}, HealthLevel.WARN),
+        ('rgb+thermal+depth', {Modality.RGB: Reason.DARK}, HealthLevel.WARN),
+        ('rgb+thermal+depth', {}, HealthLevel.OK),
+    ],
+)
+def test_a_forced_sensor_counts_only_if_it_works(forced, reasons, level):
+    state = State.after(None, _report(reasons), ModalitySet.parse(forced))
+    assert state.level is level
+
+
+def test_frame_info_tells_the_times_of_one_mask():
+    values = _values(diagnostics.frame_info('n: frame', _delivery()))
+    assert values['sensors'] == values['adapter'] == 'rgb+depth'
+    assert (values['reference'], values['switched']) == ('rgb', 'True')
+    assert [values[f'{name}_ms'] for name in ('skew', 'wait', 'inference')] == ['2', '20', '15']
+    assert (values['end_to_end_ms'], values['age_ms']) == ('40', '50')
+
+
+def test_the_summary_counts_the_last_second():
+    deliveries = Deliveries()
+    assert deliveries.summary(0) == {'masks': 0, 'mask_hz': 0}
+    for number in range(20):
+        at_ns = number * 100 * MS
+        deliveries.add(_delivery(opened_ns=at_ns - 40 * MS, published_ns=at_ns))
+    summary = deliveries.summary(1900 * MS)
+    assert (summary['masks'], summary['mask_hz']) == (20, 10)
+    assert summary['end_to_end_ms_p50'] == pytest.approx(40)
+
+
+def test_masks_of_before_a_bag_began_anew_are_not_recent():
+    deliveries = Deliveries()
+    for number in range(20):
+        deliveries.add(_delivery(published_ns=10_000 * MS + number * 100 * MS))
+    assert deliveries.summary(50 * MS)['mask_hz'] == 0
+
+
+@pytest.mark.parametrize(
+    ('is_enabled', 'mask_hz', 'level', 'text'),
+    [
+        (True, 30, b'\x00', '30 masks'),
+        (True, 0, b'\x01', 'no mask'),
+        (False, 0, b'\x01', '~/enable'),
+    ],
+)
+def test_the_output_says_why_there_are_no_masks(is_enabled, mask_hz, level, text):
+    status = diagnostics.output_status('n', is_enabled, {'mask_hz': mask_hz})
+    assert (status.level, text in status.message) == (level, True)
+
+
+def test_an_engine_that_is_too_slow_is_told_without_alarm():
+    status = diagnostics.output_status('n', True, {'mask_hz': 9, 'overload': 4})
+    assert (status.level, status.message.count('4 frame sets skipped')) == (b'\x00', 1)
+
+
+@pytest.mark.parametrize(
+    ('failures', 'trouble', 'level', 'text'),
+    [
+        (0, '', b'\x00', 'OpenVINO'),
+        (2, '', b'\x01', '2 inferences failed'),
+        (4, 'inference failed with rgb', b'\x02', 'inference failed with rgb; deactivate'),
+    ],
+)
+def test_the_engine_says_whether_it_works(failures, trouble, level, text):
+    status = diagnostics.engine_status('n', 'OpenVINO', failures, trouble, {'bundle': 'sim'})
+    assert (status.level, text in status.message) == (level, True)
+    assert _values(status) == {'failures': str(failures), 'bundle': 'sim'}
+
+
+def test_a_paused_clock_is_part_of_the_state():
+    before = State.after(None, _report({}), COMPLETE)
+    state = State.after(before, _report({}), COMPLETE, is_paused=True)
+    assert state.differs(before)
+    status = diagnostics.modality_state('n: modality', state)
+    assert _values(status)['clock'] == 'paused'
+    assert status.message == 'rgb+thermal+depth, /clock stands still'
