@@ -28,7 +28,7 @@ from mm_robust_seg.files import write_json
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.schema import with_values
-from mm_robust_seg.simulation import Conditions, Rig, World
+from mm_robust_seg.simulation import Conditions, SimulatedCameras, World
 from mm_robust_seg.stages.health import HealthMonitor
 from mm_robust_seg.stages.mask import to_reference
 from mm_robust_seg.stages.preprocess import prepare
@@ -102,10 +102,10 @@ def _arguments() -> argparse.Namespace:
 
 def _captures(width: int, height: int) -> list[dict[Modality, RawImage]]:
     """Return the messages of some moments, stamps still 0."""
-    rig = Rig(World(1), Conditions(), width, height)
+    cameras = SimulatedCameras(World(1), Conditions(), width, height)
     moments = []
     for number in range(_SETS_PER_ROUND):
-        capture = rig.capture(0.5 * number)
+        capture = cameras.capture(0.5 * number)
         moments.append(
             {
                 Modality.RGB: _message(Modality.RGB, 'rgb8', capture.rgb),

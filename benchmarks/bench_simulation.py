@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mm_robust_seg.files import write_json
-from mm_robust_seg.simulation import Conditions, Rig, World
+from mm_robust_seg.simulation import Conditions, SimulatedCameras, World
 
 _WARM_UP = 3
 
@@ -27,11 +27,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    rig = Rig(World(arguments.seed), Conditions(), arguments.width, arguments.height)
+    cameras = SimulatedCameras(
+        World(arguments.seed), Conditions(), arguments.width, arguments.height
+    )
     durations_s = np.zeros(arguments.captures)
     for number in range(-_WARM_UP, arguments.captures):
         start_s = time.perf_counter()
-        rig.capture(0.5 * (number + _WARM_UP))
+        cameras.capture(0.5 * (number + _WARM_UP))
         if number >= 0:
             durations_s[number] = time.perf_counter() - start_s
     result = {

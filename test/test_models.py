@@ -11,7 +11,7 @@ from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix
-from mm_robust_seg.simulation import CLASS_COLOURS, CLASS_NAMES, sample_captures
+from mm_robust_seg.simulation import CLASS_COLORS, CLASS_NAMES, sample_captures
 from mm_robust_seg.stages.preprocess import prepare
 
 MODELS = Path(__file__).parents[1] / 'models'
@@ -74,7 +74,7 @@ def test_the_runtimes_agree(bundle):
 def test_the_simulated_bundle_knows_the_classes_of_the_world():
     classes = load_bundle(MODELS / 'sim').classes
     assert [(c.name, c.color) for c in classes] == list(
-        zip(CLASS_NAMES, CLASS_COLOURS, strict=True)
+        zip(CLASS_NAMES, CLASS_COLORS, strict=True)
     )
 
 

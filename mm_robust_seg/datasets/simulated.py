@@ -10,7 +10,7 @@ from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.modality import COMPLETE, Modality
-from mm_robust_seg.simulation import CLASS_COLOURS, CLASS_NAMES, sample_captures
+from mm_robust_seg.simulation import CLASS_COLORS, CLASS_NAMES, sample_captures
 
 _UNITS = Units(thermal_scale_k=0.01, depth_scale_m=0.001)
 
@@ -18,7 +18,7 @@ _UNITS = Units(thermal_scale_k=0.01, depth_scale_m=0.001)
 class Simulated:
     """Captures of random worlds, places, hours and weathers; rendered once, kept in memory."""
 
-    classes = tuple(map(SegmentationClass, CLASS_NAMES, CLASS_COLOURS))
+    classes = tuple(map(SegmentationClass, CLASS_NAMES, CLASS_COLORS))
     modalities = COMPLETE
     licence = 'Apache-2.0 (data: simulated)'
 

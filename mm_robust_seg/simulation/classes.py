@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-import numpy as np
-import numpy.typing as npt
-
 
 class SceneClass(IntEnum):
     """Label values of the simulated label maps (uint8)."""
@@ -24,7 +21,7 @@ class SceneClass(IntEnum):
 
 CLASS_NAMES: tuple[str, ...] = tuple(member.name.lower() for member in SceneClass)
 
-CLASS_COLOURS: tuple[tuple[int, int, int], ...] = (
+CLASS_COLORS: tuple[tuple[int, int, int], ...] = (
     (178, 150, 84),  # ground: sand
     (96, 72, 120),  # road: muted violet
     (232, 140, 210),  # sidewalk: pink
@@ -35,9 +32,3 @@ CLASS_COLOURS: tuple[tuple[int, int, int], ...] = (
     (250, 225, 60),  # pole: yellow
     (130, 195, 240),  # sky: light blue
 )
-
-
-def colourise(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Turn a label map (H, W) into an RGB picture (H, W, 3), uint8."""
-    palette = np.array(CLASS_COLOURS, dtype=np.uint8)
-    return palette[labels]

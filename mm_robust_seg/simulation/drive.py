@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.simulation.rig import Capture, Rig
+from mm_robust_seg.simulation.cameras import Capture, SimulatedCameras
 from mm_robust_seg.simulation.world.conditions import Conditions
 from mm_robust_seg.simulation.world.noise import stream
 from mm_robust_seg.simulation.world.world import checked_seed, World
@@ -21,7 +21,7 @@ _LATEST_S = 3600.0
 def sample_captures(
     count: int, seed: int, width_px: int = 320, height_px: int = 240
 ) -> Iterator[Capture]:
-    """Yield ``count`` captures, four from each random world, rig and weather.
+    """Yield ``count`` captures, four from each random world, set of cameras and weather.
 
     The n-th capture depends on the seed, the size and n alone.
 
@@ -37,10 +37,10 @@ def sample_captures(
             generator = stream(seed, _TAG_SAMPLE, drive)
             world = World(int(generator.integers(1 << 31)))
             conditions = random_conditions(generator)
-            rig_seed = int(generator.integers(1 << 31))
-            rig = Rig(world, conditions, width_px, height_px, rig_seed)
+            camera_seed = int(generator.integers(1 << 31))
+            cameras = SimulatedCameras(world, conditions, width_px, height_px, camera_seed)
             times_s = generator.uniform(0.0, _LATEST_S, _SAMPLES_PER_DRIVE)
-        yield rig.capture(float(times_s[place]))
+        yield cameras.capture(float(times_s[place]))
 
 
 def random_conditions(generator: np.random.Generator) -> Conditions:

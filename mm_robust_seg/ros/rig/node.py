@@ -39,7 +39,7 @@ from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.rig.camera import Camera, FRAME_ID
 from mm_robust_seg.ros.rig.timetable import Timetable
-from mm_robust_seg.simulation import Capture, Conditions, Rig, World
+from mm_robust_seg.simulation import Capture, Conditions, SimulatedCameras, World
 from mm_robust_seg.simulation.scenario import load_scenario, Phase, Scenario
 
 PHASES = QoSProfile(
@@ -86,7 +86,7 @@ class RigNode(Node):
         clock_hz = _clock_hz(given['clock_hz'], self._scenario)
         size_px = (given['width_px'], given['height_px'])
         seed = self._scenario.seed
-        self._rig = Rig(World(seed), self._scenario.conditions, *size_px, seed)
+        self._simulated = SimulatedCameras(World(seed), self._scenario.conditions, *size_px, seed)
         self._captures: list[Capture] = []
         self._cameras = [Camera(self, m, self._scenario, self._rate_hz, size_px) for m in Modality]
         self._timetables: dict[float, Timetable] = {}
@@ -107,7 +107,7 @@ class RigNode(Node):
         for index in range(frames):
             if self._stopping.is_set():
                 return
-            self._captures.append(self._rig.capture(index / self._rate_hz))
+            self._captures.append(self._simulated.capture(index / self._rate_hz))
         self.get_logger().info('ready')
         self.create_service(Trigger, '~/start', self._on_start)
         if self._autostart:

@@ -17,7 +17,7 @@ from tiny_bundle import write_tiny_bundle
 
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.ros.demo import demo
-from mm_robust_seg.simulation.classes import CLASS_COLOURS, CLASS_NAMES
+from mm_robust_seg.simulation.classes import CLASS_COLORS, CLASS_NAMES
 from mm_robust_seg.simulation.scenario import load_scenario
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
@@ -34,7 +34,7 @@ phases:
 
 @pytest.fixture(scope='module')
 def street_bundle(tmp_path_factory):
-    classes = dict(zip(CLASS_NAMES, CLASS_COLOURS, strict=True))
+    classes = dict(zip(CLASS_NAMES, CLASS_COLORS, strict=True))
     return write_tiny_bundle(tmp_path_factory.mktemp('models') / 'street', classes=classes)
 
 

@@ -10,13 +10,12 @@ import pytest
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.simulation import (
-    CLASS_COLOURS,
+    CLASS_COLORS,
     CLASS_NAMES,
-    colourise,
     Conditions,
-    Rig,
     sample_captures,
     SceneClass,
+    SimulatedCameras,
     World,
 )
 from mm_robust_seg.simulation.sensors.depth import RANGE_M
@@ -35,7 +34,7 @@ def digest(capture):
 
 
 def take(conditions, t_s=TIME_S, **options):
-    return Rig(World(SEED), conditions, seed=SEED, **options).capture(t_s)
+    return SimulatedCameras(World(SEED), conditions, seed=SEED, **options).capture(t_s)
 
 
 @pytest.fixture(scope='module')
@@ -65,7 +64,7 @@ def test_pictures_share_one_grid_and_are_read_only(day):
 def test_same_seed_same_bytes_in_a_fresh_process(day):
     program = (
         'import sys; sys.path.insert(0, "test/simulation")\n'
-        'from test_rig import DAY, digest, take\n'
+        'from test_cameras import DAY, digest, take\n'
         'print(digest(take(DAY)))'
     )
     result = subprocess.run(
@@ -75,13 +74,13 @@ def test_same_seed_same_bytes_in_a_fresh_process(day):
 
 
 def test_other_seed_other_world(day):
-    assert digest(Rig(World(SEED + 1), DAY, seed=SEED).capture(TIME_S)) != digest(day)
+    assert digest(SimulatedCameras(World(SEED + 1), DAY, seed=SEED).capture(TIME_S)) != digest(day)
 
 
 def test_capture_does_not_depend_on_the_order_of_times():
     times_s = [0.0, 4.1, 12.3, 12.4]
-    forward = Rig(World(5), NIGHT, 64, 48, seed=1, ffc_period_s=4.0)
-    backward = Rig(World(5), NIGHT, 64, 48, seed=1, ffc_period_s=4.0)
+    forward = SimulatedCameras(World(5), NIGHT, 64, 48, seed=1, ffc_period_s=4.0)
+    backward = SimulatedCameras(World(5), NIGHT, 64, 48, seed=1, ffc_period_s=4.0)
     expected = [digest(forward.capture(t_s)) for t_s in times_s]
     assert [digest(backward.capture(t_s)) for t_s in reversed(times_s)] == expected[::-1]
 
@@ -154,8 +153,8 @@ def test_glare_whitens_the_colour_picture_alone(day):
 
 
 def test_shutter_repeats_the_picture_of_its_closing():
-    rig = Rig(World(2), DAY, 64, 48, ffc_period_s=5.0)
-    before, closing, closed, after = (rig.capture(t_s) for t_s in (4.99, 5.0, 5.9, 6.1))
+    cameras = SimulatedCameras(World(2), DAY, 64, 48, ffc_period_s=5.0)
+    before, closing, closed, after = (cameras.capture(t_s) for t_s in (4.99, 5.0, 5.9, 6.1))
     assert [c.ffc for c in (before, closing, closed, after)] == [False, True, True, False]
     assert closing.thermal.tobytes() == closed.thermal.tobytes()
     assert after.thermal.tobytes() != closed.thermal.tobytes()
@@ -163,8 +162,10 @@ def test_shutter_repeats_the_picture_of_its_closing():
 
 
 def test_closed_shutter_shows_what_an_open_one_saw_then():
-    frozen = Rig(World(2), DAY, 64, 48, ffc_period_s=5.0).capture(5.7).thermal
-    assert frozen.tobytes() == Rig(World(2), DAY, 64, 48).capture(5.0).thermal.tobytes()
+    frozen = SimulatedCameras(World(2), DAY, 64, 48, ffc_period_s=5.0).capture(5.7).thermal
+    assert (
+        frozen.tobytes() == SimulatedCameras(World(2), DAY, 64, 48).capture(5.0).thermal.tobytes()
+    )
 
 
 def test_samples_vary_repeat_and_show_every_class():
@@ -177,9 +178,9 @@ def test_samples_vary_repeat_and_show_every_class():
 
 
 def test_colours_are_distinct_and_follow_the_labels():
-    assert len(set(CLASS_COLOURS)) == len(CLASS_NAMES) == 9
-    picture = colourise(np.array([[SceneClass.PERSON]], dtype=np.uint8))
-    assert tuple(picture[0, 0]) == CLASS_COLOURS[SceneClass.PERSON]
+    assert len(set(CLASS_COLORS)) == len(CLASS_NAMES) == 9
+    classes = dict(zip(CLASS_NAMES, CLASS_COLORS, strict=True))
+    assert classes['person'] == CLASS_COLORS[SceneClass.PERSON] == (230, 40, 40)
 
 
 @pytest.mark.parametrize(
@@ -216,13 +217,13 @@ def test_bad_conditions_are_refused(options):
 )
 def test_bad_rigs_are_refused(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
-        Rig(World(0), DAY, **options)
+        SimulatedCameras(World(0), DAY, **options)
 
 
 @pytest.mark.parametrize('t_s', [-1.0, math.nan, math.inf])
 def test_bad_times_are_refused(t_s):
     with pytest.raises(ConfigError, match='t_s'):
-        Rig(World(0), DAY, 16, 16).capture(t_s)
+        SimulatedCameras(World(0), DAY, 16, 16).capture(t_s)
 
 
 def test_bad_seeds_and_counts_are_refused():

@@ -33,7 +33,7 @@ _TIME_LIMIT_S = 1e7
 
 @dataclass(frozen=True)
 class Capture:
-    """What the rig saw at one moment; all pictures share one pixel grid.
+    """What the cameras saw at one moment; all pictures share one pixel grid.
 
     Attributes:
         t_s: Time since the start of the drive in seconds.
@@ -67,8 +67,8 @@ class _View:
     contact_shadow: Bytes
 
 
-class Rig:
-    """Drives along the street of a world and takes pictures.
+class SimulatedCameras:
+    """Three cameras that drive along the street of a world and take pictures.
 
     ``capture`` depends on its argument and the constructor's alone, so times can be asked for
     in any order.
@@ -83,7 +83,7 @@ class Rig:
         seed: int = 0,
         ffc_period_s: float | None = None,
     ) -> None:
-        """Set up the rig.
+        """Mount the cameras.
 
         Args:
             world: Where it drives.
