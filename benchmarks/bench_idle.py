@@ -14,14 +14,13 @@ import time
 
 from benchmarks.process_use import use
 from mm_robust_seg.errors import RobustSegError
-from mm_robust_seg.files import write_json
+from mm_robust_seg.files import shipped, write_json
 from mm_robust_seg.ros.processes.bring_up import BringUp
 from mm_robust_seg.ros.processes.children import (
     Child,
     Children,
     quiet_domain,
     ros_environment,
-    shipped,
 )
 from mm_robust_seg.ros.processes.client import ACTIVATE, Client, CONFIGURE
 

@@ -17,6 +17,7 @@ from benchmarks.fault_plan import duration_s, needs_reliability, Plan, QOS_SENSO
 from benchmarks.observer import Observer
 from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import RobustSegError
+from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.processes.bring_up import BringUp
 from mm_robust_seg.ros.processes.children import (
@@ -24,7 +25,6 @@ from mm_robust_seg.ros.processes.children import (
     parameters,
     quiet_domain,
     ros_environment,
-    shipped,
 )
 
 START_UP_S = 15.0

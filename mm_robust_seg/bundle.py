@@ -25,10 +25,10 @@ import hashlib
 import json
 import math
 from pathlib import Path, PurePosixPath
-import sys
 from typing import Any
 
 from mm_robust_seg.errors import BundleError, RobustSegError
+from mm_robust_seg.files import shipped_roots
 from mm_robust_seg.modality import Modality, ModalitySet
 
 SCHEMA_VERSION = 1
@@ -136,12 +136,7 @@ def find_bundle(name: str) -> Path:
         BundleError: if there is no such folder; the message lists the known names.
     """
     given = Path(name).expanduser()
-    here = Path(__file__).resolve()
-    prefixes = [*here.parents[4:5], Path(sys.prefix)]
-    places = [
-        here.parent.parent / 'models',
-        *(prefix / 'share' / 'mm_robust_seg' / 'models' for prefix in prefixes),
-    ]
+    places = [root / 'models' for root in shipped_roots()]
     for candidate in [given, *(place / name for place in places)]:
         if (candidate / MANIFEST).is_file():
             return candidate.resolve()

@@ -1,4 +1,4 @@
-"""Write files so that nobody ever sees half of one."""
+"""Find the files that come with the package; write files so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import json
 import os
 from pathlib import Path
 import secrets
+import sys
 from typing import Any
+
+from mm_robust_seg.errors import ConfigError
 
 
 @contextmanager
@@ -42,3 +45,22 @@ def user_cache() -> Path:
     """Return the folder of this package in the user's cache, whether there or not."""
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     return Path(cache) / 'mm_robust_seg'
+
+
+def shipped(relative: str) -> Path:
+    """Find a file that comes with the package, such as ``config/demo.yaml``.
+
+    Raises:
+        ConfigError: if it is not there.
+    """
+    for root in shipped_roots():
+        if (root / relative).is_file():
+            return root / relative
+    raise ConfigError(f'{relative} was not found beside the package: install it again')
+
+
+def shipped_roots() -> tuple[Path, ...]:
+    """Return where config/, launch/ and models/ may be: the repository, or a prefix's share/."""
+    here, share = Path(__file__).resolve(), Path('share', 'mm_robust_seg')
+    prefixes = dict.fromkeys([*here.parents[2:], Path(sys.prefix)])
+    return (here.parents[1], *(prefix / share for prefix in prefixes))

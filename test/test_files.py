@@ -1,8 +1,15 @@
 import json
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
 
 import pytest
 
-from mm_robust_seg.files import replacing, write_bytes, write_json
+from mm_robust_seg import errors, files
+from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.files import replacing, shipped, write_bytes, write_json
 
 
 def names(folder):
@@ -69,3 +76,37 @@ def test_what_json_cannot_hold_is_refused_before_the_file_is_touched(tmp_path, v
         write_json(path, {'x': value})
     assert json.loads(path.read_text()) == [1]
     assert names(tmp_path) == ['a.json']
+
+
+def test_what_is_shipped_is_found_in_the_repository():
+    assert shipped('config/demo.yaml') == Path(__file__).parents[1] / 'config' / 'demo.yaml'
+
+
+def test_what_is_not_shipped_is_named():
+    with pytest.raises(ConfigError, match=r'config/none\.yaml was not found .*install it again'):
+        shipped('config/none.yaml')
+
+
+def test_what_is_shipped_is_found_where_the_package_is_installed(tmp_path):
+    """As pip and colcon install: code under lib/, the rest under share/ of the same prefix."""
+    package = tmp_path / 'lib' / 'python3' / 'site-packages' / 'mm_robust_seg'
+    package.mkdir(parents=True)
+    (package / '__init__.py').touch()
+    for module in (files, errors):
+        shutil.copy(module.__file__, package)
+    demo = tmp_path / 'share' / 'mm_robust_seg' / 'config' / 'demo.yaml'
+    demo.parent.mkdir(parents=True)
+    demo.touch()
+    told = subprocess.run(
+        [
+            sys.executable,
+            '-c',
+            'from mm_robust_seg import files; print(files.shipped("config/demo.yaml"))',
+        ],
+        env={**os.environ, 'PYTHONPATH': str(package.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == str(demo)

@@ -6,7 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from mm_robust_seg.ros.processes.children import parameters, shipped
+from mm_robust_seg.files import shipped
+from mm_robust_seg.ros.processes.children import parameters
 from mm_robust_seg.ros.rig import node as rig
 from mm_robust_seg.simulation.scenario import load_scenario
 

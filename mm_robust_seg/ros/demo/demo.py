@@ -14,6 +14,7 @@ from rich.console import Console
 
 from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
 from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.log import DemoRecorder
 from mm_robust_seg.observation.report import print_summary, write_report
@@ -25,7 +26,6 @@ from mm_robust_seg.ros.processes.children import (
     parameters,
     quiet_domain,
     ros_environment,
-    shipped,
     termination_interrupts,
 )
 from mm_robust_seg.simulation.classes import CLASS_NAMES

@@ -14,11 +14,11 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import HealthReport
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node.inputs import Inputs
 from mm_robust_seg.ros.node.self_check import explain, Facts, Publisher, Surroundings, type_name
 from mm_robust_seg.ros.node.worker import Worker
-from mm_robust_seg.ros.processes.children import shipped
 
 _PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 _TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'

@@ -14,7 +14,7 @@ import sys
 import time
 from types import FrameType, TracebackType
 
-from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.errors import RobustSegError
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -76,21 +76,6 @@ def parameters(values: Mapping[str, object]) -> list[str]:
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     return [part for name, value in values.items() for part in ('-p', f'{name}:={text(value)}')]
-
-
-def shipped(relative: str) -> Path:
-    """Find a file that comes with the package, in its repository or where it is installed.
-
-    Raises:
-        ConfigError: if it is not there.
-    """
-    here = Path(__file__).resolve()
-    share = Path('share', 'mm_robust_seg')
-    places = [here.parents[3], Path(sys.prefix) / share, *(p / share for p in here.parents)]
-    for place in places:
-        if (place / relative).is_file():
-            return place / relative
-    raise ConfigError(f'{relative} was not found beside the package: install it again')
 
 
 class Child:
