@@ -19,7 +19,7 @@ from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import lines, Survey, survey
 from mm_robust_seg.datasets.survey_split import SplitSurvey
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.evaluation.inspect_sheet import write_sheet
+from mm_robust_seg.evaluation.pictures import write_sheet
 
 DESCRIPTION = """\
 Read every sample of a data set and say what it holds and what is wrong with it: sizes, ranges in

@@ -1,27 +1,25 @@
-"""Sample pictures: what the sensors saw, the truth, and the mask of every combination."""
+"""Pictures of samples: what the sensors saw, the truth, and the mask of every combination."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-import math
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from matplotlib.patches import Patch
 import numpy as np
-from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import UNLABELED
-from mm_robust_seg.datasets.samples import Image, Sample
+from mm_robust_seg.datasets.samples import Dataset, Sample
+from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.run import Labels
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.report.contact_sheet import contact_sheet, legend, resized, sample_panels
 from mm_robust_seg.report.document import Picture
-from mm_robust_seg.report.figures import new_figure, png
+from mm_robust_seg.report.png import png_bytes, write_png
+from mm_robust_seg.report.views import false_color_view, overlay, Rgb
 from mm_robust_seg.scores.metrics import ConfusionMatrix
-from mm_robust_seg.stages.mask import colorize
 
-_COLUMNS = 4
-_COLOR_MAPS = {Modality.THERMAL: 'inferno', Modality.DEPTH: 'viridis_r'}
+_COLUMNS, _WIDTH_PX = 4, 320
 
 
 def sample_picture(
@@ -31,50 +29,45 @@ def sample_picture(
     number: int,
 ) -> Picture:
     """Lay out one sample, with the classes that are in its labels or masks."""
-    panels = len(sample.images) + 1 + len(masks)
-    rows = math.ceil(panels / _COLUMNS)
-    height, width = sample.labels.shape
-    figure = new_figure(11.0, rows * (11.0 / _COLUMNS * height / width + 0.35) + 0.7)
-    grid = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
-    for axes in grid:
-        axes.set_axis_off()
-    places = iter(grid)
-    for modality, image in sample.images.items():
-        _show_input(next(places), modality, image)
-    _show(next(places), colorize(sample.labels, classes), 'truth')
+    maps = {'truth': sample.labels}
     for combination, mask in masks.items():
-        score = _frame_score(mask, sample.labels, len(classes))
-        _show(next(places), colorize(mask, classes), f'{combination}: {score}')
+        maps[f'{combination}: {_frame_score(mask, sample.labels, len(classes))}'] = mask
+    sheet = contact_sheet(sample_panels(sample.images, maps, classes, _WIDTH_PX), _COLUMNS)
     shown = np.unique(np.concatenate([sample.labels, *masks.values()], axis=None))
-    figure.legend(
-        handles=[
-            Patch(color=[c / 255 for c in classes[i].color], label=classes[i].name)
-            for i in shown[shown != UNLABELED]
-        ],
-        loc='outside lower center', ncols=8, fontsize=8, frameon=False,
-    )  # fmt: skip
+    names = legend([classes[i] for i in shown[shown != UNLABELED]], sheet.shape[1])
     caption = f'Sample {sample.name}: inputs, truth (unlabeled: black), masks and their mIoU.'
-    return Picture(f'sample_{number}.png', png(figure), caption)
+    return Picture(f'sample_{number}.png', png_bytes(np.vstack([sheet, names])), caption)
 
 
-def _show_input(axes: Any, modality: Modality, image: Image) -> None:
-    """Show thermal and depth between their own extremes, invalid pixels grey."""
-    if modality is Modality.RGB:
-        _show(axes, image, str(modality))
-        return
-    valid = image[image > 0]
-    low, high = np.quantile(valid, (0.01, 0.99)) if valid.size else (0.0, 1.0)
-    unit = 'K' if modality is Modality.THERMAL else 'm'
-    axes.set_facecolor('#9a9a9a')
-    axes.imshow(
-        np.where(image > 0, image, np.nan), cmap=_COLOR_MAPS[modality], vmin=low, vmax=high
+def write_sheet(splits: Mapping[str, Dataset], path: Path, limit: int) -> bool:
+    """Draw up to ``limit`` samples of each split, evenly spaced; tell whether there was one."""
+    pictures: list[Rgb] = []
+    columns = 1
+    for name, dataset in splits.items():
+        columns = len(dataset.modalities) + 1
+        for sample in _some(dataset, limit):
+            pictures += _row(name, sample, dataset)
+    if pictures:
+        write_png(path, contact_sheet(pictures, columns))
+    return bool(pictures)
+
+
+def _some(dataset: Dataset, limit: int) -> Iterator[Sample]:
+    for index in np.unique(np.linspace(0, len(dataset) - 1, limit).astype(int)):
+        try:
+            yield dataset[int(index)]
+        except DataError:
+            continue
+
+
+def _row(split: str, sample: Sample, dataset: Dataset) -> list[Rgb]:
+    images = {modality: sample.images[modality] for modality in dataset.modalities}
+    below, _ = false_color_view(*next(iter(images.items())))
+    labels = resized(sample.labels, _WIDTH_PX)
+    labelled = overlay(
+        resized(below, _WIDTH_PX), labels, dataset.classes, f'{split} {sample.name}'
     )
-    axes.set_title(f'{modality}: {low:.3g} to {high:.3g} {unit}', fontsize=10)
-
-
-def _show(axes: Any, picture: NDArray[Any], title: str) -> None:
-    axes.imshow(picture)
-    axes.set_title(title, fontsize=10)
+    return [*sample_panels(images, {}, dataset.classes, _WIDTH_PX), labelled]
 
 
 def _frame_score(mask: Labels, truth: Labels, class_count: int) -> str:

@@ -33,7 +33,7 @@ import sys
 import numpy as np
 
 from mm_robust_seg.dataflow import Reason
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.log import DemoLog, FrameRecord, PhaseRecord, StateRecord
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.simulation.faults import Fault
@@ -41,8 +41,6 @@ from mm_robust_seg.simulation.faults import Fault
 Summary = dict[str, float | int | str | None]
 
 SWITCH_WINDOW_NS = 500_000_000
-
-_SHORT = {Modality.RGB: 'RGB', Modality.THERMAL: 'T', Modality.DEPTH: 'D'}
 
 
 def summarize(log: DemoLog) -> Summary:
@@ -179,11 +177,6 @@ def _reigns(log: DemoLog) -> Iterator[tuple[StateRecord, int]]:
 
 def _changed_states(log: DemoLog) -> Iterator[StateRecord]:
     return (new for old, new in pairwise(log.states) if old.active != new.active)
-
-
-def short_name(combination: ModalitySet) -> str:
-    """Return the combination in few letters, such as ``RGB+T``."""
-    return '+'.join(_SHORT[modality] for modality in combination) or 'none'
 
 
 def latency_ms(frame: FrameRecord) -> float:

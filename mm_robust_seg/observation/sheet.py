@@ -19,8 +19,8 @@ from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.files import replacing
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.log import DemoLog, PhaseRecord, Sample
-from mm_robust_seg.observation.score import miou, short_name
-from mm_robust_seg.stages.mask import colorize
+from mm_robust_seg.observation.score import miou
+from mm_robust_seg.report.views import colorize, short_name
 
 DPI = 100
 WIDTH_IN, LEFT_IN, TOP_IN, BOTTOM_IN = 17.6, 1.7, 0.65, 1.15

@@ -14,7 +14,8 @@ import numpy as np
 from mm_robust_seg.files import replacing
 from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
 from mm_robust_seg.observation.log import DemoLog
-from mm_robust_seg.observation.score import latency_ms, miou, short_name
+from mm_robust_seg.observation.score import latency_ms, miou
+from mm_robust_seg.report.views import short_name
 
 SIZE_IN, DPI = (15.0, 10.0), 110
 

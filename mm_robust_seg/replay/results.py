@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import Segmentation
-from mm_robust_seg.errors import DataError
-from mm_robust_seg.files import replacing
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.report.contact_sheet import contact_sheet, Thumbnails
-from mm_robust_seg.stages import mask
+from mm_robust_seg.report.png import write_png
+from mm_robust_seg.report.views import camera_view, caption, colorize, overlay
 
 _THUMBNAILS, _THUMBNAIL_PX, _COLUMNS = 48, 320, 6
 _SHEET, _NAMES = 'contact_sheet.png', '[0-9][0-9][0-9][0-9][0-9][0-9]_*.png'
-_FAST_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class ReplayResults:
@@ -43,15 +40,16 @@ class ReplayResults:
 
     def add(self, result: Segmentation, now_ns: int, truth: NDArray[np.uint8] | None) -> None:
         """Write one mask; ``truth``, if known, is shown on the contact sheet."""
-        caption = mask.caption(result.combination, result.report)
-        overlay = mask.overlay(result.reference, result.labels, self._classes, caption)
+        view = camera_view(result.reference.modality, result.reference.image)
+        text = caption(result.combination, result.report)
+        picture = overlay(view, result.labels, self._classes, text)
         name = f'{self._count:06d}_{result.stamp_ns}.png'
         write_png(self._folder / 'masks' / name, result.labels)
-        write_png(self._folder / 'overlays' / name, overlay)
+        write_png(self._folder / 'overlays' / name, picture)
         if self._thumbnails.wants_next():
-            self._thumbnails.keep(self._with_truth(overlay, truth))
+            self._thumbnails.keep(self._with_truth(picture, truth))
         if self._bag:
-            self._write_bag(result, overlay, now_ns)
+            self._write_bag(result, picture, now_ns)
         self._count += 1
 
     def close(self) -> None:
@@ -61,32 +59,20 @@ class ReplayResults:
             write_png(self._folder / _SHEET, sheet)
 
     def _with_truth(
-        self, overlay: NDArray[np.uint8], truth: NDArray[np.uint8] | None
+        self, picture: NDArray[np.uint8], truth: NDArray[np.uint8] | None
     ) -> NDArray[np.uint8]:
-        if truth is None or truth.shape != overlay.shape[:2]:
-            return overlay
-        return np.vstack([overlay, mask.colorize(truth, self._classes)])
+        if truth is None or truth.shape != picture.shape[:2]:
+            return picture
+        return np.vstack([picture, colorize(truth, self._classes)])
 
-    def _write_bag(self, result: Segmentation, overlay: NDArray[np.uint8], now_ns: int) -> None:
+    def _write_bag(self, result: Segmentation, picture: NDArray[np.uint8], now_ns: int) -> None:
         images = {
             'mask': (result.labels, 'mono8'),
             'confidence': (result.confidence, 'mono8'),
-            'overlay': (overlay, 'rgb8'),
+            'overlay': (picture, 'rgb8'),
         }
         for name, (image, encoding) in images.items():
             if self._bag:
                 topic = f'/segmentation/{name}'
                 header = (result.stamp_ns, result.reference.frame_id)
                 self._bag.write(topic, image, encoding, *header, time_ns=now_ns)
-
-
-def write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write (H, W) labels or (H, W, 3) RGB in one step.
-
-    Raises:
-        DataError: if the file cannot be written.
-    """
-    pixels = image[..., ::-1] if image.ndim == 3 else image
-    with replacing(path) as temporary:
-        if not cv2.imwrite(str(temporary), pixels, _FAST_PNG):
-            raise DataError(f'{path} cannot be written: is the disk full, the folder writable?')

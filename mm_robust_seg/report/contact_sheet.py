@@ -1,17 +1,27 @@
-"""Pictures for people: many thumbnails on one sheet."""
+"""Many pictures on one sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Rgb = NDArray[np.uint8]
+from mm_robust_seg.bundle import SegmentationClass
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.report.views import (
+    captioned,
+    colorize,
+    false_color_view,
+    FONT,
+    Image,
+    Labels,
+    Rgb,
+)
 
 _MARGIN_PX = 4
 _PAPER = 255
+_SWATCH_PX, _FONT_SCALE = 14, 0.42
 
 
 class Thumbnails:
@@ -34,9 +44,7 @@ class Thumbnails:
 
     def keep(self, picture: Rgb) -> None:
         """Shrink and keep one picture, (H, W, 3) uint8."""
-        height_px = max(1, round(picture.shape[0] * self._width_px / picture.shape[1]))
-        size = (self._width_px, height_px)
-        self.pictures.append(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+        self.pictures.append(resized(picture, self._width_px))
         if len(self.pictures) > self._limit:
             self.pictures = self.pictures[::2]
             self._stride *= 2
@@ -56,3 +64,42 @@ def contact_sheet(pictures: Sequence[Rgb], columns: int) -> Rgb:
             sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         top += height_px
     return sheet
+
+
+def sample_panels(
+    images: Mapping[Modality, Image],
+    labels: Mapping[str, Labels],
+    classes: Sequence[SegmentationClass],
+    width_px: int,
+) -> list[Rgb]:
+    """Return a captioned picture of each image of a sample and of each map of labels."""
+    views = [false_color_view(modality, image) for modality, image in images.items()]
+    panels = [captioned(resized(view, width_px), text) for view, text in views]
+    for text, each in labels.items():
+        panels.append(captioned(colorize(resized(each, width_px), classes), text))
+    return panels
+
+
+def legend(classes: Sequence[SegmentationClass], width_px: int) -> Rgb:
+    """Return the colours of classes with their names, in as many lines as the width asks for."""
+    places, left, top = [], _MARGIN_PX, _MARGIN_PX
+    for item in classes:
+        reach_px = cv2.getTextSize(item.name, FONT, _FONT_SCALE, 1)[0][0] + 3 * _SWATCH_PX
+        if left + reach_px > width_px and left > _MARGIN_PX:
+            left, top = _MARGIN_PX, top + _SWATCH_PX + _MARGIN_PX
+        places.append((left, top))
+        left += reach_px
+    picture = np.full((top + _SWATCH_PX + _MARGIN_PX, width_px, 3), _PAPER, np.uint8)
+    for item, (left, top) in zip(classes, places, strict=True):
+        bottom = top + _SWATCH_PX
+        picture[top:bottom, left : left + _SWATCH_PX] = item.color
+        place = (left + _SWATCH_PX + _MARGIN_PX, bottom - 3)
+        cv2.putText(picture, item.name, place, FONT, _FONT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
+    return picture
+
+
+def resized(image: Image, width_px: int) -> Image:
+    """Return a picture (H, W, 3), or labels (H, W) without mixing them, of another width."""
+    height_px = max(1, round(image.shape[0] * width_px / image.shape[1]))
+    how = cv2.INTER_AREA if image.ndim == 3 else cv2.INTER_NEAREST
+    return cv2.resize(image, (width_px, height_px), interpolation=how)

@@ -108,12 +108,13 @@ def test_two_starts_are_one_too_many(command, base_run, tmp_path, capsys):
 
 def test_a_picture_shows_inputs_prediction_and_truth(base_run, scenes, recipe):
     from mm_robust_seg.datasets.folder import FolderSplit
-    from mm_robust_seg.training.data.samples_picture import samples_picture
+    from mm_robust_seg.training.data.samples_picture import samples_picture, WIDTH_PX
 
     dataset = FolderSplit(scenes, 'val')
     picture = samples_picture(load_base(base_run), COMPLETE, dataset, recipe)
-    height, width = 160, round(128 * 160 / 96)
-    assert picture.shape == (len(dataset) * height, 5 * width, 3)
-    truth = picture[:height, 4 * width :]
+    height, width = round(96 * WIDTH_PX / 128), WIDTH_PX
+    assert picture.shape == (len(dataset) * (height + 4) + 4, 5 * (width + 4) + 4, 3)
+    left, caption = 4 + 4 * (width + 4), 15
+    truth = picture[4 + caption : 4 + height, left : left + width]
     colours = {tuple(dataset.classes[label].color) for label in np.unique(dataset[0].labels)}
     assert {tuple(int(v) for v in pixel) for pixel in truth.reshape(-1, 3)} == colours

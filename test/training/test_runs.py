@@ -245,7 +245,7 @@ def test_without_epochs_the_start_is_the_result(recipe, base_run, train_run, tmp
 def test_samples_of_several_shapes_make_one_picture(recipe, scenes):
     from mm_robust_seg.datasets.folder import FolderSplit
     from mm_robust_seg.datasets.samples import Sample
-    from mm_robust_seg.training.data.samples_picture import samples_picture
+    from mm_robust_seg.training.data.samples_picture import samples_picture, WIDTH_PX
 
     class Mixed:
         classes = FolderSplit(scenes, 'val').classes
@@ -260,7 +260,8 @@ def test_samples_of_several_shapes_make_one_picture(recipe, scenes):
 
     network = Segmenter(3, channels=16).eval()
     picture = samples_picture(network, network.modalities, Mixed(), recipe)
-    assert picture.shape == (2 * 160, 5 * 320, 3)
+    heights = [round(height * WIDTH_PX / 128) for height in (64, 96)]
+    assert picture.shape == (sum(heights) + 3 * 4, 5 * (WIDTH_PX + 4) + 4, 3)
 
 
 def test_a_data_set_needs_its_folder(recipe, train_run, tmp_path):

@@ -16,10 +16,10 @@ from std_msgs.msg import Header, String
 from mm_robust_seg.bundle import Bundle, SegmentationClass
 from mm_robust_seg.dataflow import Frame, HealthLevel, Segmentation
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.report.views import camera_view, caption, colorize, overlay
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.node.diagnostics import status
-from mm_robust_seg.stages.mask import caption, colorize, frame_view, overlay
 
 try:  # not part of every installation
     from vision_msgs.msg import LabelInfo, VisionClass
@@ -86,10 +86,11 @@ class Outputs:
             self._color_mask.publish(image_message(picture, 'rgb8', stamped))
         if self._overlay.get_subscription_count():
             text = caption(result.combination, result.report)
-            picture = overlay(result.reference, result.labels, self._classes, text)
+            view = camera_view(result.reference.modality, result.reference.image)
+            picture = overlay(view, result.labels, self._classes, text)
             self._overlay.publish(image_message(picture, 'rgb8', stamped))
         if thermal is not None and self._thermal_view.get_subscription_count():
-            view = frame_view(thermal)[..., 0]
+            view = camera_view(thermal.modality, thermal.image)[..., 0]
             own = header(thermal.stamp_ns, thermal.frame_id)
             self._thermal_view.publish(image_message(view, 'mono8', own))
 

@@ -26,8 +26,8 @@ THERMAL = Frame(Modality.THERMAL, 6, 8, np.full(SIZE, 300, np.float32), 'thermal
 MAKERS = {
     'confidence': {'image_message': 1},
     'color_mask': {'colorize': 1, 'image_message': 1},
-    'overlay': {'overlay': 1, 'caption': 1, 'image_message': 1},
-    'thermal_view': {'frame_view': 1, 'image_message': 1},
+    'overlay': {'camera_view': 1, 'overlay': 1, 'caption': 1, 'image_message': 1},
+    'thermal_view': {'camera_view': 1, 'image_message': 1},
 }
 """What is called to make each picture, and how often."""
 
