@@ -17,9 +17,8 @@ files = $(1:%=requirements/%.txt)
 
 export PYTHON
 LONG_BENCHMARKS := benchmarks/bench_faults.py
-run_tests = $(TEST_PYTHON) -m pytest -m "not gpu" $(ARGS)
 
-.PHONY: help demo test check format bench bench-engines bench-faults soak clean
+.PHONY: help demo lint test check format bench bench-engines bench-faults soak clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -29,15 +28,16 @@ help: ## show this list
 demo: $(DEMO_ENV)/.ready ## play the 40-second demo; results in out/demo (ARGS="--help" for more)
 	@$(DEMO_PYTHON) -m mm_robust_seg.cli demo $(ARGS)
 
-test: $(TEST_ENV)/.ready ## run all tests that need no GPU (ARGS="test/ros -k name" for some)
-	@$(run_tests)
-
-check: $(TEST_ENV)/.ready-dev ## format, lint, types, import contracts, tests
+lint: $(TEST_ENV)/.ready-dev ## check format, style, types and import contracts
 	$(TEST_PYTHON) -m ruff format --check
 	$(TEST_PYTHON) -m ruff check
 	$(TEST_PYTHON) -m mypy
 	$(TEST_ENV)/bin/lint-imports
-	$(run_tests)
+
+test: $(TEST_ENV)/.ready ## run all tests that need no GPU (ARGS="test/ros -k name" for some)
+	@$(TEST_PYTHON) -m pytest -m "not gpu" $(ARGS)
+
+check: lint test ## what every change must pass: lint, then test
 
 format: $(TEST_ENV)/.ready-dev ## format the code and sort its imports
 	$(TEST_PYTHON) -m ruff check --select I --fix
