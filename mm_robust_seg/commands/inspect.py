@@ -17,7 +17,7 @@ from rich.text import Text
 from mm_robust_seg.datasets.load import KINDS, load_split
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import lines, Survey, survey
-from mm_robust_seg.datasets.survey_split import SplitSurvey
+from mm_robust_seg.datasets.survey.split import SplitSurvey
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.evaluation.pictures import write_sheet
 

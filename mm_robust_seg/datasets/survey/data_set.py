@@ -1,4 +1,4 @@
-"""What a data set holds, and what is wrong with it, before the first training step."""
+"""Survey all splits of a data set, and say it in words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mm_robust_seg.datasets.samples import Dataset
-from mm_robust_seg.datasets.survey_findings import (
+from mm_robust_seg.datasets.survey.findings import (
     name_overlaps,
     split_problems,
     split_remarks,
     UNIT,
     unlearned,
 )
-from mm_robust_seg.datasets.survey_split import Progress, SplitSurvey, survey_split
+from mm_robust_seg.datasets.survey.split import Progress, SplitSurvey, survey_split
 from mm_robust_seg.modality import ModalitySet
 
 

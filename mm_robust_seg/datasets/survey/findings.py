@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mm_robust_seg.datasets.survey_split import PLAUSIBLE, SplitSurvey
+from mm_robust_seg.datasets.survey.split import PLAUSIBLE, SplitSurvey
 from mm_robust_seg.modality import Modality
 
 UNIT = {Modality.RGB: 'grey levels', Modality.THERMAL: 'K', Modality.DEPTH: 'm'}

@@ -1,0 +1,5 @@
+"""What a data set holds, and what is wrong with it, before the first training step."""
+
+from mm_robust_seg.datasets.survey.data_set import lines, Survey, survey
+
+__all__ = ['lines', 'Survey', 'survey']
