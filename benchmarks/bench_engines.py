@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine_child import RUNTIMES
-from benchmarks.engine_report import markdown, Report
-from benchmarks.engine_timing import (
+from benchmarks.engines.child import RUNTIMES
+from benchmarks.engines.report import markdown, Report
+from benchmarks.engines.timing import (
     flat,
     in_pairs,
     Inputs,
@@ -140,7 +140,7 @@ def _load_figures(bundle: Bundle, config: EngineConfig, report: Report) -> None:
 
 
 def _in_child(bundle: Bundle, config: EngineConfig, count: int) -> dict[str, Any]:
-    command = [sys.executable, '-m', 'benchmarks.engine_child', str(bundle.path)]
+    command = [sys.executable, '-m', 'benchmarks.engines.child', str(bundle.path)]
     done = subprocess.run(
         [*command, json.dumps(asdict(config)), str(count)],
         capture_output=True,

@@ -41,8 +41,24 @@ def test_actions_are_pinned_to_a_release_or_a_commit(path):
 def test_the_commands_are_targets_of_the_makefile():
     targets = set(re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE))
     commands = [s['run'] for s in _steps(ROOT / '.github/workflows/python.yml') if 'run' in s]
-    assert {'make test', 'make demo', 'make check'} == set(commands)
+    assert {'make lint', 'make test', 'make demo'} == set(commands)
     assert {command.removeprefix('make ') for command in commands} <= targets
+
+
+def test_every_gate_is_lint_and_then_test():
+    """What .ci/run, `make check`, the workflow and pre-commit ask for cannot drift apart."""
+    script = (ROOT / '.ci' / 'run').read_text().splitlines()
+    assert [line for line in script if line.startswith('make')] == ['make lint', 'make test']
+    makefile = (ROOT / 'Makefile').read_text()
+    assert re.findall(r'^check:([^#\n]*)', makefile, re.MULTILINE) == [' lint test ']
+    [hooks] = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos']
+    assert [hook['entry'] for hook in hooks['hooks']] == ['make lint']
+
+
+def test_lint_runs_all_four_tools():
+    recipe = re.search(r'^lint:.*\n((?:\t.*\n)+)', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+    commands = [line.split('/bin/')[-1].split(')')[-1].strip() for line in recipe[1].splitlines()]
+    assert commands == ['-m ruff format --check', '-m ruff check', '-m mypy', 'lint-imports']
 
 
 def test_python_and_ros_versions_are_those_we_support():

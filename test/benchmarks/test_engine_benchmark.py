@@ -5,8 +5,8 @@ from itertools import permutations
 import pytest
 from scripted_engine import ScriptedEngine
 
-from benchmarks.engine_report import Figure, markdown, Report
-from benchmarks.engine_timing import in_pairs, random_inputs, ratio, side_by_side, Switches
+from benchmarks.engines.report import Figure, markdown, Report
+from benchmarks.engines.timing import in_pairs, random_inputs, ratio, side_by_side, Switches
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.modality import all_combinations, COMPLETE
 

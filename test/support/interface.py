@@ -38,6 +38,12 @@ LIFECYCLE_SERVICES = {
 }
 
 
+def node_source(module: str) -> str:
+    """Return the source of one of the node's modules."""
+    [path] = [path for path in SOURCES if path.parent.name == 'node' and path.stem == module]
+    return path.read_text()
+
+
 def outputs() -> dict[str, str]:
     """Return {topic: name of its profile in ros/qos.py}, from the calls that create publishers."""
     return {
@@ -60,10 +66,10 @@ def services() -> set[str]:
 
 
 def reliability(profile: str) -> str:
-    """Return RELIABLE or BEST_EFFORT, as ros/qos.py says."""
-    text = (ROOT / 'mm_robust_seg' / 'ros' / 'qos.py').read_text()
+    """Return RELIABLE or BEST_EFFORT, as the node's qos.py says."""
+    text = node_source('qos')
     found = re.search(rf'^{profile} = .*?ReliabilityPolicy\.(\w+)', text, re.DOTALL | re.MULTILINE)
-    assert found, f'no profile {profile} in ros/qos.py'
+    assert found, f'no profile {profile} in qos.py'
     return found[1]
 
 

@@ -10,7 +10,7 @@ from mm_robust_seg import cli
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.modality import all_combinations
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'README.md').read_text(encoding='utf-8')
 BLOCKS = '\n'.join(re.findall(r'```bash\n(.*?)```', TEXT, re.DOTALL)).replace('\\\n', ' ')
 LINES = [part.strip() for line in BLOCKS.splitlines() for part in line.split('&&')]

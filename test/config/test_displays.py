@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import json
 import re
 
-from interface import INPUTS, NODE, outputs, parameter_file, reliability, ROOT
+from interface import INPUTS, NODE, node_source, outputs, parameter_file, reliability, ROOT
 import pytest
 import yaml
 
@@ -117,7 +117,7 @@ def _paths(panel: str) -> list[tuple[str, str]]:
 
 
 def test_the_foxglove_lines_are_values_that_the_node_gives():
-    diagnostics = (ROOT / 'mm_robust_seg' / 'ros' / 'diagnostics.py').read_text()
+    diagnostics = node_source('diagnostics')
     for panel, place in (
         ('StateTransitions!sensors', f'{NODE}/modality_state'),
         ('Plot!latency', f'{NODE}/frame_info.status[:]'),
