@@ -1,7 +1,7 @@
 """The one configuration schema.
 
 The ROS parameters (names, descriptors, ranges) and the checks of ``config/robust_seg.yaml`` are
-derived from these classes; ``schema.py`` says how.
+derived from these classes; ``schema`` says how.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import cast
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.schema import flatten, parameter
+from mm_robust_seg.schema import check_all, parameter
 
 
 @dataclass(frozen=True)
@@ -231,8 +231,7 @@ class Config:
     output: OutputConfig = field(default_factory=OutputConfig)
 
     def __post_init__(self) -> None:
-        for name, value, spec in flatten(self):
-            spec.check(name, value)
+        check_all(self)
         if not self.inputs.enabled:
             raise ConfigError('no input is enabled: set inputs.<rgb|thermal|depth>.enabled')
         disabled = self.inputs.required - self.inputs.enabled

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-import json
-import math
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from mm_robust_seg.datasets.reading import read_text
 from mm_robust_seg.datasets.units import Units
-from mm_robust_seg.errors import DataError
+from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.schema import load, parameter
 
 FILES = ('dataset.json', 'dataset.yaml', 'dataset.yml')
 
@@ -21,11 +16,11 @@ FILES = ('dataset.json', 'dataset.yaml', 'dataset.yml')
 class Description:
     """What the owner of a data folder says about it; see ``units.Units`` for the formulas."""
 
-    name: str | None = None
-    licence: str | None = None
-    thermal_scale_k: float | None = None
-    thermal_offset_k: float | None = None
-    depth_scale_m: float | None = None
+    name: str | None = parameter(None, 'Of the data.')
+    licence: str | None = parameter(None, 'Under which they may be used.')
+    thermal_scale_k: float | None = parameter(None, 'Kelvin of one step.', 1e-12)
+    thermal_offset_k: float | None = parameter(None, 'Kelvin of the stored value 0.')
+    depth_scale_m: float | None = parameter(None, 'Metres of one step.', 1e-12)
 
     def units(self, usual: Units) -> Units:
         """Return ``usual`` changed by what is stated."""
@@ -45,26 +40,7 @@ def read_description(folder: Path) -> Description:
         return Description()
     if len(found) > 1:
         raise DataError(f'{folder} has {found[0].name} and {found[1].name}: expected one of them')
-    path = found[0]
-    text = read_text(path, 'a description of the data set')
     try:
-        values = json.loads(text) if path.suffix == '.json' else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise DataError(f'{path} cannot be read as {path.suffix[1:]}: {error}') from error
-    known = [field.name for field in fields(Description)]
-    if not isinstance(values, dict) or set(values) - set(known):
-        given = ', '.join(map(str, values)) if isinstance(values, dict) else type(values).__name__
-        raise DataError(f'{path} holds {given}: expected a mapping of {", ".join(known)}')
-    for name, value in values.items():
-        _check(path, name, value)
-    return Description(**values)
-
-
-def _check(path: Path, name: str, value: Any) -> None:
-    if name in ('name', 'licence'):
-        if not isinstance(value, str):
-            raise DataError(f'{path} has {name} {value!r}: expected text')
-        return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or ('scale' in name and value <= 0):
-        raise DataError(f'{path} has {name} {value!r}: expected a finite number, scales above 0')
+        return load(Description, found[0], 'a description of the data set')
+    except ConfigError as error:
+        raise DataError(str(error)) from error

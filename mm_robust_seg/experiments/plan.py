@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.schema import load, naming, parameter, read_yaml, required
+from mm_robust_seg.training.recipe import load_recipe
 
 UNADAPTED, DEDICATED, PLAIN = 'unadapted', 'dedicated', 'ssf'
 """Rows that others are measured against: recovery by the first two, gain over the third."""
 
-_COMMANDS = ('train', 'adapt')
-_PLAN_KEYS = {'recipe', 'base', 'seeds', 'set', 'noise', 'rows'}
-_ROW_KEYS = {'command', 'method', 'init', 'set', 'seeds'}
-_BASE_KEYS = {'run', 'set'}
 _COUNTED = 'data.val_count'
 
 
@@ -71,109 +67,102 @@ class Plan:
     rows: tuple[Row, ...]
 
 
+@dataclass(frozen=True)
+class _RowEntry:
+    """A row as the file has it."""
+
+    command: str = required('What trains it.', choices=('train', 'adapt'))
+    method: str = required('One that the command knows.')
+    init: str | None = parameter(None, 'What a training starts from.', choices=('base',))
+    set: Mapping[str, Any] = parameter({}, 'Parameters of the recipe, by dotted name.')
+    seeds: tuple[int, ...] | None = parameter(None, 'One training each.', 0)
+
+
+@dataclass(frozen=True)
+class _BaseEntry:
+    """The base as the file has it."""
+
+    run: str | None = parameter(None, 'Run or bundle to build on.')
+    set: Mapping[str, Any] = parameter({}, 'Parameters of the recipe, by dotted name.')
+
+
+@dataclass(frozen=True)
+class _PlanFile:
+    """The whole file."""
+
+    recipe: str = required('Path of the recipe of all trainings.')
+    rows: Mapping[str, _RowEntry] = required('Such as {ssf: {command: adapt, method: ssf}}.')
+    base: _BaseEntry = field(default_factory=_BaseEntry)
+    seeds: tuple[int, ...] = parameter((0,), 'One training each.', 0)
+    set: Mapping[str, Any] = parameter({}, 'Parameters of the recipe, by dotted name.')
+    noise: bool = parameter(False, 'Also measure damaged inputs (RMM and NM) of every row.')
+
+
 def load_plan(path: Path) -> Plan:
     """Read a comparison from YAML; paths in it are relative to its folder.
 
     Raises:
         ConfigError: naming the file and the key that is missing, unknown or wrong.
     """
-    tree = _mapping(path, 'the file', _read(path), _PLAN_KEYS)
-    recipe = path.parent / _text(path, 'recipe', tree.get('recipe'))
-    content = _read(recipe)
-    data = content.get('data') or {}
-    base = _mapping(path, 'base', tree.get('base') or {}, _BASE_KEYS)
-    common, seeds = _settings(path, 'set', tree.get('set')), _seeds(path, tree.get('seeds', [0]))
-    rows = tree.get('rows')
-    if not isinstance(rows, dict) or not rows:
-        raise ConfigError(f'{path} has no rows: expected rows: {{ssf: {{command: adapt, ...}}}}')
-    kind = str(data.get('kind', 'sim'))
-    return Plan(
-        name=path.stem,
-        recipe=recipe,
-        digest=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16],
-        dataset=kind,
-        folder=recipe.parent / data['folder'] if data.get('folder') else None,
-        val_count=int(data.get('val_count', 60)) if kind == 'sim' else None,
-        base=_base(path, base.get('run')),
-        base_settings=common + _settings(path, 'base.set', base.get('set')),
-        noise=tree.get('noise') is True,
-        rows=tuple(_row(path, str(name), row, common, seeds) for name, row in rows.items()),
-    )
+    plan = load(_PlanFile, path, 'a comparison')
+    recipe = path.parent / plan.recipe
+    data = load_recipe(recipe).data
+    content = json.dumps(read_yaml(recipe, 'a training recipe'), sort_keys=True)
+    with naming(path):
+        common = _settings('set', plan.set)
+        return Plan(
+            name=path.stem,
+            recipe=recipe,
+            digest=hashlib.sha256(content.encode()).hexdigest()[:16],
+            dataset=data.kind,
+            folder=recipe.parent / data.folder if data.folder else None,
+            val_count=data.val_count if data.kind == 'sim' else None,
+            base=_base(path, plan.base.run),
+            base_settings=common + _settings('base.set', plan.base.set),
+            noise=plan.noise,
+            rows=_rows(plan, common),
+        )
 
 
-def _row(path: Path, name: str, tree: Any, common: tuple[str, ...], seeds: tuple[int, ...]) -> Row:
+def _rows(plan: _PlanFile, common: tuple[str, ...]) -> tuple[Row, ...]:
+    if not plan.rows:
+        raise ConfigError('rows is empty: expected something like {ssf: {command: adapt, ...}}')
+    return tuple(_row(name, entry, common, plan.seeds) for name, entry in plan.rows.items())
+
+
+def _row(name: str, entry: _RowEntry, common: tuple[str, ...], seeds: tuple[int, ...]) -> Row:
     where = f'rows.{name}'
     if not name.replace('_', '').replace('-', '').isalnum():
-        raise ConfigError(f'{path}: {where} is no name for a folder: use letters, digits, _ and -')
-    fields = _mapping(path, where, tree, _ROW_KEYS)
-    command, init = fields.get('command'), fields.get('init')
-    if command not in _COMMANDS:
-        raise ConfigError(f'{path}: {where}.command is {command!r}: expected train or adapt')
-    if init not in (None, 'base') or (init and command == 'adapt'):
+        raise ConfigError(f'{where} is no name for a folder: use letters, digits, _ and -')
+    if entry.init and entry.command == 'adapt':
         raise ConfigError(
-            f'{path}: {where}.init is {init!r}: expected "base" in a row of command train, or '
-            'nothing'
+            f'{where}.init is {entry.init!r}: expected it in a row of command train alone'
         )
+    seeds = seeds if entry.seeds is None else entry.seeds
+    if not seeds:
+        raise ConfigError(f'{where} has no seeds: expected whole numbers, such as [0, 1, 2]')
     return Row(
         name,
-        str(command),
-        _text(path, f'{where}.method', fields.get('method')),
-        command == 'adapt' or init == 'base',
-        common + _settings(path, f'{where}.set', fields.get('set')),
-        _seeds(path, fields['seeds']) if 'seeds' in fields else seeds,
+        entry.command,
+        entry.method,
+        entry.command == 'adapt' or entry.init == 'base',
+        common + _settings(f'{where}.set', entry.set),
+        tuple(dict.fromkeys(seeds)),
     )
 
 
-def _read(path: Path) -> Any:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'{path} cannot be read: {error}') from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f'{path} holds {type(tree).__name__}: expected a mapping')
-    return tree
+def _settings(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    if _COUNTED in values:
+        raise ConfigError(f'{name} sets {_COUNTED}: set it in the recipe, for all rows')
+    return tuple(f'{key}={_text(value)}' for key, value in values.items())
 
 
-def _mapping(path: Path, where: str, tree: Any, known: set[str]) -> Mapping[str, Any]:
-    if not isinstance(tree, dict):
-        raise ConfigError(f'{path}: {where} is {tree!r}: expected a mapping')
-    wrong = [str(key) for key in tree if key not in known]
-    if wrong:
-        raise ConfigError(
-            f'{path}: {where} has {", ".join(wrong)}: expected {", ".join(sorted(known))}'
-        )
-    return tree
-
-
-def _text(path: Path, where: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f'{path}: {where} is {value!r}: expected a text')
-    return value
-
-
-def _seeds(path: Path, value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list) or not value or any(type(seed) is not int for seed in value):
-        raise ConfigError(f'{path}: seeds is {value!r}: expected whole numbers, such as [0, 1, 2]')
-    return tuple(dict.fromkeys(value))
-
-
-def _settings(path: Path, where: str, tree: Any) -> tuple[str, ...]:
-    if not isinstance(tree, (dict, type(None))):
-        raise ConfigError(f'{path}: {where} is {tree!r}: expected {{adapters.epochs: 6}} or so')
-    if _COUNTED in (tree or {}):
-        raise ConfigError(f'{path}: {where} sets {_COUNTED}: set it in the recipe, for all rows')
-    return tuple(f'{name}={_value(value)}' for name, value in (tree or {}).items())
-
-
-def _value(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return ','.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _base(path: Path, value: Any) -> str | None:
-    if value is None:
-        return None
-    text = _text(path, 'base.run', value)
-    beside = path.parent / text
-    return str(beside) if beside.is_dir() else text
+def _base(path: Path, run: str | None) -> str | None:
+    beside = path.parent / run if run else None
+    return str(beside) if beside and beside.is_dir() else run or None

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.schema import flatten, parameter, parse_settings, Value, with_values
+from mm_robust_seg.schema import (
+    check_all,
+    dotted,
+    flatten,
+    naming,
+    parameter,
+    parse_settings,
+    read_yaml,
+    Value,
+    with_values,
+)
 
 DATA_KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
 BACKBONES = ('mobilenetv2', 'mit_b0', 'mit_b1', 'mit_b2')
@@ -155,8 +162,7 @@ class Recipe:
     hypernetwork: HypernetworkRecipe = field(default_factory=HypernetworkRecipe)
 
     def __post_init__(self) -> None:
-        for name, value, spec in flatten(self):
-            spec.check(name, value)
+        check_all(self)
         if self.zoom_min > self.zoom_max:
             raise ConfigError(
                 f'zoom_min is {self.zoom_min}, above zoom_max {self.zoom_max}: swap them'
@@ -174,26 +180,12 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
     Raises:
         ConfigError: if the file cannot be read, or a parameter is unknown or out of range.
     """
-    try:
-        tree = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'{path} cannot be read as a training recipe: {error}') from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f'{path} holds {type(tree).__name__}: expected a mapping of parameters')
-    return with_values(Recipe(), {**_dotted(tree), **parse_settings(settings, Recipe())})
+    tree = read_yaml(path, 'a training recipe')
+    with naming(path):
+        return with_values(Recipe(), {**dotted(tree), **parse_settings(settings, Recipe())})
 
 
 def portable(recipe: Recipe) -> dict[str, Value]:
     """Return the parameters that decide the result, by dotted name; no paths of this machine."""
     elsewhere = replace(recipe, pretrained='', workers=1, data=replace(recipe.data, folder=''))
     return {name: value for name, value, _ in flatten(elsewhere)}
-
-
-def _dotted(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _dotted(value, f'{prefix}{key}.')
-        else:
-            flat[f'{prefix}{key}'] = value
-    return flat

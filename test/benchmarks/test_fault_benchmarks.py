@@ -15,8 +15,9 @@ from benchmarks.process_use import Use
 from benchmarks.soak_report import memory_slope, Sample, Soak
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.schema import from_tree
 from mm_robust_seg.simulation.faults import Fault
-from mm_robust_seg.simulation.scenario import parse_scenario
+from mm_robust_seg.simulation.scenario import Scenario
 
 RGB, THERMAL, DEPTH = Modality
 MS = 1_000_000
@@ -81,7 +82,7 @@ def test_plans_are_scenarios_of_the_rig():
         *fault_plan.clean(9.0),
     ]
     content = fault_plan.scenario(plan, 3, jitter_ratio=0.2, rates_hz={'thermal': 9.0})
-    scenario = parse_scenario(content)
+    scenario = from_tree(Scenario, content)
     assert scenario.duration_s == pytest.approx(fault_plan.duration_s(plan), abs=0.1)
     assert scenario.jitter_ratio == 0.2 and scenario.moves_clock
     kinds = [{m: spec.kind for m, spec in phase.faults.items()} for phase in scenario.phases]
@@ -269,7 +270,7 @@ def test_a_mask_does_not_answer_the_capture_whose_stamp_comes_again():
 
 def test_every_fault_of_the_clock_moves_it_by_more_than_a_second():
     plan = fault_plan.clock_trials(10, np.random.default_rng(3))
-    scenario = parse_scenario(fault_plan.scenario(plan, 3))
+    scenario = from_tree(Scenario, fault_plan.scenario(plan, 3))
     starts_s = [phase.start_s for phase in scenario.phases if phase.rig_fault]
     moved_s = [scenario.shift_s(at_s) - scenario.shift_s(at_s - 0.01) for at_s in starts_s]
     assert len(moved_s) == 20 and max(moved_s) < -1

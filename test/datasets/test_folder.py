@@ -195,12 +195,15 @@ WRONG = {
         lambda f: (f / 'val.txt').write_text('0\n'),
         r'train\.txt cannot be read .*: expected train\.txt beside val\.txt',
     ),
-    'an unknown field': (lambda f: describe(f, depth_scale=1), 'holds depth_scale: expected'),
-    'a scale of zero': (lambda f: describe(f, depth_scale_m=0), 'depth_scale_m 0: expected'),
-    'a scale in words': (lambda f: describe(f, thermal_scale_k='0.1'), "thermal_scale_k '0.1'"),
+    'an unknown field': (
+        lambda f: describe(f, depth_scale=1),
+        r"dataset\.json: unknown parameter 'depth_scale'; did you mean depth_scale_m\?",
+    ),
+    'a scale of zero': (lambda f: describe(f, depth_scale_m=0), 'depth_scale_m is 0: expected'),
+    'a scale in words': (lambda f: describe(f, thermal_scale_k='0.1'), "thermal_scale_k is '0.1'"),
     'a description that is no JSON': (
         lambda f: (f / 'dataset.json').write_text('{'),
-        'cannot be read as json',
+        r'dataset\.json cannot be read as a description of the data set: ',
     ),
     'two descriptions': (
         lambda f: [(f / n).write_text('{}') for n in ('dataset.json', 'dataset.yaml')],

@@ -388,13 +388,13 @@ def test_the_plans_that_are_shipped_name_methods_and_parameters_that_exist(name)
     ('before', 'after', 'said'),
     [
         ('recipe: recipe.yaml', 'recipe: none.yaml', 'none.yaml cannot be read'),
-        ('recipe: recipe.yaml\n', '', 'recipe is None: expected a text'),
-        ('set: {batch', 'sets: {batch', 'the file has sets: expected base, noise, recipe'),
+        ('recipe: recipe.yaml\n', '', 'recipe is missing'),
+        ('set: {batch', 'sets: {batch', "'sets'; did you mean set? (known: recipe, rows, "),
         ('command: adapt, method: ssf', 'command: adopt, method: ssf', "is 'adopt': expected"),
-        ('command: adapt, method: ssf', 'command: adapt', 'ssf.method is None'),
+        ('command: adapt, method: ssf', 'command: adapt', 'rows.ssf.method is missing'),
         ('init: base', 'init: scratch', "init is 'scratch': expected"),
-        ('init: base', 'start: base', 'rows.dedicated has start'),
-        ('seeds: [0]\nset', 'seeds: [a]\nset', "seeds is ['a']: expected whole numbers"),
+        ('init: base', 'start: base', "unknown parameter 'rows.dedicated.start'"),
+        ('seeds: [0]\nset', 'seeds: [a]\nset', "seeds[0] is 'a' of type str: expected int"),
         ('{adapters.epochs: 6}', '6', 'rows.ssf.set is 6'),
         ('{adapters.epochs: 6}', '{data.val_count: 6}', 'set it in the recipe'),
         ('  gmd:', '  g/m:', 'is no name for a folder'),
@@ -418,7 +418,7 @@ def test_a_plan_that_is_no_text_is_refused(config):
 
 def test_a_plan_without_rows_is_refused(config):
     config.write_text('recipe: recipe.yaml\n')
-    with pytest.raises(ConfigError, match='no rows'):
+    with pytest.raises(ConfigError, match='rows is missing'):
         load_plan(config)
 
 

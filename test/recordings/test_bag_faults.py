@@ -29,9 +29,10 @@ from mm_robust_seg.recordings.faults import (
 )
 from mm_robust_seg.replay.log import ReplayLog
 from mm_robust_seg.replay.player import Player
+from mm_robust_seg.schema import from_tree
 from mm_robust_seg.simulation.faults import Fault
 from mm_robust_seg.simulation.faults.pixels import raw_image
-from mm_robust_seg.simulation.scenario import parse_scenario
+from mm_robust_seg.simulation.scenario import Scenario
 
 RGB, THERMAL, DEPTH = Modality
 ENCODINGS = {RGB: 'rgb8', THERMAL: 'mono16', DEPTH: '16UC1'}
@@ -69,7 +70,7 @@ def scenario(faults, clean_s=CLEAN_S, fault_s=FAULT_S):
         {'name': 'fault', 'duration_s': fault_s, 'faults': faults},
         {'name': 'after', 'duration_s': 60},
     ]
-    return parse_scenario({'seed': 3, 'phases': phases})
+    return from_tree(Scenario, {'seed': 3, 'phases': phases})
 
 
 def faulty(items, faults, **durations):

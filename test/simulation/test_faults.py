@@ -13,7 +13,7 @@ from mm_robust_seg.dataflow import Frame, Reason, Rejection
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.simulation.faults import Fault, FaultInjector, FaultSpec
-from mm_robust_seg.simulation.faults.spec import OPTIONS
+from mm_robust_seg.simulation.faults.spec import PARAMETERS
 from mm_robust_seg.stages.sensors import decode
 
 MONITOR = MonitorConfig()
@@ -309,7 +309,7 @@ def test_every_fault_is_explained_and_has_a_sensor():
 def test_defaults_are_within_their_ranges_and_can_be_changed():
     for fault in Fault:
         spec = FaultSpec(fault)
-        assert dict(spec.values) == {n: o.default for n, o in OPTIONS.get(fault, {}).items()}
+        assert dict(spec.values) == {n: o.default for n, o in PARAMETERS.get(fault, {}).items()}
         assert FaultSpec(fault, spec.values) == spec
     assert FaultSpec(Fault.SLOW, {'rate_ratio': 0.3})['rate_ratio'] == 0.3
 
@@ -317,12 +317,16 @@ def test_defaults_are_within_their_ranges_and_can_be_changed():
 @pytest.mark.parametrize(
     ('fault', 'values', 'named'),
     [
-        (Fault.SLOW, {'rate': 0.4}, "slow has no 'rate': expected entries out of rate_ratio"),
-        (Fault.SILENT, {'rate': 0.4}, "silent has no 'rate': expected no further entry"),
-        (Fault.SLOW, {'rate_ratio': 1.5}, 'rate_ratio of slow is 1.5: expected 0.01 to 1'),
-        (Fault.STALE, {'age_s': float('nan')}, 'age_s of stale is nan'),
-        (Fault.STALE, {'age_s': True}, 'age_s of stale is True: expected a number'),
-        (Fault.STALE, {'age_s': 'old'}, "age_s of stale is 'old': expected a number"),
+        (Fault.SLOW, {'rate': 0.4}, "unknown parameter 'rate' of slow (known: rate_ratio)"),
+        (Fault.SILENT, {'rate': 0.4}, "unknown parameter 'rate' of silent (known: none)"),
+        (
+            Fault.SLOW,
+            {'rate_ratio': 1.5},
+            'slow.rate_ratio is 1.5: expected a value from 0.01 to 1',
+        ),
+        (Fault.STALE, {'age_s': float('nan')}, 'stale.age_s is nan'),
+        (Fault.STALE, {'age_s': True}, 'stale.age_s is True of type bool: expected float'),
+        (Fault.STALE, {'age_s': 'old'}, "stale.age_s is 'old' of type str: expected float"),
         (Fault.FFC, {'closed_s': 6}, 'a shutter that never opens'),
     ],
 )

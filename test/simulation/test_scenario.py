@@ -5,8 +5,9 @@ import pytest
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.schema import from_tree
 from mm_robust_seg.simulation.faults import Fault, FaultSpec
-from mm_robust_seg.simulation.scenario import load_scenario, parse_scenario
+from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
 CONFIG = Path(__file__).parents[2] / 'config'
 
@@ -24,7 +25,7 @@ def one_phase(**changes):
 
 
 def test_phases_follow_each_other():
-    scenario = parse_scenario(content())
+    scenario = from_tree(Scenario, content())
     assert scenario.duration_s == 3.5
     assert [phase.start_s for phase in scenario.phases] == [0.0, 2.0]
     assert scenario.phases[1].faults == {Modality.THERMAL: FaultSpec(Fault.SILENT)}
@@ -33,7 +34,7 @@ def test_phases_follow_each_other():
 
 
 def test_phase_at_a_boundary_is_the_next_one_in_spite_of_rounding():
-    scenario = parse_scenario(content())
+    scenario = from_tree(Scenario, content())
     period_s = 1 / 15
     indices = [scenario.phase_index(k * period_s) for k in (0, 29, 30, 31, 1000)]
     assert indices == [0, 0, 1, 1, 1]
@@ -42,7 +43,7 @@ def test_phase_at_a_boundary_is_the_next_one_in_spite_of_rounding():
 
 def test_a_fault_may_be_given_its_numbers():
     slow = {'thermal': {'kind': 'slow', 'rate_ratio': 0.3}, 'rgb': {'kind': 'dark'}}
-    (phase,) = parse_scenario(one_phase(faults=slow)).phases
+    (phase,) = from_tree(Scenario, one_phase(faults=slow)).phases
     assert phase.faults == {
         Modality.THERMAL: FaultSpec(Fault.SLOW, {'rate_ratio': 0.3}),
         Modality.RGB: FaultSpec(Fault.DARK),
@@ -50,10 +51,12 @@ def test_a_fault_may_be_given_its_numbers():
 
 
 def test_the_clean_stream_may_have_slower_cameras_jitter_and_loss():
-    scenario = parse_scenario(content(rates_hz={'thermal': 9}, jitter_ratio=0.2, loss_ratio=0.01))
+    scenario = from_tree(
+        Scenario, content(rates_hz={'thermal': 9}, jitter_ratio=0.2, loss_ratio=0.01)
+    )
     assert scenario.rates_hz == {Modality.THERMAL: 9.0}
     assert (scenario.jitter_ratio, scenario.loss_ratio) == (0.2, 0.01)
-    plain = parse_scenario(content())
+    plain = from_tree(Scenario, content())
     assert (dict(plain.rates_hz), plain.jitter_ratio, plain.loss_ratio) == ({}, 0.0, 0.0)
 
 
@@ -65,11 +68,11 @@ def test_the_clock_jumps_when_the_phase_begins_and_a_loop_begins_anew():
         {'name': 'further', 'duration_s': 2, 'faults': jump},
         {'name': 'anew', 'duration_s': 2, 'faults': {'rig': 'loop', 'rgb': 'dark'}},
     ]
-    scenario = parse_scenario(content(phases=phases))
+    scenario = from_tree(Scenario, content(phases=phases))
     assert [scenario.shift_s(t) for t in (0, 1.9, 2, 3.9, 4, 5.9, 6, 100)] == [
         *(0, 0, 3, 3, 6, 6, -6, -6)
     ]
-    assert scenario.moves_clock and not parse_scenario(content()).moves_clock
+    assert scenario.moves_clock and not from_tree(Scenario, content()).moves_clock
     assert scenario.phases[1].live == COMPLETE
     assert scenario.phases[3].faults == {Modality.RGB: FaultSpec(Fault.DARK)}
 
@@ -86,40 +89,48 @@ def test_the_demo_scenario_lasts_40_s_and_covers_every_number_of_sensors():
 @pytest.mark.parametrize(
     ('wrong', 'named'),
     [
-        (None, 'the scenario is None'),
-        (['all'], 'expected entries out of seed'),
-        (content(sed=1), "unknown entry 'sed'"),
-        (content(seed=-1), 'seed is -1'),
-        (content(seed=True), 'seed is True'),
-        (content(phases=[]), 'at least one phase'),
+        (None, 'it is None: expected a mapping of phases, seed, '),
+        (['all'], "it is ['all']: expected a mapping of phases, seed, "),
+        (content(sed=1), "unknown parameter 'sed'; did you mean seed? (known: phases, seed, "),
+        (content(seed=-1), 'seed is -1: expected a value of at least 0'),
+        (content(seed=True), 'seed is True of type bool: expected int'),
+        (content(phases=[]), 'phases is []: expected a list of at least one phase'),
         (content(phases='all'), 'at least one phase'),
-        (content(conditions={'time': 3}), "conditions has the unknown entry 'time'"),
-        (content(conditions={'time_of_day_h': 'noon'}), "time_of_day_h is 'noon'"),
-        (content(conditions={'time_of_day_h': 25}), '25'),
-        (one_phase(name=''), 'phase 1 has the name'),
-        (one_phase(duration_s=0), 'duration_s of phase 1'),
-        (one_phase(duration_s=float('nan')), 'duration_s of phase 1'),
-        (one_phase(duration_s=None), 'duration_s of phase 1'),
-        (one_phase(faults={'lidar': 'silent'}), "unknown entry 'lidar'"),
+        ({'seed': 1}, 'phases is missing'),
+        (content(conditions={'time': 3}), "'conditions.time' (known: time_of_day_h, fog_"),
+        (
+            content(conditions={'time_of_day': 3}),
+            "'conditions.time_of_day'; did you mean conditions.time_of_day_h?",
+        ),
+        (content(conditions={'time_of_day_h': 'noon'}), "conditions.time_of_day_h is 'noon'"),
+        (content(conditions={'time_of_day_h': 25}), 'is 25: expected a value from 0 to 24'),
+        (one_phase(name=''), 'phases[0].name is'),
+        (one_phase(duration_s=0), 'phases[0].duration_s is 0'),
+        (one_phase(duration_s=float('nan')), 'phases[0].duration_s is nan'),
+        (one_phase(duration_s=None), 'phases[0].duration_s is None'),
+        (one_phase(faults={'lidar': 'silent'}), "'phases[0].faults.lidar' (known: rgb, thermal,"),
         (one_phase(faults={'depth': 'dark'}), 'expected one of silent, gone, frozen, no_return,'),
         (
             one_phase(faults={'rgb': None}),
             'one of silent, gone, frozen, dark, saturated, flat,',
         ),
-        (one_phase(faults={'rgb': {}}), 'the fault of rgb is {}: expected one of'),
-        (one_phase(faults={'rgb': {'rate_ratio': 0.4}}), 'the fault of rgb is None'),
-        (one_phase(faults={'rgb': {'kind': 'slow', 'rate': 1}}), "slow has no 'rate'"),
-        (one_phase(faults={'rgb': 'loop'}), "the fault of rgb is 'loop'"),
+        (one_phase(faults={'rgb': {}}), 'faults.rgb is {}: expected one of'),
+        (one_phase(faults={'rgb': {'rate_ratio': 0.4}}), 'faults.rgb is None'),
+        (
+            one_phase(faults={'rgb': {'kind': 'slow', 'rate': 1}}),
+            "faults.rgb: unknown parameter 'rate' of slow (known: rate_ratio)",
+        ),
+        (one_phase(faults={'rgb': 'loop'}), "faults.rgb is 'loop'"),
         (one_phase(faults={'rig': 'silent'}), 'expected one of clock_jump, loop, or'),
-        (content(rates_hz={'lidar': 9}), "rates_hz has the unknown entry 'lidar'"),
-        (content(rates_hz={'rgb': 0}), 'rates_hz of rgb is 0: expected 0.1 to 240'),
-        (content(jitter_ratio=1), 'jitter_ratio is 1: expected at least 0 and less than 1'),
-        (content(loss_ratio='few'), "loss_ratio is 'few': expected a number"),
+        (content(rates_hz={'lidar': 9}), "unknown parameter 'rates_hz.lidar'"),
+        (content(rates_hz={'rgb': 0}), 'rates_hz.rgb is 0: expected a value from 0.1 to 240'),
+        (content(jitter_ratio=1), 'jitter_ratio is 1: expected a value from 0 to 0.999'),
+        (content(loss_ratio='few'), "loss_ratio is 'few' of type str: expected float"),
     ],
 )
 def test_a_wrong_scenario_is_refused_by_the_name_of_the_entry(wrong, named):
     with pytest.raises(ConfigError) as caught:
-        parse_scenario(wrong)
+        from_tree(Scenario, wrong)
     assert named in str(caught.value)
 
 

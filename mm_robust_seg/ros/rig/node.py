@@ -39,7 +39,7 @@ from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.rig.camera import Camera, FRAME_ID
 from mm_robust_seg.ros.rig.timetable import Timetable
-from mm_robust_seg.simulation import Capture, Conditions, SimulatedCameras, World
+from mm_robust_seg.simulation import Capture, SimulatedCameras, World
 from mm_robust_seg.simulation.scenario import load_scenario, Phase, Scenario
 
 PHASES = QoSProfile(
@@ -230,7 +230,7 @@ class RigNode(Node):
 def _scenario(path: str) -> Scenario:
     if path:
         return load_scenario(Path(path).expanduser())
-    return Scenario(0, Conditions(), (Phase('all sensors', 0.0, _ENDLESS_S),))
+    return Scenario((Phase('all sensors', 0.0, _ENDLESS_S),))
 
 
 def _clock_hz(clock_hz: float, scenario: Scenario) -> float:

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-import math
 from types import MappingProxyType
 from typing import NamedTuple
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.schema import check_type, Spec, unknown
 from mm_robust_seg.simulation.faults.vocabulary import Fault
 
 
-class Option(NamedTuple):
-    """A number of a fault: its default and its range, bounds included."""
+class FaultParameter(NamedTuple):
+    """How strong a fault is by default, what that means, and its range."""
 
     default: float
-    low: float
-    high: float
-    about: str
+    spec: Spec
 
 
-OPTIONS: Mapping[Fault, Mapping[str, Option]] = {
+def _parameter(default: float, low: float, high: float, doc: str) -> FaultParameter:
+    return FaultParameter(default, Spec(doc, low, high))
+
+
+PARAMETERS: Mapping[Fault, Mapping[str, FaultParameter]] = {
     Fault.FFC: {
-        'closed_s': Option(1.5, 0.1, 10.0, 'how long the shutter stays closed'),
-        'period_s': Option(5.0, 1.0, 600.0, 'time from one closing to the next'),
+        'closed_s': _parameter(1.5, 0.1, 10.0, 'how long the shutter stays closed'),
+        'period_s': _parameter(5.0, 1.0, 600.0, 'time from one closing to the next'),
     },
-    Fault.STALE: {'age_s': Option(1.0, 0.001, 3600.0, 'how old the stamps are')},
-    Fault.FUTURE: {'lead_s': Option(0.5, 0.001, 3600.0, 'how far the stamps lie ahead')},
-    Fault.SKEW: {'offset_s': Option(-0.06, -1.0, 1.0, 'added to every stamp')},
-    Fault.SLOW: {'rate_ratio': Option(0.4, 0.01, 1.0, 'share of the frames that is sent')},
-    Fault.LOSSY: {'loss_ratio': Option(0.2, 0.0, 1.0, 'share of the frames that is lost')},
-    Fault.TRUNCATED: {'kept_ratio': Option(0.6, 0.0, 0.999, 'share of the bytes that comes')},
-    Fault.WRONG_UNITS: {'gain': Option(0.1, 1e-4, 1e4, 'factor on the raw values')},
-    Fault.CLOCK_JUMP: {'by_s': Option(-5.0, -86400.0, 86400.0, 'how far the clock jumps')},
+    Fault.STALE: {'age_s': _parameter(1.0, 0.001, 3600.0, 'how old the stamps are')},
+    Fault.FUTURE: {'lead_s': _parameter(0.5, 0.001, 3600.0, 'how far the stamps lie ahead')},
+    Fault.SKEW: {'offset_s': _parameter(-0.06, -1.0, 1.0, 'added to every stamp')},
+    Fault.SLOW: {'rate_ratio': _parameter(0.4, 0.01, 1.0, 'share of the frames that is sent')},
+    Fault.LOSSY: {'loss_ratio': _parameter(0.2, 0.0, 1.0, 'share of the frames that is lost')},
+    Fault.TRUNCATED: {'kept_ratio': _parameter(0.6, 0.0, 0.999, 'share of the bytes that comes')},
+    Fault.WRONG_UNITS: {'gain': _parameter(0.1, 1e-4, 1e4, 'factor on the raw values')},
+    Fault.CLOCK_JUMP: {'by_s': _parameter(-5.0, -86400.0, 86400.0, 'how far the clock jumps')},
 }
 """The numbers of the faults that have some.
 
@@ -58,21 +60,14 @@ class FaultSpec:
     values: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        options = OPTIONS.get(self.kind, {})
+        known = PARAMETERS.get(self.kind, {})
         for name, value in self.values.items():
-            if name not in options:
-                raise ConfigError(
-                    f'{self.kind} has no {name!r}: expected '
-                    + (f'entries out of {", ".join(options)}' if options else 'no further entry')
-                )
-            low, high = options[name].low, options[name].high
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ConfigError(f'{name} of {self.kind} is {value!r}: expected a number')
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(
-                    f'{name} of {self.kind} is {value:g}: expected {low:g} to {high:g}'
-                )
-        defaults = {name: option.default for name, option in options.items()}
+            if name not in known:
+                names = ', '.join(known) or 'none'
+                raise ConfigError(f'{unknown(name, known)} of {self.kind} (known: {names})')
+            check_type(f'{self.kind}.{name}', value, known[name].default)
+            known[name].spec.check(f'{self.kind}.{name}', value)
+        defaults = {name: item.default for name, item in known.items()}
         object.__setattr__(self, 'values', MappingProxyType({**defaults, **self.values}))
         if self.kind is Fault.FFC and self['closed_s'] >= self['period_s']:
             raise ConfigError(

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.schema import check_all, parameter
 from mm_robust_seg.simulation.world.arrays import Floats
 
 _NOON_ELEVATION_RAD = math.radians(58.0)
@@ -20,35 +20,26 @@ _KOSCHMIEDER = 3.912
 class Conditions:
     """Time of day and weather of one drive.
 
-    Attributes:
-        time_of_day_h: Local solar time, 0 to 24; the sun is up from 6 to 18.
-        fog_visibility_m: Meteorological visibility in metres, inf when clear.
-        glare: 0 (none) to 1 (a low sun straight ahead); needs daylight to have an effect.
-        street_light: 0 (lamps broken) to 1; lamps burn only when it is dark.
-        air_temperature_k: Mean air temperature of the day in kelvin.
+    Raises:
+        ConfigError: if a value is outside its range or not a number.
     """
 
-    time_of_day_h: float = 13.0
-    fog_visibility_m: float = math.inf
-    glare: float = 0.0
-    street_light: float = 1.0
-    air_temperature_k: float = 287.0
+    time_of_day_h: float = parameter(
+        13.0, 'Local solar time; the sun is up from 6 to 18.', 0.0, 24.0
+    )
+    fog_visibility_m: float = parameter(
+        math.inf, 'Meteorological visibility; infinite when clear.', 1e-3, math.inf
+    )
+    glare: float = parameter(
+        0.0, 'Up to 1, a low sun straight ahead; needs daylight to have an effect.', 0.0, 1.0
+    )
+    street_light: float = parameter(
+        1.0, 'From 0, lamps broken; lamps burn only when it is dark.', 0.0, 1.0
+    )
+    air_temperature_k: float = parameter(287.0, 'Mean of the air over the day.', 240.0, 320.0)
 
     def __post_init__(self) -> None:
-        """Check every range.
-
-        Raises:
-            ConfigError: A value is outside its range or not a number.
-        """
-        _check_range('time_of_day_h', self.time_of_day_h, 0.0, 24.0)
-        _check_range('glare', self.glare, 0.0, 1.0)
-        _check_range('street_light', self.street_light, 0.0, 1.0)
-        _check_range('air_temperature_k', self.air_temperature_k, 240.0, 320.0)
-        if math.isnan(self.fog_visibility_m) or self.fog_visibility_m <= 0.0:
-            raise ConfigError(
-                f'fog_visibility_m is {self.fog_visibility_m}, expected a positive distance in '
-                'metres; use math.inf for clear air'
-            )
+        check_all(self)
 
     @property
     def extinction_per_m(self) -> float:
@@ -141,8 +132,3 @@ def _mix(
 def _smoothstep(low: float, high: float, value: float) -> float:
     unit = min(max((value - low) / (high - low), 0.0), 1.0)
     return unit * unit * (3.0 - 2.0 * unit)
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f'{name} is {value}, expected a number from {low} to {high}')

@@ -1,4 +1,4 @@
-"""How configuration is declared: dataclass fields that carry documentation, unit and range.
+"""How a schema is declared: dataclass fields that carry documentation, unit and range.
 
 A tree of frozen dataclasses whose leaves are made by :func:`parameter`; a dotted name such as
 ``monitor.thermal.ffc_max_s`` is the path through it.
@@ -6,42 +6,55 @@ A tree of frozen dataclasses whose leaves are made by :func:`parameter`; a dotte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 import dataclasses
 from dataclasses import dataclass, field
 import difflib
 import math
+import reprlib
 from typing import Any, cast, TypeVar
 
 from mm_robust_seg.errors import ConfigError
 
 Value = bool | int | float | str | list[str]
+LARGEST_INT = 2**63 - 1
 _BOOLEANS = {'true': True, 'false': False}
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
 T = TypeVar('T')
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Documentation and bounds of one parameter; ``live`` ones may change while running."""
+    """Documentation and bounds of one parameter.
+
+    Attributes:
+        maximum: the largest value; infinity allows it.
+        live: whether it may change while running.
+        read: makes the value from (dotted name, what the file holds), where its type does not
+            tell how.
+    """
 
     doc: str
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     live: bool = True
+    read: Callable[[str, Any], Any] | None = None
 
     def check(self, name: str, value: Value) -> None:
         """Raise ConfigError if ``value`` is outside the range or the choices."""
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f'{name} is {value}: expected a finite number')
         low, high = self.minimum, self.maximum
+        if isinstance(value, float) and not math.isfinite(value) and value != high:
+            raise ConfigError(f'{name} is {value}: expected a finite number')
         if isinstance(value, (int, float)) and not _inside(value, low, high):
             raise ConfigError(f'{name} is {value}: expected a value {self.bounds()}')
         if self.choices:
             for item in value if isinstance(value, list) else [value]:
                 if item not in self.choices:
                     raise ConfigError(
-                        f'{name} is {item!r}: expected one of {", ".join(self.choices)}'
+                        f'{name} is {shown(item)}: expected one of {", ".join(self.choices)}'
                     )
 
     def bounds(self) -> str:
@@ -64,12 +77,24 @@ def parameter(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     live: bool = True,
+    read: Callable[[str, Any], T] | None = None,
 ) -> T:
-    """Declare a dataclass field with its documentation and bounds."""
-    metadata = {'spec': Spec(doc, low, high, choices, live)}
-    if isinstance(default, list):
-        return cast(T, field(default_factory=lambda: list(default), metadata=metadata))
+    """Declare a dataclass field with its documentation and bounds; see :class:`Spec`."""
+    metadata = {'spec': Spec(doc, low, high, choices, live, read)}
+    if isinstance(default, (list, dict)):
+        return cast(T, field(default_factory=default.copy, metadata=metadata))
     return field(default=default, metadata=metadata)
+
+
+def required(
+    doc: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    read: Callable[[str, Any], Any] | None = None,
+) -> Any:
+    """Declare a dataclass field without default, which a file must therefore state."""
+    return field(metadata={'spec': Spec(doc, low, high, choices, read=read)})
 
 
 def flatten(config: object, prefix: str = '') -> Iterator[tuple[str, Any, Spec]]:
@@ -80,6 +105,12 @@ def flatten(config: object, prefix: str = '') -> Iterator[tuple[str, Any, Spec]]
             yield prefix + item.name, value, item.metadata['spec']
         else:
             yield from flatten(value, f'{prefix}{item.name}.')
+
+
+def check_all(config: object) -> None:
+    """Raise ConfigError if a parameter is outside its range or choices."""
+    for name, value, spec in flatten(config):
+        spec.check(name, value)
 
 
 def with_values(config: T, values: Mapping[str, Any]) -> T:
@@ -108,7 +139,7 @@ def parse_settings(texts: Sequence[str], config: object) -> dict[str, Value]:
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition('='))
         if not equals:
-            raise ConfigError(f'{text!r} is not a setting: expected name=value')
+            raise ConfigError(f'{shown(text)} is not a setting: expected name=value')
         settings[name] = _parse(name, value, current.get(name))
     return settings
 
@@ -118,32 +149,53 @@ def _parse(name: str, text: str, current: Value | None) -> Value:
         return [part.strip() for part in text.split(',') if part.strip()]
     if isinstance(current, bool):
         if text.lower() not in _BOOLEANS:
-            raise ConfigError(f'{name} is {text!r}: expected true or false')
+            raise ConfigError(f'{name} is {shown(text)}: expected true or false')
         return _BOOLEANS[text.lower()]
     if isinstance(current, (int, float)):
         try:
             return type(current)(text)
         except ValueError as error:
             kind = 'a whole number' if isinstance(current, int) else 'a number'
-            raise ConfigError(f'{name} is {text!r}: expected {kind}') from error
+            raise ConfigError(f'{name} is {shown(text)}: expected {kind}') from error
     return text
 
 
-def unknown(name: str, known: Iterable[str]) -> str:
-    """Say that there is no parameter ``name``, and which one may have been meant."""
+def unknown(name: str, known: Iterable[str], within: str = '') -> str:
+    """Say that there is no parameter ``name``, and which one may have been meant.
+
+    Args:
+        within: what comes before these names, such as ``conditions.``.
+    """
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f'unknown parameter {name!r}' + (f'; did you mean {close[0]}?' if close else '')
+    meant = f'; did you mean {within}{close[0]}?' if close else ''
+    return f'unknown parameter {shown(within + name)}{meant}'
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, shortened."""
+    return _SHORT.repr(value)
+
+
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """Put ``place``, such as the name of a file, before the message of a ConfigError."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f'{place}: {error}') from error
 
 
 def check_type(name: str, value: Any, current: Any) -> None:
     """Raise ConfigError if ``value`` is not of the type of ``current``; an int serves as float."""
     expected = type(current)
+    if isinstance(value, int) and abs(value) > LARGEST_INT:
+        raise ConfigError(f'{name} is beyond 64 bits: expected a smaller number')
     words = 'list of texts' if expected is list else expected.__name__
     number = expected is float and isinstance(value, int) and not isinstance(value, bool)
     texts = expected is not list or all(isinstance(item, str) for item in value or ())
     if not (type(value) is expected or number) or not texts:
         raise ConfigError(
-            f'{name} is {value!r} of type {type(value).__name__}: expected {words}, '
+            f'{name} is {shown(value)} of type {type(value).__name__}: expected {words}, '
             f'such as {current!r}'
         )
 

@@ -1,0 +1,37 @@
+"""The schema of every file that people write: declared once, read by one reader."""
+
+from mm_robust_seg.schema.parameters import (
+    check_all,
+    check_type,
+    flatten,
+    naming,
+    parameter,
+    parse_settings,
+    required,
+    shown,
+    Spec,
+    unknown,
+    Value,
+    with_values,
+)
+from mm_robust_seg.schema.tree import dotted, from_tree
+from mm_robust_seg.schema.yaml_files import load, read_yaml
+
+__all__ = [
+    'check_all',
+    'check_type',
+    'dotted',
+    'flatten',
+    'from_tree',
+    'load',
+    'naming',
+    'parameter',
+    'parse_settings',
+    'read_yaml',
+    'required',
+    'shown',
+    'Spec',
+    'unknown',
+    'Value',
+    'with_values',
+]
