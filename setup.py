@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+import re
 
 from setuptools import find_packages, setup
 
 NAME = 'mm_robust_seg'
 SHARE = Path('share') / NAME
+[VERSION] = re.findall(r"^__version__ = '(.+)'$", Path(NAME, '__init__.py').read_text(), re.M)
 
 
 def data_files() -> Iterator[tuple[str, list[str]]]:
@@ -28,14 +30,15 @@ def is_shipped(path: Path) -> bool:
 
 setup(
     name=NAME,
-    version='0.1.0',
+    version=VERSION,
     description='Segmentation from RGB, thermal and depth that survives sensor failures',
     long_description=Path('README.md').read_text() if Path('README.md').is_file() else '',
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     maintainer='mm_robust_seg maintainers',
     maintainer_email='mm_robust_seg@example.com',
-    packages=find_packages(exclude=['test', 'test.*']),
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed']},
     data_files=list(data_files()),
     python_requires='>=3.10',
     install_requires=[

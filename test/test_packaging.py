@@ -6,11 +6,13 @@ import ast
 import importlib.util
 from pathlib import Path
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
 from interface import parameter_file
 import pytest
+import yaml
 
 import mm_robust_seg
 from mm_robust_seg import cli
@@ -63,10 +65,41 @@ def test_package_xml_agrees_with_the_package():
     root = ET.parse(ROOT / 'package.xml').getroot()
     assert root.get('format') == '3'
     assert root.findtext('name') == 'mm_robust_seg'
-    assert root.findtext('version') == mm_robust_seg.__version__
     assert root.findtext('export/build_type') == 'ament_python'
-    setup = (ROOT / 'setup.py').read_text()
-    assert f"version='{mm_robust_seg.__version__}'" in setup
+
+
+def test_there_is_one_version():
+    """It stands in the package; setup.py reads it there, and what cannot must agree."""
+    version = mm_robust_seg.__version__
+    assert ET.parse(ROOT / 'package.xml').getroot().findtext('version') == version
+    assert str(yaml.safe_load((ROOT / 'CITATION.cff').read_text())['version']) == version
+    assert _setup('--version').stdout.strip() == version
+
+
+def test_all_modules_and_the_mark_of_types_are_installed(tmp_path):
+    _setup('build_py', '--build-lib', str(tmp_path))
+    kinds = ('*.py', 'py.typed')
+    found, expected = (
+        {path.relative_to(root) for kind in kinds for path in root.rglob(kind)}
+        for root in (tmp_path / 'mm_robust_seg', ROOT / 'mm_robust_seg')
+    )
+    assert Path('py.typed') in found
+    assert found == expected
+
+
+def _setup(*words):
+    command = [sys.executable, '-W', 'ignore', 'setup.py', '--quiet', *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+
+def test_there_is_one_maintainer_and_one_licence():
+    root = ET.parse(ROOT / 'package.xml').getroot()
+    address = root.find('maintainer').get('email')
+    assert f"maintainer_email='{address}'" in (ROOT / 'setup.py').read_text()
+    assert address in (ROOT / 'SECURITY.md').read_text()
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['license'] == root.findtext('license')
+    assert citation['authors'] == [{'name': root.findtext('maintainer')}]
 
 
 def test_every_ros_message_package_in_the_code_is_a_dependency():

@@ -80,3 +80,16 @@ def test_colcon_has_what_rosdep_cannot_install():
     }
     assert re.findall(r'"([^"]+)"', command)
     assert set(re.findall(r'"([^"]+)"', command)) <= listed
+
+
+def test_the_issue_forms_are_forms():
+    paths = sorted((ROOT / '.github' / 'ISSUE_TEMPLATE').glob('*.yml'))
+    assert [path.stem for path in paths] == ['bug', 'wish']
+    for form in (yaml.safe_load(path.read_text()) for path in paths):
+        assert form['name'] and form['description']
+        fields = {field['id']: field for field in form['body']}
+        assert len(fields) == len(form['body'])
+        for field in fields.values():
+            assert field['type'] in ('textarea', 'input')
+            assert field['attributes']['label'] and field['attributes']['description']
+        assert any(field.get('validations', {}).get('required') for field in fields.values())
