@@ -29,11 +29,9 @@ from benchmarks import fault_plan, fault_report
 from benchmarks.fault_heard import Heard
 from benchmarks.fault_plan import CLEAN, Plan, TRIAL
 from benchmarks.fault_score import alarms, Outcome, outcome, SETTLE_S
-from benchmarks.live import add_arguments, Run, running, Setup, START_UP_S
+from benchmarks.live import add_arguments, ending_in_order, Run, running, Setup, START_UP_S
 from benchmarks.process_use import use
-from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_bytes, write_json
-from mm_robust_seg.ros.processes.children import termination_interrupts
 
 _IDLE_SETTLE_S, _IDLE_S = 2.0, 8.0
 
@@ -43,13 +41,8 @@ def main() -> None:
     arguments = _arguments()
     console = Console()
     logs = Path(tempfile.mkdtemp(prefix='bench_faults_'))
-    try:
-        with termination_interrupts():
-            result = Benchmark(arguments, console, logs).run()
-    except RobustSegError as error:
-        raise SystemExit(f'error: {error}\nLogs: {logs}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('interrupted: all processes were ended, nothing was written') from None
+    with ending_in_order(logs):
+        result = Benchmark(arguments, console, logs).run()
     table = fault_report.markdown(result)
     write_json(arguments.out / 'faults.json', result)
     write_bytes(arguments.out / 'faults.md', table.encode())

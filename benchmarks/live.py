@@ -26,6 +26,7 @@ from mm_robust_seg.ros.processes.children import (
     quiet_domain,
     ros_environment,
 )
+from mm_robust_seg.signals import termination_interrupts
 
 START_UP_S = 15.0
 """About what starting, rendering and ending take, for the estimate of the time left."""
@@ -80,6 +81,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--height-px', type=int, default=240, help='image height (240)')
     add('--seed', type=int, default=7, help='of faults and rig (7)')
     add('--out', type=Path, default=Path('out/bench'), help='folder for the results (out/bench)')
+
+
+@contextmanager
+def ending_in_order(logs: Path) -> Iterator[None]:
+    """End with one line on an error or a signal; all processes are ended by then."""
+    try:
+        with termination_interrupts():
+            yield
+    except RobustSegError as error:
+        raise SystemExit(f'error: {error}\nLogs: {logs}') from error
+    except KeyboardInterrupt:
+        raise SystemExit('interrupted: all processes were ended, nothing was written') from None
 
 
 class Run:

@@ -24,12 +24,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks import fault_plan, soak_report
-from benchmarks.live import add_arguments, Run, running, Setup, START_UP_S
+from benchmarks.live import add_arguments, ending_in_order, Run, running, Setup, START_UP_S
 from benchmarks.process_use import use
 from benchmarks.soak_report import Sample, Soak
-from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import write_bytes, write_json
-from mm_robust_seg.ros.processes.children import termination_interrupts
 from mm_robust_seg.ros.processes.client import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
 
 _SAMPLE_S, _ASK_S, _ANSWER_S = 1.0, 2.0, 10.0
@@ -50,13 +48,8 @@ def main() -> None:
     rng = np.random.default_rng(arguments.seed)
     plan = fault_plan.random_faults(60 * arguments.minutes, rng)
     setup = Setup.of(arguments)
-    try:
-        with termination_interrupts(), running(plan, setup, logs) as run:
-            soak = _soak(run, plan, setup, console)
-    except RobustSegError as error:
-        raise SystemExit(f'error: {error}\nLogs: {logs}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('interrupted: all processes were ended, nothing was written') from None
+    with ending_in_order(logs), running(plan, setup, logs) as run:
+        soak = _soak(run, plan, setup, console)
     found = soak_report.verdicts(soak)
     for verdict in found:
         console.print(str(verdict), markup=False, highlight=False, soft_wrap=True)

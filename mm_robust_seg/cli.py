@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-import signal
 import sys
 
 from mm_robust_seg import __version__
 from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.signals import INTERRUPTED, termination_interrupts
 
 PROGRAM = 'mm-robust-seg'
-WRONG_INPUT, INTERRUPTED = 2, 130
+WRONG_INPUT = 2
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 2 on wrong input or 130 on Ctrl-C and SIGTERM."""
+    """Run one command; return 0, 2 on wrong input or 130 on Ctrl-C and its kin."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        args = _parser(given[0] if given else '').parse_args(given)
-        with _complete(given[0]):
-            return int(args.run(args))
+        with termination_interrupts():
+            args = _parser(given[0] if given else '').parse_args(given)
+            with _complete(given[0]):
+                return int(args.run(args))
     except RobustSegError as error:
         return _fail(str(error))
     except OSError as error:
@@ -109,8 +109,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write('interrupted\n')
         return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def build_engines() -> int:

@@ -25,7 +25,7 @@ TRAINING = {'commands', 'bundling', 'analysis', 'training', 'network'}
 
 BREAKS = {
     'layers': ('build.py', 'import mm_robust_seg.recordings.storage'),
-    'ros-layers': ('ros/processes/signals.py', 'import mm_robust_seg.ros.rig.node'),
+    'ros-layers': ('ros/processes/client.py', 'import mm_robust_seg.ros.rig.node'),
     'stages': ('stages/mask.py', 'import mm_robust_seg.stages.preprocess'),
     'stories': ('ros/demo/demo.py', 'import mm_robust_seg.replay.player'),
     'evaluation': ('ros/demo/demo.py', 'import mm_robust_seg.evaluation.run'),

@@ -26,12 +26,11 @@ from mm_robust_seg.ros.processes.children import (
     parameters,
     quiet_domain,
     ros_environment,
-    termination_interrupts,
 )
+from mm_robust_seg.signals import INTERRUPTED
 from mm_robust_seg.simulation.classes import CLASS_NAMES
 from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
-INTERRUPTED = 130
 _OVERTIME_S = 20.0
 _DRAIN_S = 1.0
 _REDRAW_S = 0.15
@@ -73,13 +72,12 @@ def run(options: DemoOptions, console: Console) -> int:
     _check_classes(bundle)
     recorder = DemoRecorder(bundle.classes)
     try:
-        with termination_interrupts():
-            end = _Play(options, scenario, bundle, recorder, console).run()
-            if recorder.problem is not None:
-                console.print(f'masks could not be scored: {recorder.problem}', markup=False)
-            console.print('drawing the report ...')
-            log = recorder.log(end['late'], end['skipped'])
-            summary = write_report(log, options.out)
+        end = _Play(options, scenario, bundle, recorder, console).run()
+        if recorder.problem is not None:
+            console.print(f'masks could not be scored: {recorder.problem}', markup=False)
+        console.print('drawing the report ...')
+        log = recorder.log(end['late'], end['skipped'])
+        summary = write_report(log, options.out)
     except KeyboardInterrupt:
         console.print('interrupted: all processes were ended, no report was written')
         return INTERRUPTED

@@ -27,7 +27,7 @@ from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.ros.node.heaps import share_heaps
 from mm_robust_seg.ros.node.parameters import Parameters
 from mm_robust_seg.ros.node.session import Session
-from mm_robust_seg.ros.processes.signals import StopSignals
+from mm_robust_seg.signals import StopSignals
 
 Transition = Callable[['SegmentationNode', LifecycleState], None]
 TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 import ctypes
 import os
 from pathlib import Path
@@ -12,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from types import FrameType, TracebackType
+from types import TracebackType
 
 from mm_robust_seg.errors import RobustSegError
+from mm_robust_seg.signals import signals_held_back
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -147,13 +147,13 @@ class Children:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with interrupts_deferred():
+        with signals_held_back():
             self.stop()
 
     def start(self, name: str, module: str, arguments: Sequence[str]) -> Child:
         """Start ``python -m module`` with ROS arguments."""
         command = [sys.executable, '-m', module, '--ros-args', *arguments]
-        with interrupts_deferred():
+        with signals_held_back():
             child = Child(name, command, self._variables, self._log_folder / f'{name}.log')
             self._children.append(child)
         return child
@@ -175,39 +175,6 @@ class Children:
                 time.sleep(0.02)
             else:
                 return
-
-
-@contextmanager
-def interrupts_deferred() -> Iterator[None]:
-    """Let a Ctrl-C wait until the block is over."""
-    missed: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        missed.append(number)
-
-    previous = signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if missed:
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def termination_interrupts() -> Iterator[None]:
-    """Treat SIGTERM and the closing of the terminal like Ctrl-C."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    previous = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler)
 
 
 def _die_with_parent() -> None:

@@ -16,7 +16,6 @@ from itertools import count
 import json
 import math
 from pathlib import Path
-import signal
 import sys
 import threading
 from typing import Any
@@ -39,6 +38,7 @@ from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.rig.camera import Camera, FRAME_ID
 from mm_robust_seg.ros.rig.timetable import Timetable
+from mm_robust_seg.signals import StopSignals
 from mm_robust_seg.simulation import Capture, SimulatedCameras, World
 from mm_robust_seg.simulation.scenario import load_scenario, Phase, Scenario
 
@@ -259,8 +259,7 @@ def main(args: Sequence[str] | None = None) -> int:
     rclpy's own handlers are not used: they take the context away in the middle of a publication.
     """
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    signals = StopSignals(stopping.set)
     rclpy.init(
         args=list(sys.argv if args is None else args),
         signal_handler_options=SignalHandlerOptions.NO,
@@ -277,6 +276,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f'rig: {error}', file=sys.stderr)  # noqa: T201
         return 2
     finally:
+        signals.close()
         executor.shutdown()
         if node is not None:
             node.destroy_node()

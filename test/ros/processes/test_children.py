@@ -13,10 +13,8 @@ import pytest
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.ros.processes.children import (
     Children,
-    interrupts_deferred,
     quiet_domain,
     ros_environment,
-    termination_interrupts,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -106,22 +104,6 @@ def test_children_end_when_their_parent_is_killed(tmp_path):
     process.kill()
     process.wait()
     until(lambda: not is_running(int(log.read_text())))
-
-
-def test_an_interrupt_waits_until_the_block_is_over():
-    done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred():
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append('all of it')
-    assert done == ['all of it']
-
-
-def test_termination_is_an_interrupt_and_handlers_are_restored():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), termination_interrupts():
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_environment_names_the_profile_for_every_fast_dds(tmp_path):

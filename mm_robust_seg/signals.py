@@ -1,8 +1,8 @@
-"""SIGINT and SIGTERM, heard at once even while the main thread waits inside the middleware.
+"""Ctrl-C and its kin: every way in which this package meets SIGINT, SIGTERM and SIGHUP.
 
-Python runs its handlers in the main thread alone, between two of its instructions: one that waits
-without a timeout for the next message would never notice. What the interpreter writes to its
-wake-up socket when a signal comes is read here by a thread.
+- A command is ended by an exception: :func:`termination_interrupts`.
+- A node is told to end: :class:`StopSignals`.
+- Code that an exception would leave half done is ended first: :func:`signals_held_back`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,36 @@ import signal
 import socket
 import threading
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130
+"""Exit code of a command that was ended."""
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_TERMINATING = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def termination_interrupts() -> Iterator[None]:
+    """Treat SIGTERM and the closing of the terminal like Ctrl-C: raise KeyboardInterrupt.
+
+    What the process ignores, such as SIGHUP under nohup, stays ignored.
+    """
+    handlers = {number: signal.getsignal(number) for number in _TERMINATING}
+    heard = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
 
 
 class StopSignals:
     """Calls ``stop``, on a thread of its own, for every signal that asks the process to end.
+
+    Python runs its handlers in the main thread alone, between two of its instructions: one that
+    waits without a timeout for the next message would never notice. What the interpreter writes to
+    its wake-up socket when a signal comes is read here by a thread.
 
     Must be made in the main thread.
     """
@@ -27,7 +52,7 @@ class StopSignals:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno())
-        for number in STOPPING:
+        for number in _STOPPING:
             signal.signal(number, lambda *_: None)
         self._thread = threading.Thread(target=self._run, name='signals', daemon=True)
         self._thread.start()
@@ -41,7 +66,7 @@ class StopSignals:
 
     def _run(self) -> None:
         while number := self._reader.recv(1):
-            if number[0] in STOPPING:
+            if number[0] in _STOPPING:
                 self._stop()
 
 
@@ -52,8 +77,7 @@ def signals_held_back() -> Iterator[None]:
     For code in which the exception of a handler would be lost or become another. Signals that the
     process ignores, or has no handler for, are as before; so are all outside the main thread.
     """
-    numbers = (*STOPPING, signal.SIGHUP)
-    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in {*_STOPPING, *_TERMINATING}}
     is_main = threading.current_thread() is threading.main_thread()
     held = {n: handler for n, handler in handlers.items() if is_main and callable(handler)}
     came: list[int] = []

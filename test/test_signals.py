@@ -1,14 +1,15 @@
-"""Signals wait while the middleware is at work."""
+"""Signals end what is to end, and wait while what must not be cut short is at work."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 
 import pytest
 
-from mm_robust_seg.ros.processes.children import termination_interrupts
-from mm_robust_seg.ros.processes.signals import signals_held_back
+from mm_robust_seg.signals import signals_held_back, StopSignals, termination_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,35 @@ def test_another_thread_leaves_signals_alone():
     thread.start()
     thread.join()
     assert not failed
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_termination_is_an_interrupt_and_handlers_are_restored(number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), termination_interrupts():
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+    assert signal.getsignal(number) is before
+
+
+def test_under_nohup_the_closing_of_the_terminal_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with termination_interrupts():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_is_heard_by_another_thread_while_the_main_one_waits(number):
+    before, heard = signal.getsignal(signal.SIGTERM), threading.Event()
+    signals = StopSignals(heard.set)
+    try:
+        signal.raise_signal(number)
+        assert heard.wait(5)
+    finally:
+        signals.close()
+        signal.signal(signal.SIGTERM, before)
+    assert signal.set_wakeup_fd(-1) == -1
