@@ -57,7 +57,7 @@ def main() -> None:
         building = EngineConfig(
             plans=arguments.plans, device_id=arguments.device_id, on_mismatch='rebuild'
         )
-        reason = why_unusable(bundle.graphs, building)
+        reason = why_unusable(bundle, building)
         if reason:
             print(f'TensorRT was not measured: {reason}')
             return
@@ -82,19 +82,20 @@ def _run(bundle: Bundle, config: EngineConfig, rounds: int) -> None:
     from mm_robust_seg.engine.tensorrt.plan_builder import build_plans  # noqa: PLC0415
 
     facts = find_device(config.device_id)
-    folder = PlanFolder(bundle.graphs, config.plans)
+    folder = PlanFolder(bundle, config.plans)
     target = Target.on(facts, tensorrt_version(), folder.precision)
     start_s = time.perf_counter()
     built = build_plans(folder, target, config.device_id)
     build_s = time.perf_counter() - start_s
     start_s = time.perf_counter()
-    engine = TensorRtEngine(bundle.graphs, config)
+    engine = TensorRtEngine(bundle, config)
     load_s = time.perf_counter() - start_s
     samples: dict[ModalitySet, Samples] = defaultdict(Samples)
     world = Simulated(_SCENES, _SEED, bundle.inputs.width_px, bundle.inputs.height_px)
     scenes = [world[number] for number in range(len(world))]
     try:
-        _compare(engine, OnnxRuntimeEngine(bundle.graphs, 0, 1), bundle, scenes, samples)
+        reference = OnnxRuntimeEngine(bundle, EngineConfig(warmup_iterations=1))
+        _compare(engine, reference, bundle, scenes, samples)
         for turn in range(rounds):
             _measure(engine, bundle, scenes, turn, samples)
     finally:

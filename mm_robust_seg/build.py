@@ -3,91 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-import hashlib
-import json
-from pathlib import Path
+from dataclasses import replace
+from pkgutil import resolve_name
+from typing import cast
 
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import Config, EngineConfig
-from mm_robust_seg.engine.base import Engine
+from mm_robust_seg.engine.base import Engine, IsCancelled, MakeEngine, never
 from mm_robust_seg.engine.golden import check_golden, golden_inputs
 from mm_robust_seg.errors import ConfigError, EngineError, EngineUnavailableError
-from mm_robust_seg.files import user_cache
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.pipeline import Pipeline
 
-Graphs = Mapping[ModalitySet, Path]
 Note = Callable[[str], None]
 """Is told, one sentence at a time, which engine was chosen and why another was not."""
-IsCancelled = Callable[[], bool]
-"""Tells whether nobody wants the engine any more; building TensorRT engines then ends."""
 
-CPU_BACKENDS = ('openvino', 'onnxruntime')
-_PACKAGES = {
-    'onnxruntime_cuda': 'onnxruntime-gpu',
-    'openvino': 'openvino',
-    'onnxruntime': 'onnxruntime',
+ENGINES: Mapping[str, str] = {
+    'tensorrt': 'mm_robust_seg.engine.tensorrt.availability:open_engine',
+    'onnxruntime_cuda': 'mm_robust_seg.engine.onnxruntime_cuda:OnnxRuntimeCudaEngine',
+    'openvino': 'mm_robust_seg.engine.openvino:OpenVinoEngine',
+    'onnxruntime': 'mm_robust_seg.engine.onnxruntime:OnnxRuntimeEngine',
 }
-NO_CACHE = 'off'
+"""Every ``engine.backend`` and what makes it, in the order in which ``auto`` tries them.
 
-
-def _tensorrt(
-    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
-) -> Engine:
-    from mm_robust_seg.engine.tensorrt.availability import why_unusable  # noqa: PLC0415
-
-    if reason := why_unusable(graphs, config):
-        raise EngineUnavailableError(reason)
-    from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine  # noqa: PLC0415
-
-    return TensorRtEngine(graphs, config, is_cancelled)
-
-
-def _onnxruntime_cuda(
-    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
-) -> Engine:
-    from mm_robust_seg.engine.onnxruntime_cuda import OnnxRuntimeCudaEngine  # noqa: PLC0415
-
-    return OnnxRuntimeCudaEngine(
-        graphs, config.device_id, config.warmup_iterations, graph_precision=bundle.precision
-    )
-
-
-def _openvino(
-    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
-) -> Engine:
-    from mm_robust_seg.engine.openvino import OpenVinoEngine  # noqa: PLC0415
-
-    return OpenVinoEngine(
-        graphs,
-        config.threads,
-        config.precision,
-        config.warmup_iterations,
-        cache=_cache_folder(config, bundle),
-        graph_precision=bundle.precision,
-    )
-
-
-def _onnxruntime(
-    config: EngineConfig, bundle: Bundle, graphs: Graphs, is_cancelled: IsCancelled
-) -> Engine:
-    from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415
-
-    return OnnxRuntimeEngine(
-        graphs, config.threads, config.warmup_iterations, graph_precision=bundle.precision
-    )
-
-
-_BACKENDS: Mapping[str, Callable[[EngineConfig, Bundle, Graphs, IsCancelled], Engine]] = {
-    'tensorrt': _tensorrt,
-    'onnxruntime_cuda': _onnxruntime_cuda,
-    'openvino': _openvino,
-    'onnxruntime': _onnxruntime,
-}
-"""Every ``engine.backend``, in the order in which ``auto`` tries them: the fastest first.
-
-A function imports its runtime when it is called, so only the one in use must be installed.
+The fastest comes first. A module imports its runtime, so only the one in use must be installed.
 """
+CPU_BACKENDS = ('openvino', 'onnxruntime')
+_PACKAGES = {'onnxruntime_cuda': 'onnxruntime-gpu'}
+
+
+def find_engine(name: str) -> MakeEngine:
+    """Import what makes the engines of a backend.
+
+    Raises:
+        ImportError: if its runtime is not installed.
+    """
+    return cast(MakeEngine, resolve_name(ENGINES[name]))
 
 
 def build_engine(
@@ -95,7 +46,7 @@ def build_engine(
     bundle: Bundle,
     sensors: ModalitySet = COMPLETE,
     note: Note = lambda _: None,
-    is_cancelled: IsCancelled = lambda: False,
+    is_cancelled: IsCancelled = never,
 ) -> Engine:
     """Load the graphs of every combination of ``sensors`` that the bundle serves, and try them.
 
@@ -107,12 +58,13 @@ def build_engine(
             or run, does not fit the manifest, or computes something else than the bundle's
             golden label maps; or it is cancelled.
     """
-    graphs = {c: path for c, path in bundle.graphs.items() if c <= sensors}
+    served = {c: path for c, path in bundle.graphs.items() if c <= sensors}
+    bundle = replace(bundle, graphs=served)
     names = _candidates(config)
     reasons: dict[str, str] = {}
     for name in names:
         try:
-            engine = _BACKENDS[name](config, bundle, graphs, is_cancelled)
+            engine = find_engine(name)(bundle, config, is_cancelled)
             engine = _rehearsed(engine, bundle, _arithmetic(name, config, bundle))
         except (ImportError, EngineError) as error:
             if not _gives_way(name, error, config):
@@ -135,7 +87,7 @@ def build_engine(
 def _candidates(config: EngineConfig) -> tuple[str, ...]:
     """List the backends to try in turn."""
     if config.backend == 'auto':
-        return tuple(_BACKENDS)
+        return tuple(ENGINES)
     if config.on_mismatch == 'cpu' and config.backend not in CPU_BACKENDS:
         return (config.backend, *CPU_BACKENDS)
     return (config.backend,)
@@ -154,21 +106,12 @@ def _reason(name: str, error: Exception) -> str:
     return str(error)
 
 
-def _cache_folder(config: EngineConfig, bundle: Bundle) -> Path | None:
-    """Return where this very bundle's compiled models are kept, if anywhere."""
-    if config.cache == NO_CACHE:
-        return None
-    root = Path(config.cache).expanduser() if config.cache else user_cache() / 'openvino'
-    identity = json.dumps(dict(bundle.checksums), sort_keys=True)
-    return root / f'{bundle.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}'
-
-
 def build_pipeline(
     config: Config,
     bundle: Bundle,
     now_ns: int,
     note: Note = lambda _: None,
-    is_cancelled: IsCancelled = lambda: False,
+    is_cancelled: IsCancelled = never,
 ) -> tuple[Pipeline, Engine]:
     """Return a pipeline that is ready to run, and its engine, which the caller closes.
 

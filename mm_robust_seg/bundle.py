@@ -105,6 +105,7 @@ class Bundle:
         precision: one of ``PRECISIONS``.
         golden: the label map that the graph of a combination makes of ``engine.golden``'s
             inputs; empty in a bundle that was written without.
+        manifest: as it is written, for who writes the bundle again.
     """
 
     path: Path
@@ -122,6 +123,13 @@ class Bundle:
     precision: str
     golden: Mapping[ModalitySet, Path]
     shared_graph: Path | None
+    manifest: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that differ where a file of the bundle does."""
+        identity = json.dumps(dict(self.checksums), sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
     @property
     def combinations(self) -> tuple[ModalitySet, ...]:
@@ -232,6 +240,7 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         shared_graph=inside(path, manifest['shared_graph'])
         if 'shared_graph' in manifest
         else None,
+        manifest=manifest,
     )
 
 

@@ -82,7 +82,7 @@ def test_a_gpu_backend_without_gpu_says_why_and_what_to_do(bundle, monkeypatch):
 
 def test_every_choice_of_the_configuration_has_a_builder():
     spec = EngineConfig.__dataclass_fields__['backend'].metadata['spec']
-    assert spec.choices == ('auto', *build._BACKENDS)
+    assert spec.choices == ('auto', *build.ENGINES)
     assert spec.choices[1:] == tuple(AUTO.split(', '))
 
 
@@ -98,7 +98,7 @@ class Backends:
     def __init__(self, monkeypatch, **failures):
         self.tried = []
         doubles = {name: self._builder(name, failures.get(name)) for name in AUTO.split(', ')}
-        monkeypatch.setattr(build, '_BACKENDS', doubles)
+        monkeypatch.setattr(build, 'find_engine', doubles.__getitem__)
 
     def _builder(self, name, failure):
         def open_engine(*_):
@@ -249,7 +249,7 @@ class Closable(ScriptedEngine):
 
 def test_the_engine_is_closed_when_its_rehearsal_fails(bundle, monkeypatch):
     engine = Closable(failures=[ModalitySet.parse('depth')])
-    monkeypatch.setitem(build._BACKENDS, 'openvino', lambda *_: engine)
+    monkeypatch.setattr(build, 'find_engine', lambda name: lambda *_: engine)
     with pytest.raises(EngineError, match='depth broke'):
         build_engine(EngineConfig(backend='openvino'), bundle)
     assert engine.is_closed

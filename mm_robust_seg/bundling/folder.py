@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-import json
 from pathlib import Path
 import shutil
 from typing import Any
@@ -44,13 +43,7 @@ def replacing_bundle(folder: Path) -> Iterator[Path]:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a bundle that ``load_bundle`` has accepted, as it is written."""
-    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))
-    return manifest
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest with the checksum of every file in ``folder``."""
     files = [p for p in sorted(folder.rglob('*')) if p.is_file() and p.name != MANIFEST]
     checksums = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
@@ -77,7 +70,7 @@ def write_golden(folder: Path) -> None:
             write_bytes(folder / name, coded.tobytes())
     finally:
         engine.close()
-    write_manifest(folder, {**read_manifest(folder), 'golden': golden})
+    write_manifest(folder, {**bundle.manifest, 'golden': golden})
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

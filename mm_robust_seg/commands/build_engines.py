@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     version = tensorrt_version()
     from mm_robust_seg.engine.tensorrt.plan_builder import build_plans  # noqa: PLC0415
 
-    folder = PlanFolder(bundle.graphs, args.plans)
+    folder = PlanFolder(bundle, args.plans)
     target = Target.on(facts, version, folder.precision)
     start_s = time.monotonic()
     with _progress(folder) as report:

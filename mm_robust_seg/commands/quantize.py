@@ -15,12 +15,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle, PRECISIONS
-from mm_robust_seg.bundling.folder import (
-    read_manifest,
-    replacing_bundle,
-    write_golden,
-    write_manifest,
-)
+from mm_robust_seg.bundling.folder import replacing_bundle, write_golden, write_manifest
 from mm_robust_seg.bundling.scores import miou_by_combination
 from mm_robust_seg.commands.dataset_options import open_dataset
 from mm_robust_seg.datasets.load import KINDS
@@ -155,8 +150,8 @@ def _write(
         target = folder / path.relative_to(bundle.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    entries = read_manifest(bundle.path)['combinations']
-    for name, entry in track(entries.items(), f'{args.precision}', console=console):
+    facts, entries = {**bundle.manifest, 'golden': {}}, {}
+    for name, entry in track(facts['combinations'].items(), f'{args.precision}', console=console):
         combination = ModalitySet.parse(name)
         with tempfile.TemporaryDirectory() as scratch:
             model = simplified(bundle.graphs[combination], Path(scratch))
@@ -166,10 +161,8 @@ def _write(
                 model = to_int8(model, images, args.calibration, Path(scratch))
             else:
                 model = to_fp16(model)
-        entry['graph'] = f'{combination}.onnx'
-        onnx.save(model, folder / entry['graph'])
-    facts = read_manifest(bundle.path)
-    facts.pop('golden', None)
+        entries[name] = {**entry, 'graph': f'{combination}.onnx'}
+        onnx.save(model, folder / entries[name]['graph'])
     made = {'precision': args.precision, 'from': f'{FLOAT} bundle {bundle.name}'}
     if args.precision == 'int8' and data is not None:
         made['calibration'] = f'{args.calibration}, {args.calibration_count} images of train'
@@ -194,15 +187,14 @@ def _images(
 
 def _score(precision: str, bundle: Bundle, val: Dataset, folder: Path, console: Console) -> None:
     """Measure both bundles, print the figures and put them into the new manifest."""
+    converted = load_bundle(folder)
     before = miou_by_combination(bundle, val)
-    after = miou_by_combination(load_bundle(folder), val)
+    after = miou_by_combination(converted, val)
     table = Table('combination', FLOAT, precision, 'change', title='mIoU on val (%)')
-    manifest = read_manifest(folder)
+    scores = dict(converted.scores)
     for combination, miou in before.items():
-        change = after[combination] - miou
-        row = (f'{miou:.2f}', f'{after[combination]:.2f}', f'{change:+.2f}')
-        table.add_row(str(combination), *row)
-        scores = manifest['scores'].setdefault(str(combination), {})
-        scores.update({FLOAT: miou, precision: after[combination]})
-    write_manifest(folder, manifest)
+        name, low = str(combination), after[combination]
+        table.add_row(name, f'{miou:.2f}', f'{low:.2f}', f'{low - miou:+.2f}')
+        scores[name] = {**scores.get(name, {}), FLOAT: miou, precision: low}
+    write_manifest(folder, {**converted.manifest, 'scores': scores})
     console.print(table)

@@ -6,18 +6,28 @@ that a switch is only a different object in use.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Prediction
 from mm_robust_seg.modality import Modality, ModalitySet
 
 LABELS = 'labels'
 CONFIDENCE = 'confidence'
 """Output names of every graph; the inputs carry the modalities' names."""
+
+IsCancelled = Callable[[], bool]
+"""Tells whether nobody wants the engine any more; loading it then ends with an EngineError."""
+
+
+def never() -> bool:
+    """Say that the engine is still wanted."""
+    return False
 
 
 class Engine(Protocol):
@@ -56,3 +66,12 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the runtime's memory; harmless when repeated."""
+
+
+MakeEngine = Callable[[Bundle, EngineConfig, IsCancelled], Engine]
+"""How every engine is made: load, check and warm ``bundle.graphs``; the largest is active.
+
+Raises EngineUnavailableError where the runtime cannot serve on this machine but another one can,
+EngineError where a graph cannot be loaded or run, is not that of its combination, or the engine is
+not wanted any more.
+"""

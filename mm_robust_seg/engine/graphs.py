@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.dataflow import Prediction
-from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
 from mm_robust_seg.modality import Modality, ModalitySet
 
@@ -59,12 +59,13 @@ class GraphEngine:
         load: Callable[[Path], Graph],
         graphs: Mapping[ModalitySet, Path],
         warmup_iterations: int,
+        is_cancelled: IsCancelled = never,
     ) -> None:
         """Load, check and warm every graph; the largest combination is active.
 
         Raises:
             EngineError: if there is no graph, or one cannot be loaded or run, or its inputs and
-                outputs are not those of its combination.
+                outputs are not those of its combination; or ``is_cancelled`` between two graphs.
         """
         if not graphs:
             raise EngineError('the engine got no graph: expected one for each combination')
@@ -72,6 +73,8 @@ class GraphEngine:
         self._graphs: dict[ModalitySet, Graph] = {}
         self._shapes: dict[ModalitySet, dict[Modality, tuple[int, ...]]] = {}
         for combination in sorted(graphs, key=len, reverse=True):
+            if is_cancelled():
+                raise EngineError('loading the engine was cancelled')
             self._graphs[combination] = graph = _load(load, graphs[combination])
             self._shapes[combination] = _checked(graph, combination, graphs[combination])
         for combination in reversed(self._graphs):

@@ -9,10 +9,11 @@ from typing import Any
 
 import onnxruntime as ort
 
-from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
 from mm_robust_seg.engine.shared_graph import switching
-from mm_robust_seg.modality import ModalitySet
 
 _DTYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}
 ERRORS_ONLY = 3
@@ -23,37 +24,24 @@ class OnnxRuntimeEngine(GraphEngine):
     """One session per combination; idle sessions neither spin nor keep an arena of their own."""
 
     def __init__(
-        self,
-        graphs: Mapping[ModalitySet, Path],
-        threads: int,
-        warmup_iterations: int,
-        graph_precision: str = 'f32',
+        self, bundle: Bundle, config: EngineConfig, is_cancelled: IsCancelled = never
     ) -> None:
-        """Open and warm every graph.
-
-        Args:
-            graphs: the ONNX file of every combination.
-            threads: CPU threads; 0 means one per core.
-            warmup_iterations: inferences per combination before this returns.
-            graph_precision: what the graphs state, for the description.
-
-        Raises:
-            EngineError: if a graph cannot be used.
-        """
+        """Open and warm every graph; see ``engine.base.MakeEngine``."""
         _share_one_arena()
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = config.threads
         options.log_severity_level = ERRORS_ONLY
         # Own threads that sleep when idle. ONNX Runtime's global pool always spins, which takes
         # the cores from everybody else, and refuses sessions that do not use it.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         options.add_session_config_entry('session.use_env_allocators', '1')
-        count = f'{threads} threads' if threads else 'threads on all cores'
+        count = f'{config.threads} threads' if config.threads else 'threads on all cores'
         super().__init__(
-            f'ONNX Runtime {ort.__version__} on CPU, {graph_precision}, {count}',
+            f'ONNX Runtime {ort.__version__} on CPU, {bundle.precision}, {count}',
             switching(lambda path: _SessionGraph(path, options)),
-            graphs,
-            warmup_iterations,
+            bundle.graphs,
+            config.warmup_iterations,
+            is_cancelled,
         )
 
 

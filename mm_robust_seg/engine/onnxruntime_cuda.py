@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels
 from mm_robust_seg.engine.onnxruntime import ERRORS_ONLY, port_of
 from mm_robust_seg.engine.shared_graph import switching
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
-from mm_robust_seg.modality import ModalitySet
 
 _PROVIDER = 'CUDAExecutionProvider'
 _DEVICE = 'cuda'
@@ -23,19 +24,9 @@ class OnnxRuntimeCudaEngine(GraphEngine):
     """One session per combination on one GPU; a session runs on its one CUDA stream."""
 
     def __init__(
-        self,
-        graphs: Mapping[ModalitySet, Path],
-        device_id: int,
-        warmup_iterations: int,
-        graph_precision: str = 'f32',
+        self, bundle: Bundle, config: EngineConfig, is_cancelled: IsCancelled = never
     ) -> None:
-        """Open and warm every graph.
-
-        Args:
-            graphs: the ONNX file of every combination.
-            device_id: the GPU, as CUDA counts.
-            warmup_iterations: inferences per combination before this returns.
-            graph_precision: what the graphs state, for the description.
+        """Open and warm every graph; see ``engine.base.MakeEngine``.
 
         Raises:
             EngineUnavailableError: if this ONNX Runtime has no CUDA provider, or it or a graph
@@ -48,14 +39,15 @@ class OnnxRuntimeCudaEngine(GraphEngine):
             )
         if hasattr(ort, 'preload_dlls'):
             ort.preload_dlls()  # CUDA and cuDNN where pip has put them
-        options = ort.SessionOptions()
+        options, device_id = ort.SessionOptions(), config.device_id
         options.log_severity_level = ERRORS_ONLY
         try:
             super().__init__(
-                f'ONNX Runtime {ort.__version__} on CUDA device {device_id}, {graph_precision}',
+                f'ONNX Runtime {ort.__version__} on CUDA device {device_id}, {bundle.precision}',
                 switching(lambda path: _BoundGraph(path, options, device_id)),
-                graphs,
-                warmup_iterations,
+                bundle.graphs,
+                config.warmup_iterations,
+                is_cancelled,
             )
         except EngineError as error:
             raise EngineUnavailableError(str(error)) from error

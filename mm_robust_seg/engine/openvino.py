@@ -13,48 +13,39 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
 from mm_robust_seg.engine.shared_graph import switching
 from mm_robust_seg.errors import EngineError
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.files import user_cache
 
 sys.modules.setdefault('openvino_telemetry', None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402
+
+NO_CACHE = 'off'
 
 
 class OpenVinoEngine(GraphEngine):
     """One compiled model per combination, all on one core object and its threads."""
 
     def __init__(
-        self,
-        graphs: Mapping[ModalitySet, Path],
-        threads: int,
-        precision: str,
-        warmup_iterations: int,
-        cache: Path | None = None,
-        graph_precision: str = 'f32',
+        self, bundle: Bundle, config: EngineConfig, is_cancelled: IsCancelled = never
     ) -> None:
-        """Compile and warm every graph.
-
-        Args:
-            graphs: the ONNX file of every combination.
-            threads: CPU threads; 0 means one per core.
-            precision: ``'f32'`` or ``'bf16'``. Always set: left alone, OpenVINO takes bf16
-                wherever the CPU has it.
-            warmup_iterations: inferences per combination before this returns.
-            cache: folder of compiled models, for these graphs alone; None keeps none.
-            graph_precision: what the graphs state, for the description.
+        """Compile and warm every graph; see ``engine.base.MakeEngine``.
 
         Raises:
-            EngineError: if a graph cannot be used, or the CPU lacks the precision.
+            EngineError: if a graph cannot be used, or the CPU lacks ``config.precision``.
         """
+        threads, precision = config.threads, config.precision
         if precision == 'bf16' and 'BF16' not in _core().get_property(
             'CPU', 'OPTIMIZATION_CAPABILITIES'
         ):
             raise EngineError('this CPU has no bf16 arithmetic: set engine.precision to f32')
-        # Not pinned: a pinned thread waits for its core while another process uses it.
+        # Not pinned: a pinned thread waits for its core while another process uses it. The
+        # precision is always set: left alone, OpenVINO takes bf16 wherever the CPU has it.
         options: dict[str, Any] = {
             'INFERENCE_PRECISION_HINT': precision,
             'INFERENCE_NUM_THREADS': threads,
@@ -62,12 +53,14 @@ class OpenVinoEngine(GraphEngine):
             'ENABLE_CPU_PINNING': False,
         }
         count = f'{threads} threads' if threads else 'threads on all cores'
-        kind = precision if graph_precision == 'f32' else f'{graph_precision} in {precision}'
+        given, cache = bundle.precision, _cache_folder(config.cache, bundle)
+        kind = precision if given == 'f32' else f'{given} in {precision}'
         super().__init__(
             f'OpenVINO {ov.__version__.partition("-")[0]} on CPU, {kind}, {count}',
             switching(lambda path: _CompiledGraph(_compiled(path, options, cache))),
-            graphs,
-            warmup_iterations,
+            bundle.graphs,
+            config.warmup_iterations,
+            is_cancelled,
         )
 
 
@@ -92,6 +85,14 @@ class _CompiledGraph:
 def _core() -> ov.Core:
     """Return the process's one core: it owns the plug-ins and their thread pools."""
     return ov.Core()
+
+
+def _cache_folder(root: str, bundle: Bundle) -> Path | None:
+    """Return where this very bundle's compiled models are kept, if anywhere."""
+    if root == NO_CACHE:
+        return None
+    folder = Path(root).expanduser() if root else user_cache() / 'openvino'
+    return folder / f'{bundle.name}-{bundle.digest}'
 
 
 def _compiled(path: Path, options: dict[str, Any], cache: Path | None) -> ov.CompiledModel:

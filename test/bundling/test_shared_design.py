@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from tiny_bundle import bundle_of
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 pytest.importorskip('onnx', reason='needs onnx')
@@ -100,8 +101,8 @@ def test_settings_of_another_network_are_refused(bundles, tmp_path):
 def build_engine_unverified(folder):
     from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 
-    graphs = {c: folder / f'{c}.npz' for c in all_combinations()}
-    return OnnxRuntimeEngine(graphs, threads=1, warmup_iterations=0)
+    bundle = bundle_of({c: folder / f'{c}.npz' for c in all_combinations()})
+    return OnnxRuntimeEngine(bundle, EngineConfig(threads=1, warmup_iterations=0))
 
 
 def test_networks_of_their_own_cannot_share_a_graph(recipe, base_run, train_run, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """What every runtime must do; each test runs once per engine."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 import re
 import shutil
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 import numpy as np
 import onnx
 import pytest
-from tiny_bundle import random_inputs
+from tiny_bundle import bundle_of, random_inputs
 
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine import onnxruntime_cuda
+from mm_robust_seg.engine.base import never
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
 from mm_robust_seg.engine.openvino import OpenVinoEngine
 from mm_robust_seg.engine.tensorrt.availability import why_unusable
@@ -26,25 +28,26 @@ from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, Modalit
 RGB = ModalitySet([Modality.RGB])
 
 
-def cached(graphs, warmup=1):
+def cached(bundle, config, is_cancelled):
     with TemporaryDirectory() as folder:
-        OpenVinoEngine(graphs, 1, 'f32', 0, cache=Path(folder))
-        return OpenVinoEngine(graphs, 1, 'f32', warmup, cache=Path(folder))
+        config = replace(config, cache=folder)
+        OpenVinoEngine(bundle, config)
+        return OpenVinoEngine(bundle, config, is_cancelled)
 
 
-def bound(graphs, warmup=1):
+def bound(bundle, config, is_cancelled):
     """Build the engine for CUDA, but on the provider that is there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnxruntime_cuda, '_PROVIDER', 'CPUExecutionProvider')
         patch.setattr(onnxruntime_cuda, '_DEVICE', 'cpu')
-        return onnxruntime_cuda.OnnxRuntimeCudaEngine(graphs, 0, warmup)
+        return onnxruntime_cuda.OnnxRuntimeCudaEngine(bundle, config, is_cancelled)
 
 
-BUILDERS = {
-    'openvino': lambda graphs, warmup=1: OpenVinoEngine(graphs, 1, 'f32', warmup),
+MAKERS = {
+    'openvino': OpenVinoEngine,
     'openvino from its cache': cached,
     'onnxruntime on bound memory': bound,
-    'onnxruntime': lambda graphs, warmup=1: OnnxRuntimeEngine(graphs, 1, warmup),
+    'onnxruntime': OnnxRuntimeEngine,
 }
 
 
@@ -56,19 +59,26 @@ def graphs(tiny_bundle: Path):
 ON_A_GPU = pytest.param('gpu', marks=pytest.mark.gpu)
 
 
-@pytest.fixture(scope='module', params=[*BUILDERS, 'tensorrt', ON_A_GPU])
+@pytest.fixture(scope='module', params=[*MAKERS, 'tensorrt', ON_A_GPU])
 def build(request, tmp_path_factory, graphs):
-    if request.param in BUILDERS:
-        yield BUILDERS[request.param]
+    """Make an engine of graphs, warmed so often, unless it is cancelled."""
+
+    def made_by(make, **settings):
+        def build(graphs, warmup=1, is_cancelled=never):
+            config = EngineConfig(threads=1, warmup_iterations=warmup, cache='off', **settings)
+            return make(bundle_of(graphs), config, is_cancelled)
+
+        return build
+
+    if request.param in MAKERS:
+        yield made_by(MAKERS[request.param])
         return
-    reason = why_unusable(graphs, EngineConfig(on_mismatch='rebuild'))
+    reason = why_unusable(bundle_of(graphs), EngineConfig(on_mismatch='rebuild'))
     if request.param == 'gpu' and reason:
         pytest.skip(f'needs an NVIDIA GPU with TensorRT: {reason}')
     root = tmp_path_factory.mktemp('engines')
     with fake_tensorrt.machine() if request.param == 'tensorrt' else nullcontext():
-        yield lambda graphs, warmup=1: fake_tensorrt.build_engine(
-            graphs, root, warmup_iterations=warmup
-        )
+        yield made_by(fake_tensorrt.build_and_open, plans=str(root))
 
 
 @pytest.fixture(scope='module')
@@ -190,6 +200,11 @@ def test_a_closed_engine_says_so(build, graphs):
         engine.infer(random_inputs(RGB))
     with pytest.raises(EngineError, match='engine is closed'):
         engine.activate(RGB)
+
+
+def test_one_that_nobody_wants_any_more_is_not_loaded(build, graphs):
+    with pytest.raises(EngineError, match='cancelled'):
+        build(graphs, is_cancelled=lambda: True)
 
 
 def test_no_graph_at_all_is_refused(build):

@@ -1,14 +1,16 @@
 """What is particular to one runtime, or compares them."""
 
+from dataclasses import replace
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from tiny_bundle import random_inputs
+from tiny_bundle import bundle_of, random_inputs
 
 from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine import onnxruntime_cuda
 from mm_robust_seg.engine import openvino as openvino_engine
 from mm_robust_seg.engine.graphs import GraphEngine
@@ -21,13 +23,16 @@ from mm_robust_seg.modality import all_combinations, COMPLETE
 CUDA = 'CUDAExecutionProvider'
 
 
+COLD = EngineConfig(threads=1, warmup_iterations=0, cache='off')
+
+
 @pytest.fixture(scope='module')
-def graphs(tiny_bundle):
-    return load_bundle(tiny_bundle).graphs
+def bundle(tiny_bundle):
+    return load_bundle(tiny_bundle)
 
 
-def test_the_runtimes_agree(graphs):
-    one, other = OpenVinoEngine(graphs, 1, 'f32', 0), OnnxRuntimeEngine(graphs, 1, 0)
+def test_the_runtimes_agree(bundle):
+    one, other = OpenVinoEngine(bundle, COLD), OnnxRuntimeEngine(bundle, COLD)
     for combination in all_combinations():
         results = []
         for engine in (one, other):
@@ -54,10 +59,10 @@ class LoadedModels:
         return self._capabilities
 
 
-def test_openvino_is_told_its_precision_and_threads(graphs, monkeypatch):
+def test_openvino_is_told_its_precision_and_threads(bundle, monkeypatch):
     core = LoadedModels(['FP32'])
     monkeypatch.setattr(openvino_engine, '_core', lambda: core)
-    OpenVinoEngine(graphs, 1, 'f32', 0)
+    OpenVinoEngine(bundle, COLD)
     expected = {
         'INFERENCE_PRECISION_HINT': 'f32',
         'INFERENCE_NUM_THREADS': 1,
@@ -67,10 +72,10 @@ def test_openvino_is_told_its_precision_and_threads(graphs, monkeypatch):
     assert core.options == [expected] * 7
 
 
-def test_bf16_is_refused_where_the_cpu_lacks_it(graphs, monkeypatch):
+def test_bf16_is_refused_where_the_cpu_lacks_it(bundle, monkeypatch):
     monkeypatch.setattr(openvino_engine, '_core', lambda: LoadedModels(['FP32']))
     with pytest.raises(EngineError, match=r'no bf16 .* set engine.precision to f32'):
-        OpenVinoEngine(graphs, 1, 'bf16', 0)
+        OpenVinoEngine(bundle, replace(COLD, precision='bf16'))
 
 
 def results(engine):
@@ -82,9 +87,13 @@ def results(engine):
     return found
 
 
-def test_compiled_models_come_from_the_cache_and_compute_the_same(graphs, tmp_path, monkeypatch):
-    expected = results(OpenVinoEngine(graphs, 1, 'f32', 0))
-    OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path)
+def cached(folder):
+    return replace(COLD, cache=str(folder))
+
+
+def test_compiled_models_come_from_the_cache_and_compute_the_same(bundle, tmp_path, monkeypatch):
+    expected = results(OpenVinoEngine(bundle, COLD))
+    OpenVinoEngine(bundle, cached(tmp_path))
     loaded = []
     compiled = openvino_engine._compiled
 
@@ -93,30 +102,33 @@ def test_compiled_models_come_from_the_cache_and_compute_the_same(graphs, tmp_pa
         return loaded[-1]
 
     monkeypatch.setattr(openvino_engine, '_compiled', noted)
-    engine = OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path)
+    engine = OpenVinoEngine(bundle, cached(tmp_path))
     assert [model.get_property('LOADED_FROM_CACHE') for model in loaded] == [True] * 7
     np.testing.assert_equal(results(engine), expected)
 
 
 @pytest.mark.parametrize('keep', [0.0, 0.5, 0.99])
-def test_a_truncated_cache_is_made_anew(graphs, tmp_path, keep):
-    expected = results(OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path))
-    for path in tmp_path.iterdir():
+def test_a_truncated_cache_is_made_anew(bundle, tmp_path, keep):
+    expected = results(OpenVinoEngine(bundle, cached(tmp_path)))
+    files = [path for path in tmp_path.rglob('*') if path.is_file()]
+    assert files
+    for path in files:
         data = path.read_bytes()
         path.chmod(0o600)
         path.write_bytes(data[: int(keep * len(data))])
-    np.testing.assert_equal(results(OpenVinoEngine(graphs, 1, 'f32', 0, cache=tmp_path)), expected)
+    np.testing.assert_equal(results(OpenVinoEngine(bundle, cached(tmp_path))), expected)
 
 
-def test_where_nothing_can_be_cached_models_are_compiled(graphs, tmp_path):
+def test_where_nothing_can_be_cached_models_are_compiled(bundle, tmp_path):
     (tmp_path / 'file').write_text('not a folder')
-    OpenVinoEngine(graphs, 1, 'f32', 1, cache=tmp_path / 'file' / 'cache')
+    OpenVinoEngine(bundle, replace(cached(tmp_path / 'file' / 'cache'), warmup_iterations=1))
 
 
-def test_a_precision_of_the_graphs_is_told(graphs):
+def test_a_precision_of_the_graphs_is_told(bundle):
+    int8 = replace(bundle, precision='int8')
     engines = [
-        OpenVinoEngine(graphs, 1, 'f32', 0, graph_precision='int8'),
-        OnnxRuntimeEngine(graphs, 1, 0, graph_precision='int8'),
+        OpenVinoEngine(int8, COLD),
+        OnnxRuntimeEngine(int8, COLD),
     ]
     assert [e.description.partition(' on ')[2] for e in engines] == [
         'CPU, int8 in f32, 1 threads',
@@ -124,11 +136,11 @@ def test_a_precision_of_the_graphs_is_told(graphs):
     ]
 
 
-def test_a_provider_that_does_not_start_makes_cuda_unavailable(graphs, monkeypatch):
+def test_a_provider_that_does_not_start_makes_cuda_unavailable(bundle, monkeypatch):
     monkeypatch.setattr(onnxruntime_cuda.ort, 'get_available_providers', lambda: [CUDA])
     monkeypatch.setattr(onnxruntime_cuda.ort, 'InferenceSession', SessionWithoutCuda)
     with pytest.raises(EngineUnavailableError, match=r'does not start on device 3: install the'):
-        OnnxRuntimeCudaEngine(graphs, 3, 0)
+        OnnxRuntimeCudaEngine(bundle, replace(COLD, device_id=3))
 
 
 class SessionWithoutCuda:
@@ -142,7 +154,7 @@ class SessionWithoutCuda:
 def test_a_graph_that_the_gpu_cannot_load_makes_cuda_unavailable(tmp_path, monkeypatch):
     monkeypatch.setattr(onnxruntime_cuda, '_PROVIDER', 'CPUExecutionProvider')
     with pytest.raises(EngineUnavailableError, match=r'absent\.onnx cannot be loaded'):
-        OnnxRuntimeCudaEngine({COMPLETE: tmp_path / 'absent.onnx'}, 0, 0)
+        OnnxRuntimeCudaEngine(bundle_of({COMPLETE: tmp_path / 'absent.onnx'}), COLD)
 
 
 class CountingGraph:
@@ -159,20 +171,20 @@ class CountingGraph:
         return self._loaded.run(inputs)
 
 
-def counting_engine(graphs, warmup_iterations, limit=100):
-    real = OnnxRuntimeEngine(graphs, 1, 0)._graphs
-    by_path = {graphs[c]: CountingGraph(graph, limit) for c, graph in real.items()}
-    engine = GraphEngine('counting', by_path.__getitem__, graphs, warmup_iterations)
+def counting_engine(bundle, warmup_iterations, limit=100):
+    real = OnnxRuntimeEngine(bundle, COLD)._graphs
+    by_path = {bundle.graphs[c]: CountingGraph(graph, limit) for c, graph in real.items()}
+    engine = GraphEngine('counting', by_path.__getitem__, bundle.graphs, warmup_iterations)
     return engine, list(by_path.values())
 
 
-def test_every_graph_is_warmed_as_often_as_asked(graphs):
-    _, loaded = counting_engine(graphs, 3)
+def test_every_graph_is_warmed_as_often_as_asked(bundle):
+    _, loaded = counting_engine(bundle, 3)
     assert [graph.runs for graph in loaded] == [3] * 7
 
 
-def test_a_failure_of_the_runtime_becomes_an_engine_error(graphs):
-    engine, _ = counting_engine(graphs, 0, limit=0)
+def test_a_failure_of_the_runtime_becomes_an_engine_error(bundle):
+    engine, _ = counting_engine(bundle, 0, limit=0)
     with pytest.raises(EngineError, match=r'inference of rgb\+thermal\+depth failed: out of'):
         engine.infer(random_inputs(COMPLETE))
 

@@ -316,23 +316,26 @@ def machine(package='pycuda', version='10.13.3.9', **properties):
                 sys.modules[name] = module
 
 
-def build_engine(graphs, root, **settings):
-    """Build the plans that are missing, as the command does, and the engine."""
+def build_engine(bundle, root, **settings):
+    """Build the plans that are missing into ``root``, and the engine."""
     from mm_robust_seg.config import EngineConfig
+
+    return build_and_open(bundle, EngineConfig(plans=str(root), **settings))
+
+
+def build_and_open(bundle, config, *is_cancelled):
+    """Build the plans that are missing, as the command does, and the engine."""
     from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine
     from mm_robust_seg.engine.tensorrt.plan_builder import build_plans
     from mm_robust_seg.engine.tensorrt.plans import PlanFolder
 
-    config = EngineConfig(plans=str(root), **settings)
-    if graphs:
-        build_plans(PlanFolder(graphs, config.plans), target(graphs), 0)
-    return TensorRtEngine(graphs, config)
+    if bundle.graphs:
+        build_plans(PlanFolder(bundle, config.plans), target(bundle), 0)
+    return TensorRtEngine(bundle, config, *is_cancelled)
 
 
-def target(graphs):
+def target(bundle):
     from mm_robust_seg.engine.tensorrt.device_memory import find_device
-    from mm_robust_seg.engine.tensorrt.plans import PlanFolder, Target
+    from mm_robust_seg.engine.tensorrt.plans import Target
 
-    return Target.on(
-        find_device(0), sys.modules['tensorrt'].__version__, PlanFolder(graphs, '').precision
-    )
+    return Target.on(find_device(0), sys.modules['tensorrt'].__version__, bundle.precision)

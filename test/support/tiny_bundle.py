@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from mm_robust_seg.bundle import CHANNELS, sha256
+from mm_robust_seg.bundle import Bundle, CHANNELS, InputSpec, SegmentationClass, sha256
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 
 TINY_HEIGHT_PX, TINY_WIDTH_PX = 48, 64
@@ -18,6 +18,21 @@ TINY_CLASSES = {
     'person': (220, 20, 60),
     'car': (0, 0, 142),
     'sky': (70, 130, 180),
+}
+
+
+TINY_INPUTS = {
+    'height_px': TINY_HEIGHT_PX,
+    'width_px': TINY_WIDTH_PX,
+    'rgb_mean': 110.0,
+    'rgb_std': 60.0,
+    'thermal_mean_k': 293.0,
+    'thermal_std_k': 10.0,
+    'thermal_detail_k': 5.0,
+    'depth_mean_m': 8.0,
+    'depth_std_m': 6.0,
+    'depth_near_m': 2.0,
+    'depth_max_m': 20.0,
 }
 
 
@@ -61,19 +76,7 @@ def write_manifest(folder: Path, entries: dict, classes=TINY_CLASSES) -> None:
         'description': 'One random 1x1 convolution per sensor.',
         'licence': 'Apache-2.0',
         'classes': [{'name': n, 'color': c} for n, c in classes.items()],
-        'inputs': {
-            'height_px': TINY_HEIGHT_PX,
-            'width_px': TINY_WIDTH_PX,
-            'rgb_mean': 110.0,
-            'rgb_std': 60.0,
-            'thermal_mean_k': 293.0,
-            'thermal_std_k': 10.0,
-            'thermal_detail_k': 5.0,
-            'depth_mean_m': 8.0,
-            'depth_std_m': 6.0,
-            'depth_near_m': 2.0,
-            'depth_max_m': 20.0,
-        },
+        'inputs': TINY_INPUTS,
         'units': {'rgb': 'grey level', 'thermal': 'kelvin', 'depth': 'metre'},
         'base': 'base.safetensors',
         'combinations': entries,
@@ -82,6 +85,30 @@ def write_manifest(folder: Path, entries: dict, classes=TINY_CLASSES) -> None:
         'sha256': {p.relative_to(folder).as_posix(): sha256(p) for p in files},
     }
     (folder / 'manifest.json').write_text(json.dumps(manifest))
+
+
+def bundle_of(graphs, **changes) -> Bundle:
+    """Make a bundle of these graphs, whatever is in the files, as an engine is given one."""
+    folder = next(iter(graphs.values()), Path()).parent
+    values = {
+        'path': folder,
+        'name': 'tiny',
+        'description': '',
+        'licence': '',
+        'classes': tuple(SegmentationClass(n, c) for n, c in TINY_CLASSES.items()),
+        'inputs': InputSpec(**TINY_INPUTS),
+        'base': folder / 'base.safetensors',
+        'graphs': graphs,
+        'adapters': {},
+        'provenance': {},
+        'scores': {},
+        'checksums': {},
+        'precision': 'f32',
+        'golden': {},
+        'shared_graph': None,
+        'manifest': {},
+    }
+    return Bundle(**{**values, **changes})
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> dict[str, int]:

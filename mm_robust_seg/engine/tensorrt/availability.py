@@ -6,15 +6,13 @@ asked for its devices first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
+from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.engine.base import Engine, IsCancelled
 from mm_robust_seg.engine.tensorrt.cuda_driver import require_package
 from mm_robust_seg.engine.tensorrt.device_memory import find_device
 from mm_robust_seg.engine.tensorrt.plans import PlanFolder
-from mm_robust_seg.errors import EngineError
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.errors import EngineError, EngineUnavailableError
 
 
 def tensorrt_version() -> str:
@@ -33,8 +31,21 @@ def tensorrt_version() -> str:
     return str(tensorrt.__version__)
 
 
-def why_unusable(graphs: Mapping[ModalitySet, Path], config: EngineConfig) -> str:
-    """Say in one sentence why TensorRT cannot serve these graphs; empty if it seems to.
+def open_engine(bundle: Bundle, config: EngineConfig, is_cancelled: IsCancelled) -> Engine:
+    """Make a ``TensorRtEngine``; see ``engine.base.MakeEngine``.
+
+    Raises:
+        EngineUnavailableError: if TensorRT cannot serve here.
+    """
+    if reason := why_unusable(bundle, config):
+        raise EngineUnavailableError(reason)
+    from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine  # noqa: PLC0415
+
+    return TensorRtEngine(bundle, config, is_cancelled)
+
+
+def why_unusable(bundle: Bundle, config: EngineConfig) -> str:
+    """Say in one sentence why TensorRT cannot serve this bundle; empty if it seems to.
 
     Quick: nothing is loaded, and without a GPU TensorRT is not even imported.
     """
@@ -44,7 +55,7 @@ def why_unusable(graphs: Mapping[ModalitySet, Path], config: EngineConfig) -> st
         tensorrt_version()
     except EngineError as error:
         return str(error)
-    folder = PlanFolder(graphs, config.plans)
+    folder = PlanFolder(bundle, config.plans)
     if folder.missing and config.on_mismatch != 'rebuild':
         return (
             f'{len(folder.missing)} of {len(folder.sources)} TensorRT engines of {folder.name} '

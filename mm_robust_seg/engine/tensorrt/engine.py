@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import tensorrt as trt
 
+from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Prediction
-from mm_robust_seg.engine.base import CONFIDENCE, LABELS
+from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
 from mm_robust_seg.engine.shared_graph import switching
 from mm_robust_seg.engine.tensorrt.cuda_driver import DeviceMemoryError
@@ -38,20 +39,12 @@ class TensorRtEngine(GraphEngine):
     """One plan per combination, all loaded; built, used and closed on one thread."""
 
     def __init__(
-        self,
-        graphs: Mapping[ModalitySet, Path],
-        config: EngineConfig,
-        is_cancelled: Callable[[], bool] = lambda: False,
+        self, bundle: Bundle, config: EngineConfig, is_cancelled: IsCancelled = never
     ) -> None:
-        """Load and warm the plan of every graph.
+        """Load and warm the plan of every graph; see ``engine.base.MakeEngine``.
 
         Where the GPU has no room for all, the complete combination and the single sensors are
         tried, and then the single sensors: whatever fails, something can run.
-
-        Args:
-            graphs: the ONNX file of every combination.
-            config: device_id, plans, on_mismatch and warmup_iterations are heeded.
-            is_cancelled: once it is true, plans are not built any further.
 
         Raises:
             EngineUnavailableError: if the GPU has no room even for single sensors, or a plan does
@@ -59,14 +52,15 @@ class TensorRtEngine(GraphEngine):
             EngineError: if there is no GPU, a plan does not fit, is damaged or fails to run, or
                 building plans is cancelled.
         """
+        graphs = bundle.graphs
         if not graphs:
             raise EngineError('the engine got no graph: expected one for each combination')
         facts = find_device(config.device_id)
-        folder = PlanFolder(graphs, config.plans)
+        folder = PlanFolder(bundle, config.plans)
         target = Target.on(facts, trt.__version__, folder.precision)
         _settle(folder, target, config, is_cancelled)
         for kept in _ever_fewer(graphs):
-            shortage = self._open(kept, facts, folder, config.warmup_iterations)
+            shortage = self._open(kept, facts, folder, config.warmup_iterations, is_cancelled)
             if not shortage:
                 break
         else:
@@ -102,6 +96,7 @@ class TensorRtEngine(GraphEngine):
         facts: DeviceFacts,
         folder: PlanFolder,
         warmup_iterations: int,
+        is_cancelled: IsCancelled,
     ) -> str:
         """Load, check, attach and warm some combinations; return what memory lacked, if any."""
         try:
@@ -111,7 +106,8 @@ class TensorRtEngine(GraphEngine):
         try:
             with self._device:
                 plans = _load_plans(onnx_files(graphs.values()), folder, self._device)
-                super().__init__('TensorRT', switching(plans.__getitem__), graphs, 0)
+                load = switching(plans.__getitem__)
+                super().__init__('TensorRT', load, graphs, 0, is_cancelled)
                 _attach(plans.values(), self._device)
             self._plain_runs = next((p.plain_runs for p in plans.values() if p.plain_runs), '')
             self._warm(warmup_iterations)
@@ -209,7 +205,7 @@ class _PlanGraph:
 
 
 def _settle(
-    folder: PlanFolder, target: Target, config: EngineConfig, is_cancelled: Callable[[], bool]
+    folder: PlanFolder, target: Target, config: EngineConfig, is_cancelled: IsCancelled
 ) -> None:
     """See to it that every plan fits, as ``on_mismatch`` says."""
     misfits = folder.misfits(target)

@@ -17,6 +17,7 @@ import threading
 
 import tensorrt as trt
 
+from mm_robust_seg.engine.base import IsCancelled, never
 from mm_robust_seg.engine.tensorrt.device_memory import Device, DeviceFacts, find_device
 from mm_robust_seg.engine.tensorrt.log import TensorRtLog
 from mm_robust_seg.engine.tensorrt.plans import onnx_digests, PlanFolder, Target
@@ -36,7 +37,7 @@ def build_plans(
     device_id: int,
     report: Report = lambda source, phase, share: None,
     is_forced: bool = False,
-    is_cancelled: Callable[[], bool] = lambda: False,
+    is_cancelled: IsCancelled = never,
 ) -> tuple[Path, ...]:
     """Build the plans that do not fit, or all; each is usable as soon as it is written.
 
@@ -102,9 +103,7 @@ def _alone(root: Path) -> Iterator[None]:
         stream.truncate(0)
 
 
-def _on_own_thread(
-    build: Callable[[threading.Event], None], is_cancelled: Callable[[], bool]
-) -> None:
+def _on_own_thread(build: Callable[[threading.Event], None], is_cancelled: IsCancelled) -> None:
     """Build on another thread, so that Ctrl-C reaches this one at once and stops that one.
 
     Where this is not the main thread, which alone hears Ctrl-C, ``is_cancelled`` does the same.

@@ -24,12 +24,11 @@ import shlex
 import stat
 from typing import Any
 
-from mm_robust_seg.bundle import MANIFEST, sha256
+from mm_robust_seg.bundle import Bundle, sha256
 from mm_robust_seg.engine.shared_graph import SHARED_GRAPH, SUFFIX
 from mm_robust_seg.engine.tensorrt.device_memory import DeviceFacts
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.files import user_cache, write_bytes, write_json
-from mm_robust_seg.modality import ModalitySet
 
 SCHEMA = 1
 FLAGS = ('STRONGLY_TYPED', 'no TF32', 'no auxiliary streams')
@@ -84,20 +83,16 @@ class PlanFolder:
     """The plans of one bundle.
 
     Args:
-        graphs: the ONNX file, or the settings of a shared one, of every combination.
+        bundle: whose graphs are built.
         root: ``engine.plans``; empty for the cache of the user.
     """
 
-    def __init__(self, graphs: Mapping[ModalitySet, Path], root: str) -> None:
-        self.sources = onnx_files(graphs.values())
-        self._bundle = next(iter(self.sources)).parent
-        self.name = self._bundle.name
-        manifest = _manifest(self._bundle)
-        self.precision = str(manifest.get('precision', 'f32'))
-        identity = json.dumps(manifest.get('sha256', str(self._bundle)), sort_keys=True)
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    def __init__(self, bundle: Bundle, root: str) -> None:
+        self.sources = onnx_files(bundle.graphs.values())
+        self.name, self.precision = bundle.path.name, bundle.precision
         self.root = Path(root).expanduser() if root else user_cache() / 'engines'
-        self.path = self.root / f'{self.name}-{digest}'
+        self.path = self.root / f'{self.name}-{bundle.digest}'
+        self._bundle = bundle.path
         self._is_default = not root
 
     @property
@@ -239,14 +234,6 @@ def onnx_digests(sources: Iterable[Path]) -> dict[Path, str]:
     except OSError as error:
         raise EngineError(f'{source} cannot be loaded: {error.strerror}') from error
     return digests
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
 
 
 def _described(target: Target, onnx_sha256: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The TensorRT engine on the real thing; skipped where there is none."""
 
+from dataclasses import replace
 from functools import lru_cache
 import os
 from pathlib import Path
@@ -39,7 +40,7 @@ MIB = 1 << 20
 @pytest.fixture(scope='module')
 def bundle():
     bundle = load_bundle(find_bundle(BUNDLE))
-    reason = why_unusable(bundle.graphs, EngineConfig(on_mismatch='rebuild'))
+    reason = why_unusable(bundle, EngineConfig(on_mismatch='rebuild'))
     if reason:
         pytest.skip(f'needs an NVIDIA GPU with TensorRT: {reason}')
     return bundle
@@ -52,7 +53,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture
 def engine(bundle, root):
-    engine = build_engine(bundle.graphs, root)
+    engine = build_engine(bundle, root)
     yield engine
     engine.close()
 
@@ -80,7 +81,8 @@ def free_bytes():
 def test_it_computes_what_onnx_runtime_does(engine, bundle, combination):
     if combination not in bundle.graphs:
         pytest.skip(f'{bundle.name} does not serve {combination}')
-    reference = OnnxRuntimeEngine({combination: bundle.graphs[combination]}, 0, 0)
+    alone = replace(bundle, graphs={combination: bundle.graphs[combination]})
+    reference = OnnxRuntimeEngine(alone, EngineConfig(warmup_iterations=0))
     engine.activate(combination)
     most, share = CONFIDENCE[bundle.precision]
     for index in range(3):
@@ -127,10 +129,10 @@ def burn(stop):
 
 def test_building_and_closing_again_keeps_memory_flat(bundle, root):
     for _ in range(2):
-        build_engine(bundle.graphs, root).close()
+        build_engine(bundle, root).close()
     before = free_bytes()
     for _ in range(5):
-        build_engine(bundle.graphs, root).close()
+        build_engine(bundle, root).close()
     assert abs(before - free_bytes()) < 16 * MIB
 
 
@@ -142,7 +144,7 @@ from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine
 from pathlib import Path
 bundle = load_bundle(Path(sys.argv[1]))
-engine = TensorRtEngine(bundle.graphs, EngineConfig(plans=sys.argv[2]))
+engine = TensorRtEngine(bundle, EngineConfig(plans=sys.argv[2]))
 size = (bundle.inputs.height_px, bundle.inputs.width_px)
 inputs = {m: np.zeros((1, CHANNELS[m], *size), np.float32) for m in engine.active}
 while True:
@@ -159,7 +161,7 @@ def test_a_killed_engine_leaves_the_gpu_to_the_next(engine, bundle, root):
         assert victim.stdout.read(20) == b'.' * 20
         victim.send_signal(signal.SIGKILL)
         victim.wait(30)
-    again = build_engine(bundle.graphs, root)
+    again = build_engine(bundle, root)
     after = again.infer(inputs_for(bundle, again.active))
     np.testing.assert_array_equal(after.labels, before.labels)
     again.close()

@@ -14,6 +14,7 @@ from fake_tensorrt import machine, target
 import onnx
 from onnx import helper, TensorProto
 import pytest
+from tiny_bundle import bundle_of
 
 from mm_robust_seg import cli
 from mm_robust_seg.build import build_pipeline
@@ -40,8 +41,8 @@ def gpu_and_trt():
 def build(graphs, root, **options):
     from mm_robust_seg.engine.tensorrt.plan_builder import build_plans
 
-    folder = PlanFolder(graphs, str(root))
-    return build_plans(folder, target(graphs), 0, **options)
+    folder = PlanFolder(bundle_of(graphs), str(root))
+    return build_plans(folder, target(bundle_of(graphs)), 0, **options)
 
 
 def litter(root):
@@ -82,7 +83,7 @@ def test_a_folder_that_cannot_be_written_is_an_engine_error(graphs, tmp_path, gp
     with pytest.raises(EngineError, match=r'engines cannot be written: .*--plans'):
         build(graphs, tmp_path / 'engines')
     (tmp_path / 'good').mkdir()
-    PlanFolder(graphs, str(tmp_path / 'good')).path.write_text('a file')
+    PlanFolder(bundle_of(graphs), str(tmp_path / 'good')).path.write_text('a file')
     with pytest.raises(EngineError, match='cannot be written'):
         build(graphs, tmp_path / 'good')
 

@@ -1,10 +1,12 @@
 """Plans on disk: where they are and what they are compared with."""
 
+from dataclasses import replace
 import os
 from pathlib import Path
 import shutil
 
 import pytest
+from tiny_bundle import bundle_of
 
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.engine.tensorrt.plans import onnx_digests, PlanFolder, Target
@@ -16,14 +18,19 @@ RGB = ModalitySet.parse('rgb')
 
 
 @pytest.fixture
-def graphs(tiny_bundle, tmp_path):
-    """The graphs of a bundle that may be damaged."""
-    return load_bundle(shutil.copytree(tiny_bundle, tmp_path / 'tiny')).graphs
+def bundle(tiny_bundle, tmp_path):
+    """Load a bundle that may be damaged."""
+    return load_bundle(shutil.copytree(tiny_bundle, tmp_path / 'tiny'))
 
 
 @pytest.fixture
-def folder(graphs, tmp_path):
-    folder = PlanFolder(graphs, str(tmp_path / 'engines'))
+def graphs(bundle):
+    return bundle.graphs
+
+
+@pytest.fixture
+def folder(bundle, tmp_path):
+    folder = PlanFolder(bundle, str(tmp_path / 'engines'))
     for source, digest in onnx_digests(folder.sources).items():
         folder.write(source, TARGET, digest, source.stem.encode())
     return folder
@@ -110,39 +117,37 @@ def test_a_plan_of_another_user_is_refused(folder, graphs, monkeypatch):
         folder.read(graphs[RGB])
 
 
-def test_bundles_of_one_name_have_folders_of_their_own(tiny_bundle, graphs, tmp_path):
-    one = PlanFolder(load_bundle(tiny_bundle).graphs, str(tmp_path))
-    same = PlanFolder(graphs, str(tmp_path))
+def test_bundles_of_one_name_have_folders_of_their_own(tiny_bundle, bundle, tmp_path):
+    one = PlanFolder(load_bundle(tiny_bundle), str(tmp_path))
+    same = PlanFolder(bundle, str(tmp_path))
     assert one.path == same.path, 'a copy of a bundle shares its plans'
-    manifest = graphs[RGB].with_name('manifest.json')
-    digest = load_bundle(manifest.parent).checksums['rgb.onnx']
-    manifest.write_text(manifest.read_text().replace(digest, '0' * 64))
-    assert PlanFolder(graphs, str(tmp_path)).path != one.path
+    other = replace(bundle, checksums={**bundle.checksums, 'rgb.onnx': '0' * 64})
+    assert PlanFolder(other, str(tmp_path)).path != one.path
 
 
-def test_some_sensors_alone_share_the_folder_of_all(graphs, tmp_path):
-    some = PlanFolder({RGB: graphs[RGB]}, str(tmp_path))
-    assert some.path == PlanFolder(graphs, str(tmp_path)).path
-    assert some.sources == (graphs[RGB],)
+def test_some_sensors_alone_share_the_folder_of_all(bundle, tmp_path):
+    some = PlanFolder(replace(bundle, graphs={RGB: bundle.graphs[RGB]}), str(tmp_path))
+    assert some.path == PlanFolder(bundle, str(tmp_path)).path
+    assert some.sources == (bundle.graphs[RGB],)
 
 
 def test_a_shared_graph_has_one_plan_for_all_settings(tmp_path):
     settings = {ModalitySet.parse(name): tmp_path / f'{name}.npz' for name in ('rgb', 'depth')}
-    assert PlanFolder(settings, '').sources == (tmp_path / 'shared.onnx',)
+    assert PlanFolder(bundle_of(settings), '').sources == (tmp_path / 'shared.onnx',)
 
 
-def test_plans_are_in_the_cache_unless_told_otherwise(graphs, monkeypatch, tmp_path):
+def test_plans_are_in_the_cache_unless_told_otherwise(bundle, monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    assert PlanFolder(graphs, '').root == tmp_path / 'mm_robust_seg' / 'engines'
-    assert PlanFolder(graphs, '').path.parent == PlanFolder(graphs, '').root
-    assert PlanFolder(graphs, '~/engines').root == Path.home() / 'engines'
+    assert PlanFolder(bundle, '').root == tmp_path / 'mm_robust_seg' / 'engines'
+    assert PlanFolder(bundle, '').path.parent == PlanFolder(bundle, '').root
+    assert PlanFolder(bundle, '~/engines').root == Path.home() / 'engines'
 
 
 def test_the_command_can_be_pasted_into_a_shell(tiny_bundle, tmp_path):
     spaced = shutil.copytree(tiny_bundle, tmp_path / 'a bundle')
-    graphs = load_bundle(spaced).graphs
-    assert PlanFolder(graphs, '').command == f"mm-robust-seg build-engines '{spaced}'"
-    assert PlanFolder(graphs, '/mine').command.endswith(' --plans /mine')
+    bundle = load_bundle(spaced)
+    assert PlanFolder(bundle, '').command == f"mm-robust-seg build-engines '{spaced}'"
+    assert PlanFolder(bundle, '/mine').command.endswith(' --plans /mine')
 
 
 def test_an_unreadable_onnx_file_is_named(tmp_path):

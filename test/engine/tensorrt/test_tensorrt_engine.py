@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, TensorProto
 import pytest
-from tiny_bundle import random_inputs
+from tiny_bundle import bundle_of, random_inputs
 
 from mm_robust_seg import build
 from mm_robust_seg.bundle import load_bundle
@@ -26,12 +26,13 @@ from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 
 PACKAGES = ('pycuda', 'cuda.bindings')
 WEIGHTS = 10_000
+ONE_THREAD = EngineConfig(threads=1, warmup_iterations=0)
 CLEAN = {'memory': 0, 'objects': 0, 'stack': []}
 
 
 @pytest.fixture(scope='module')
-def graphs(tiny_bundle):
-    return load_bundle(tiny_bundle).graphs
+def bundle(tiny_bundle):
+    return load_bundle(tiny_bundle)
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def visit_all(engine):
 @pytest.mark.parametrize('is_integrated', [False, True])
 @pytest.mark.parametrize('package', PACKAGES)
 def test_either_package_on_either_kind_of_gpu_gives_the_same_masks(
-    graphs, tmp_path, package, is_integrated
+    bundle, tmp_path, package, is_integrated
 ):
-    reference = visit_all(OnnxRuntimeEngine(graphs, 1, 0))
+    reference = visit_all(OnnxRuntimeEngine(bundle, ONE_THREAD))
     with machine(package, is_integrated=is_integrated) as (gpu, trt):
-        engine = build_engine(graphs, tmp_path)
+        engine = build_engine(bundle, tmp_path)
         for combination, prediction in visit_all(engine).items():
             np.testing.assert_array_equal(prediction.labels, reference[combination].labels)
             np.testing.assert_array_equal(prediction.confidence, reference[combination].confidence)
@@ -72,10 +73,10 @@ def test_either_package_on_either_kind_of_gpu_gives_the_same_masks(
         assert not trt.alive
 
 
-def test_two_bytes_a_pixel_come_back_and_nothing_is_copied_on_a_jetson(graphs, tmp_path):
+def test_two_bytes_a_pixel_come_back_and_nothing_is_copied_on_a_jetson(bundle, tmp_path):
     for is_integrated, expected in ((False, 3 * 48 * 64 * 4 + 2 * 48 * 64), (True, 0)):
         with machine(is_integrated=is_integrated) as (gpu, _):
-            engine = build_engine(graphs, tmp_path)
+            engine = build_engine(bundle, tmp_path)
             engine.activate(ModalitySet.parse('rgb'))
             before = gpu.copied_bytes
             engine.infer(random_inputs(engine.active))
@@ -83,9 +84,9 @@ def test_two_bytes_a_pixel_come_back_and_nothing_is_copied_on_a_jetson(graphs, t
             engine.close()
 
 
-def test_a_frame_is_one_launch_and_a_switch_allocates_nothing(graphs, tmp_path, gpu_and_trt):
+def test_a_frame_is_one_launch_and_a_switch_allocates_nothing(bundle, tmp_path, gpu_and_trt):
     gpu, _ = gpu_and_trt
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     launches, memory = gpu.launches, set(gpu.memory)
     gpu.log.clear()
     visit_all(engine)
@@ -97,9 +98,9 @@ def test_a_frame_is_one_launch_and_a_switch_allocates_nothing(graphs, tmp_path, 
     engine.close()
 
 
-def test_all_contexts_share_one_scratch_buffer(graphs, tmp_path, gpu_and_trt):
+def test_all_contexts_share_one_scratch_buffer(bundle, tmp_path, gpu_and_trt):
     gpu, trt = gpu_and_trt
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     contexts = [thing for thing in trt.alive if hasattr(thing, 'scratch')]
     assert len(contexts) == 7
     assert len({context.scratch.ctypes.data for context in contexts}) == 1
@@ -112,11 +113,11 @@ def test_all_contexts_share_one_scratch_buffer(graphs, tmp_path, gpu_and_trt):
 @pytest.mark.parametrize(
     'function', ['cuStreamBeginCapture_v2', 'cuStreamEndCapture', 'cuGraphInstantiateWithFlags']
 )
-def test_without_cuda_graphs_it_runs_and_says_so(graphs, tmp_path, gpu_and_trt, function):
+def test_without_cuda_graphs_it_runs_and_says_so(bundle, tmp_path, gpu_and_trt, function):
     gpu, _ = gpu_and_trt
-    reference = visit_all(OnnxRuntimeEngine(graphs, 1, 0))
+    reference = visit_all(OnnxRuntimeEngine(bundle, ONE_THREAD))
     gpu.failing[function] = 900
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     assert 'without CUDA graphs' in engine.description
     assert 'CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED (900)' in engine.description
     for combination, prediction in visit_all(engine).items():
@@ -126,19 +127,19 @@ def test_without_cuda_graphs_it_runs_and_says_so(graphs, tmp_path, gpu_and_trt, 
     assert gpu.leaks == CLEAN
 
 
-def test_a_run_that_cannot_be_recorded_leaves_the_stream_usable(graphs, tmp_path, gpu_and_trt):
+def test_a_run_that_cannot_be_recorded_leaves_the_stream_usable(bundle, tmp_path, gpu_and_trt):
     gpu, trt = gpu_and_trt
     trt.failing.add('record')
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     assert 'without CUDA graphs (TensorRT cannot run' in engine.description
     assert len(visit_all(engine)) == 7
     engine.close()
     assert gpu.leaks == CLEAN
 
 
-def test_it_belongs_to_one_thread(graphs, tmp_path, gpu_and_trt):
+def test_it_belongs_to_one_thread(bundle, tmp_path, gpu_and_trt):
     gpu, _ = gpu_and_trt
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     said = []
 
     def use():
@@ -157,12 +158,12 @@ def test_it_belongs_to_one_thread(graphs, tmp_path, gpu_and_trt):
     assert gpu.leaks == CLEAN
 
 
-def test_it_lives_wholly_on_a_worker(graphs, tmp_path, gpu_and_trt):
+def test_it_lives_wholly_on_a_worker(bundle, tmp_path, gpu_and_trt):
     gpu, _ = gpu_and_trt
     results = []
 
     def work():
-        engine = build_engine(graphs, tmp_path)
+        engine = build_engine(bundle, tmp_path)
         results.append(visit_all(engine))
         engine.close()
 
@@ -174,10 +175,10 @@ def test_it_lives_wholly_on_a_worker(graphs, tmp_path, gpu_and_trt):
 
 
 def test_a_failed_inference_is_an_engine_error_and_the_next_one_works(
-    graphs, tmp_path, gpu_and_trt
+    bundle, tmp_path, gpu_and_trt
 ):
     gpu, _ = gpu_and_trt
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     gpu.failing['wait'] = 700
     with pytest.raises(EngineError, match=r'inference of rgb\+thermal\+depth failed: CUDA'):
         engine.infer(random_inputs(COMPLETE))
@@ -187,9 +188,9 @@ def test_a_failed_inference_is_an_engine_error_and_the_next_one_works(
 
 
 @pytest.mark.parametrize('function', ['cuGraphExecDestroy', 'push', 'pop', 'release'])
-def test_a_gpu_that_died_can_be_closed_and_built_again(graphs, tmp_path, gpu_and_trt, function):
+def test_a_gpu_that_died_can_be_closed_and_built_again(bundle, tmp_path, gpu_and_trt, function):
     gpu, _ = gpu_and_trt
-    engine = build_engine(graphs, tmp_path)
+    engine = build_engine(bundle, tmp_path)
     before = engine.infer(random_inputs(COMPLETE))
     gpu.has_died = True
     gpu.failing[function] = 700
@@ -198,20 +199,20 @@ def test_a_gpu_that_died_can_be_closed_and_built_again(graphs, tmp_path, gpu_and
     with pytest.raises(EngineError, match='closed'):
         engine.infer(random_inputs(COMPLETE))
     gpu.failing.clear()
-    again = build_engine(graphs, tmp_path)
+    again = build_engine(bundle, tmp_path)
     np.testing.assert_array_equal(again.infer(random_inputs(COMPLETE)).labels, before.labels)
     again.close()
 
 
-def test_a_driver_too_old_for_tensorrt_is_an_engine_error(graphs, tmp_path, gpu_and_trt):
+def test_a_driver_too_old_for_tensorrt_is_an_engine_error(bundle, tmp_path, gpu_and_trt):
     gpu, trt = gpu_and_trt
     said = r'TensorRT 10\.13\.3\.9 does not start with this driver and GPU: .*error: 35'
-    build_engine(graphs, tmp_path).close()
+    build_engine(bundle, tmp_path).close()
     trt.failing.add('start')
     with pytest.raises(EngineError, match=said):
-        engine_class()(graphs, EngineConfig(plans=str(tmp_path)))
+        engine_class()(bundle, EngineConfig(plans=str(tmp_path)))
     with pytest.raises(EngineError, match=said):
-        build_engine(graphs, tmp_path / 'other')
+        build_engine(bundle, tmp_path / 'other')
     assert gpu.leaks == CLEAN
 
 
@@ -226,12 +227,12 @@ def test_sensors_of_a_shared_graph_are_known_by_name_whatever_the_order():
 
 @pytest.mark.parametrize('failing', ['deserialize', 'context', 'execute'])
 def test_a_plan_that_does_not_run_is_named_and_nothing_leaks(
-    graphs, tmp_path, gpu_and_trt, failing
+    bundle, tmp_path, gpu_and_trt, failing
 ):
     gpu, trt = gpu_and_trt
     trt.failing.add(failing)
     with pytest.raises(EngineError, match=r'TensorRT .*rgb\+thermal\+depth'):
-        build_engine(graphs, tmp_path)
+        build_engine(bundle, tmp_path)
     assert gpu.leaks == CLEAN
     assert gpu.retained == 0
 
@@ -274,8 +275,8 @@ def write_shared_graph(folder):
 def test_a_shared_graph_is_one_plan_for_all_combinations(tmp_path, gpu_and_trt):
     gpu, trt = gpu_and_trt
     graphs = write_shared_graph(tmp_path)
-    reference = OnnxRuntimeEngine(graphs, 1, 0)
-    engine = build_engine(graphs, tmp_path / 'engines')
+    reference = OnnxRuntimeEngine(bundle_of(graphs), ONE_THREAD)
+    engine = build_engine(bundle_of(graphs), tmp_path / 'engines')
     assert len(trt.built) == 1
     assert engine.combinations == tuple(graphs)
     for combination in [*graphs, *reversed(graphs)]:
@@ -305,9 +306,9 @@ def room_for(count, slack=0):
         (room_for(3), tuple(c for c in all_combinations() if len(c) == 1)),
     ],
 )
-def test_the_gpu_keeps_what_a_robot_needs_most(graphs, tmp_path, room, kept):
+def test_the_gpu_keeps_what_a_robot_needs_most(bundle, tmp_path, room, kept):
     with machine(room=room) as (gpu, _):
-        engine = build_engine(graphs, tmp_path)
+        engine = build_engine(bundle, tmp_path)
         assert engine.combinations == kept
         assert set(visit_all(engine)) == set(kept)
         dropped = [str(c) for c in all_combinations() if c not in kept]
@@ -319,23 +320,23 @@ def test_the_gpu_keeps_what_a_robot_needs_most(graphs, tmp_path, room, kept):
 
 
 @pytest.mark.parametrize('room', [0, 2 * WEIGHTS, 3 * WEIGHTS + 50])
-def test_without_room_for_single_sensors_another_runtime_is_asked_for(graphs, tmp_path, room):
+def test_without_room_for_single_sensors_another_runtime_is_asked_for(bundle, tmp_path, room):
     with machine() as (gpu, trt):
-        build_engine(graphs, tmp_path).close()
+        build_engine(bundle, tmp_path).close()
         gpu.room = room
         with pytest.raises(EngineUnavailableError, match=r'no room for .*rgb, thermal, depth'):
-            engine_class()(graphs, EngineConfig(plans=str(tmp_path)))
+            engine_class()(bundle, EngineConfig(plans=str(tmp_path)))
         assert gpu.leaks == CLEAN
         assert gpu.retained == 0
         assert not trt.alive
 
 
-def test_without_room_for_a_context_another_runtime_is_asked_for(graphs, tmp_path):
+def test_without_room_for_a_context_another_runtime_is_asked_for(bundle, tmp_path):
     with machine('cuda.bindings') as (gpu, _):
-        build_engine(graphs, tmp_path).close()
+        build_engine(bundle, tmp_path).close()
         gpu.failing['retain'] = 2
         with pytest.raises(EngineUnavailableError, match='no room for'):
-            engine_class()(graphs, EngineConfig(plans=str(tmp_path)))
+            engine_class()(bundle, EngineConfig(plans=str(tmp_path)))
         assert gpu.leaks == CLEAN
 
 
@@ -343,9 +344,9 @@ def test_without_room_for_a_context_another_runtime_is_asked_for(graphs, tmp_pat
 
 
 @pytest.fixture
-def built(graphs, tmp_path):
+def built(bundle, tmp_path):
     with machine():
-        build_engine(graphs, tmp_path).close()
+        build_engine(bundle, tmp_path).close()
     return EngineConfig(plans=str(tmp_path))
 
 
@@ -361,30 +362,30 @@ def built(graphs, tmp_path):
         ),
     ],
 )
-def test_another_machine_is_named_with_the_command_that_mends_it(graphs, built, other, said):
+def test_another_machine_is_named_with_the_command_that_mends_it(bundle, built, other, said):
     with machine(**other) as (gpu, _):
         with pytest.raises(EngineError, match=said) as caught:
-            engine_class()(graphs, built)
+            engine_class()(bundle, built)
         assert 'mm-robust-seg build-engines' in str(caught.value)
         assert str(caught.value).count('TensorRT is') <= 1, 'said once for all plans'
         assert not isinstance(caught.value, EngineUnavailableError)
         assert gpu.retained == 0
 
 
-def test_on_mismatch_cpu_asks_for_another_runtime(graphs, built):
+def test_on_mismatch_cpu_asks_for_another_runtime(bundle, built):
     config = EngineConfig(plans=built.plans, on_mismatch='cpu')
     with machine(version='11.4.0'), pytest.raises(EngineUnavailableError, match='TensorRT is'):
-        engine_class()(graphs, config)
+        engine_class()(bundle, config)
 
 
-def test_on_mismatch_rebuild_builds_and_runs(graphs, built):
+def test_on_mismatch_rebuild_builds_and_runs(bundle, built):
     config = EngineConfig(plans=built.plans, on_mismatch='rebuild')
     with machine(version='11.4.0') as (_, trt):
-        engine = engine_class()(graphs, config)
+        engine = engine_class()(bundle, config)
         assert len(trt.built) == 7
         assert len(visit_all(engine)) == 7
         engine.close()
-        engine_class()(graphs, config).close()
+        engine_class()(bundle, config).close()
         assert len(trt.built) == 7
 
 
@@ -396,45 +397,45 @@ def test_on_mismatch_rebuild_builds_and_runs(graphs, built):
         (lambda data: b'', 'it has 0 bytes'),
     ],
 )
-def test_a_damaged_plan_never_reaches_tensorrt(graphs, built, damage, said):
+def test_a_damaged_plan_never_reaches_tensorrt(bundle, built, damage, said):
     with machine() as (_, trt):
-        plan = PlanFolder(graphs, built.plans).path / 'rgb.plan'
+        plan = PlanFolder(bundle, built.plans).path / 'rgb.plan'
         plan.write_bytes(damage(plan.read_bytes()))
         trt.failing.add('deserialize')
         with pytest.raises(EngineError, match=said) as caught:
-            engine_class()(graphs, built)
+            engine_class()(bundle, built)
         assert 'build-engines' in str(caught.value)
         trt.failing.clear()
         config = EngineConfig(plans=built.plans, on_mismatch='rebuild')
-        engine_class()(graphs, config).close()
+        engine_class()(bundle, config).close()
         assert [path.rpartition('/')[2] for path in trt.built] == ['rgb.onnx']
 
 
-def test_a_sidecar_that_was_edited_covers_nothing(graphs, built):
+def test_a_sidecar_that_was_edited_covers_nothing(bundle, built):
     with machine(version='11.4.0'):
-        for path in PlanFolder(graphs, built.plans).path.glob('*.json'):
+        for path in PlanFolder(bundle, built.plans).path.glob('*.json'):
             values = json.loads(path.read_text())
             path.write_text(json.dumps({**values, 'tensorrt': '11.4.0'}))
         with pytest.raises(EngineError, match='was altered or is of another version'):
-            engine_class()(graphs, built)
+            engine_class()(bundle, built)
 
 
-def test_plans_that_others_may_write_are_refused(graphs, built):
+def test_plans_that_others_may_write_are_refused(bundle, built):
     with machine():
-        folder = PlanFolder(graphs, built.plans).path
+        folder = PlanFolder(bundle, built.plans).path
         for mode in (0o777, 0o775):
             folder.chmod(mode)
             with pytest.raises(EngineError, match='can be written by other users'):
-                engine_class()(graphs, built)
+                engine_class()(bundle, built)
         folder.chmod(0o755)
-        engine_class()(graphs, built).close()
+        engine_class()(bundle, built).close()
 
 
-def test_plans_are_for_their_owner_to_write_whatever_the_umask(graphs, tmp_path):
+def test_plans_are_for_their_owner_to_write_whatever_the_umask(bundle, tmp_path):
     before = os.umask(0)
     try:
         with machine():
-            build_engine(graphs, tmp_path).close()
+            build_engine(bundle, tmp_path).close()
     finally:
         os.umask(before)
 
@@ -442,38 +443,38 @@ def test_plans_are_for_their_owner_to_write_whatever_the_umask(graphs, tmp_path)
 # Whether it can be used at all
 
 
-def test_a_machine_without_driver_says_so(graphs):
-    assert why_unusable(graphs, EngineConfig()).startswith('there is no NVIDIA driver')
+def test_a_machine_without_driver_says_so(bundle):
+    assert why_unusable(bundle, EngineConfig()).startswith('there is no NVIDIA driver')
 
 
-def test_a_machine_without_gpu_never_touches_the_runtime(graphs):
+def test_a_machine_without_gpu_never_touches_the_runtime(bundle):
     with machine(count=0) as (gpu, _):
         text = 'there is no GPU number 0: CUDA finds 0'
-        assert why_unusable(graphs, EngineConfig()).startswith(text)
+        assert why_unusable(bundle, EngineConfig()).startswith(text)
         with pytest.raises(EngineError, match=text):
-            engine_class()(graphs, EngineConfig())
+            engine_class()(bundle, EngineConfig())
         assert gpu.log == ['cuInit', 'cuDeviceGetCount'] * 2
 
 
-def test_missing_packages_are_named(graphs, monkeypatch):
+def test_missing_packages_are_named(bundle, monkeypatch):
     with machine(package=None):
-        assert 'neither pycuda nor cuda.bindings' in why_unusable(graphs, EngineConfig())
+        assert 'neither pycuda nor cuda.bindings' in why_unusable(bundle, EngineConfig())
     with machine(), monkeypatch.context() as context:
         context.setitem(sys.modules, 'tensorrt', None)
-        assert 'tensorrt cannot be imported' in why_unusable(graphs, EngineConfig())
+        assert 'tensorrt cannot be imported' in why_unusable(bundle, EngineConfig())
 
 
-def test_usable_means_that_there_are_plans_or_they_may_be_built(graphs, built, tmp_path):
+def test_usable_means_that_there_are_plans_or_they_may_be_built(bundle, built, tmp_path):
     with machine():
-        assert why_unusable(graphs, built) == ''
+        assert why_unusable(bundle, built) == ''
         nowhere = str(tmp_path / 'nowhere')
-        command = f'build-engines {graphs[COMPLETE].parent} --plans {nowhere}'
-        assert command in why_unusable(graphs, EngineConfig(plans=nowhere))
-        PlanFolder(graphs, built.plans).plan_of(graphs[COMPLETE]).unlink()
+        command = f'build-engines {bundle.graphs[COMPLETE].parent} --plans {nowhere}'
+        assert command in why_unusable(bundle, EngineConfig(plans=nowhere))
+        PlanFolder(bundle, built.plans).plan_of(bundle.graphs[COMPLETE]).unlink()
         said = '1 of 7 TensorRT engines of tiny are not built yet'
-        assert why_unusable(graphs, built).startswith(said), 'as while they are being built'
+        assert why_unusable(bundle, built).startswith(said), 'as while they are being built'
         config = EngineConfig(plans=nowhere, on_mismatch='rebuild')
-        assert why_unusable(graphs, config) == ''
+        assert why_unusable(bundle, config) == ''
 
 
 # Through build.py
@@ -520,8 +521,8 @@ def test_auto_does_not_hide_a_mismatch_unless_told_so(tiny_bundle, built):
     assert 'TensorRT is 11.4.0, it was built for 10.13.3.9' in notes[0]
 
 
-def test_the_target_is_the_machine(graphs):
+def test_the_target_is_the_machine(bundle):
     with machine(name='Orin'):
-        found = target(graphs)
+        found = target(bundle)
     assert (found.gpu, found.compute_capability, found.cuda) == ('Orin', '8.7', '12.6')
     assert (found.tensorrt, found.precision) == ('10.13.3.9', 'f32')
