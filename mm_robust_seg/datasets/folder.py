@@ -6,7 +6,7 @@
     thermal/   16 bit (0.01 K a step) or 8 bit                out; images of one moment have the
     depth/     16 bit (1 mm a step, 0: no return) or 8 bit    same name and size; png, tiff, bmp,
     labels/    class ids, 8 bit, 255: unlabeled               pgm, and jpeg for rgb alone
-    classes.json              names and, if you like, colours: ``reading.read_classes``
+    classes.json              names and, if you like, colours: ``class_list.read_classes``
     train.txt, val.txt        names of the splits; without them the last fifth is ``val``
     dataset.json              units that differ from these: ``description.py``
 
@@ -20,15 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mm_robust_seg.datasets.class_list import read_classes
 from mm_robust_seg.datasets.description import Description, FILES, read_description
-from mm_robust_seg.datasets.reading import (
-    list_images,
-    Part,
-    read_classes,
-    read_image,
-    read_names,
-    Stored,
-)
+from mm_robust_seg.datasets.image_folders import image_files, Part, read_image, read_names, Stored
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.errors import DataError
@@ -111,13 +105,7 @@ class FolderSplit(StoredSplit):
 
 
 def _find(folder: Path) -> dict[Part, dict[str, Path]]:
-    """List the images of every sensor that has some, and the labels."""
-    labels = next((p for n in ('labels', 'label') if (p := folder / n).is_dir()), None)
-    folders: dict[Part, Path] = {m: folder / m.value for m in Modality}
-    if labels:
-        folders[None] = labels
-    files = {part: list_images(path) for part, path in folders.items() if path.is_dir()}
-    files = {part: found for part, found in files.items() if found}
+    files = image_files(folder)
     if None not in files or len(files) < 2:
         here = ', '.join(sorted(path.name for path in folder.iterdir())[:12]) or 'nothing'
         raise DataError(f'{folder} lacks labels or sensors, it has {here}: expected {LAYOUT}')

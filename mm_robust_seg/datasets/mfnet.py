@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mm_robust_seg.datasets.reading import (
-    numbered_classes,
+from mm_robust_seg.datasets.class_list import numbered_classes
+from mm_robust_seg.datasets.image_folders import (
     Part,
     read_channels,
     read_image,

@@ -10,13 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mm_robust_seg.datasets.reading import (
-    Part,
-    read_classes,
-    read_image,
-    read_names,
-    require_files,
-)
+from mm_robust_seg.datasets.class_list import read_classes
+from mm_robust_seg.datasets.image_folders import Part, read_image, read_names, require_files
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.modality import COMPLETE, Modality

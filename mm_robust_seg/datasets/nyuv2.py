@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import UNLABELED
-from mm_robust_seg.datasets.reading import (
-    numbered_classes,
+from mm_robust_seg.datasets.class_list import numbered_classes
+from mm_robust_seg.datasets.image_folders import (
     Part,
     read_image,
     read_names,

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from mm_robust_seg.datasets.image_folders import Part
 from mm_robust_seg.datasets.nyuv2 import classes_of, LICENCE, lookup, merged, MODALITIES
-from mm_robust_seg.datasets.reading import Part
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.errors import DataError

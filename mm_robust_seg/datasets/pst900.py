@@ -15,14 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mm_robust_seg.datasets.class_list import numbered_classes
 from mm_robust_seg.datasets.description import read_description
-from mm_robust_seg.datasets.reading import (
-    list_images,
-    numbered_classes,
-    Part,
-    read_image,
-    require_files,
-)
+from mm_robust_seg.datasets.image_folders import list_images, Part, read_image, require_files
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.datasets.units import PSEUDO_KELVIN, PSEUDO_KELVIN_NOTE, Units
 from mm_robust_seg.errors import DataError

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.datasets.reading import check_labels, Part, Stored
+from mm_robust_seg.datasets.class_list import check_labels
+from mm_robust_seg.datasets.image_folders import Part, Stored
 from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.errors import DataError

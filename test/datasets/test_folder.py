@@ -170,6 +170,10 @@ WRONG = {
         lambda f: write(f / 'rgb/0.bmp', np.zeros((48, 64, 3), np.uint8)),
         r'0\.png and 0\.bmp have one name',
     ),
+    'two folders of labels': (
+        lambda f: shutil.copytree(f / 'labels', f / 'label'),
+        'has labels and label: expected one of them',
+    ),
     'no labels': (
         lambda f: shutil.rmtree(f / 'labels'),
         'lacks labels or sensors, it has classes',

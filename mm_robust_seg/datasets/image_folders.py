@@ -1,11 +1,12 @@
-"""Read the files of data sets; an error names the file, what it holds and what it should hold."""
+"""Find, list and read the files of a folder of images: one folder a sensor, one for the labels.
+
+An error names the file, what it holds and what it should hold.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-import colorsys
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality
 
@@ -26,10 +25,11 @@ Part = Modality | None
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp', '.pgm', '.ppm', '.jpg', '.jpeg')
 LOSSY = ('.jpg', '.jpeg')
+_LABEL_FOLDERS = ('labels', 'label')
 _MEANING = {
     Modality.RGB: 'colours',
     Modality.THERMAL: 'one channel of temperatures',
-    Modality.DEPTH: 'one channel of distances',
+    Modality.DEPTH: 'one channel of distances (whole numbers: millimetres)',
     None: 'one channel of class ids (neither colours nor a palette)',
 }
 
@@ -46,8 +46,11 @@ def read_text(path: Path, layout: str) -> str:
         raise DataError(f'{path} cannot be read ({error}): expected {layout}') from error
 
 
-def read_names(path: Path, layout: str) -> tuple[str, ...]:
+def read_names(path: Path, layout: str, repeated: bool = False) -> tuple[str, ...]:
     """Return the sample names in a list of a split, one a line; image suffixes are dropped.
+
+    Args:
+        repeated: whether a name may come more than once.
 
     Raises:
         DataError: if the list is empty, repeats a name, or a name leaves the folder.
@@ -63,9 +66,27 @@ def read_names(path: Path, layout: str) -> tuple[str, ...]:
         for line in lines
     )
     name, count = Counter(names).most_common(1)[0]
-    if count > 1:
+    if count > 1 and not repeated:
         raise DataError(f'{path} lists {name!r} {count} times: expected each name once')
     return names
+
+
+def image_files(folder: Path) -> dict[Part, dict[str, Path]]:
+    """List the images of every sensor that has some, and the labels; each by name.
+
+    Raises:
+        DataError: if names are ambiguous, or there are two folders of labels.
+    """
+    sensors: list[tuple[Part, Path]] = [(m, folder / m.value) for m in Modality]
+    labels = [(None, folder / name) for name in _LABEL_FOLDERS]
+    files: dict[Part, dict[str, Path]] = {}
+    for part, path in [*sensors, *labels]:
+        found = list_images(path) if path.is_dir() else {}
+        if found and part in files:
+            raise DataError(f'{folder} has {" and ".join(_LABEL_FOLDERS)}: expected one of them')
+        if found:
+            files[part] = found
+    return files
 
 
 def list_images(folder: Path) -> dict[str, Path]:
@@ -97,19 +118,20 @@ def require_files(paths: Iterable[Path], layout: str) -> None:
         )
 
 
-def read_image(path: Path, part: Part, *dtypes: type[np.generic]) -> Stored:
+def read_image(path: Path, part: Part, *dtypes: type[np.generic], lossy: bool = False) -> Stored:
     """Read one image without any conversion of its values.
 
     Args:
         part: decides the channels: 3 for RGB (grey is repeated, alpha dropped), else 1.
         dtypes: the pixel types that may be stored.
+        lossy: whether values other than colours may come from a JPEG.
 
     Raises:
         DataError: if the file cannot be decoded, or has other channels or another type.
     """
     allowed = (1, 3, 4) if part is Modality.RGB else (1,)
     image = read_channels(path, allowed, dtypes, _MEANING[part])
-    if path.suffix.lower() in LOSSY and part is not Modality.RGB:
+    if path.suffix.lower() in LOSSY and part is not Modality.RGB and not lossy:
         raise DataError(f'{path} is a JPEG, which alters values: expected {_MEANING[part]} as PNG')
     if part is not Modality.RGB:
         return image
@@ -136,68 +158,3 @@ def read_channels(
 
 def _channels(image: Stored) -> int:
     return 1 if image.ndim == 2 else int(image.shape[2])
-
-
-def check_labels(labels: Stored, class_count: int, source: Path) -> None:
-    """Raise DataError if ``labels`` holds an id that is neither a class nor 255."""
-    counts = np.bincount(labels.ravel(), minlength=256)
-    counts[UNLABELED] = 0
-    outside = np.flatnonzero(counts[class_count:]) + class_count
-    if outside.size:
-        raise DataError(
-            f'{source} has label {", ".join(map(str, outside[:5]))} in '
-            f'{counts[class_count:].sum()} pixels: expected 0..{class_count - 1} of the class '
-            'list, or 255 for unlabeled; complete the list or correct the labels'
-        )
-
-
-def read_classes(path: Path, layout: str) -> tuple[SegmentationClass, ...]:
-    """Read a JSON class list.
-
-    Either ``{"0": "road", ...}``, ``["road", ...]`` or
-    ``[{"name": "road", "color": [128, 64, 128]}, ...]``; missing colours are chosen.
-
-    Raises:
-        DataError: if the file is something else, a name is repeated, or there are over 254.
-    """
-    try:
-        listed = json.loads(read_text(path, layout))
-        if isinstance(listed, dict):
-            listed = [listed[str(index)] for index in range(len(listed))]
-        if not isinstance(listed, list):
-            raise TypeError(f'it holds {type(listed).__name__}')
-        classes = tuple(_class(entry, index) for index, entry in enumerate(listed))
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f'{path} is not a class list ({type(error).__name__}: {error}): expected {{"0": '
-            '"name", ...}, ["name", ...] or [{"name": "name", "color": [r, g, b]}, ...]'
-        ) from error
-    if len({c.name for c in classes}) != len(classes) or not 1 <= len(classes) < UNLABELED:
-        raise DataError(
-            f'{path} lists {len(classes)} classes: expected 1 to 254 with different names'
-        )
-    return classes
-
-
-def numbered_classes(names: Sequence[str]) -> tuple[SegmentationClass, ...]:
-    """Return classes with colours that differ between neighbours, the same for the same id."""
-    return tuple(SegmentationClass(name, _color(index)) for index, name in enumerate(names))
-
-
-def _class(entry: Any, index: int) -> SegmentationClass:
-    if isinstance(entry, str):
-        entry = {'name': entry}
-    if not isinstance(entry, dict):
-        raise TypeError(f'entry {index} is {entry!r}')
-    red, green, blue = map(int, entry.get('color', _color(index)))
-    if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise ValueError(f'the colour of {entry["name"]} is outside 0..255')
-    return SegmentationClass(str(entry['name']), (red, green, blue))
-
-
-def _color(index: int) -> tuple[int, int, int]:
-    if index == 0:
-        return 40, 40, 40
-    hue, value = (index * 0.618034) % 1.0, 1.0 if index % 2 else 0.75
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
