@@ -58,7 +58,7 @@ def write_bundle(
         networks, adapters: of a finished ``Method``.
         manifest: all of it but files, checksums, units and inputs.
         design: ``'folded'``: a graph per combination; ``'shared'``: one graph for all, with what
-            the adapters change as an input (see ``engine.switched``).
+            the adapters change as an input (see ``network.adapter_inputs``).
 
     Raises:
         TrainingError: if the networks cannot share a graph, ``folder`` holds something that is
@@ -120,7 +120,7 @@ def switched_bytes(
     base: Mapping[str, Tensor],
     offsets: Mapping[str, tuple[int, int]],
 ) -> bytes:
-    """Export the one graph of all combinations; see ``engine.switched``."""
+    """Export the one graph of all combinations; see ``network.adapter_inputs``."""
     combination = switched.combination
     chosen = {
         SETTINGS: switched.settings(complete),

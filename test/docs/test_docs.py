@@ -1,4 +1,4 @@
-"""The pages in docs/: links lead somewhere; topics, parameters, files and commands exist."""
+"""The pages about ROS: topics, parameters and commands exist, and all outputs are explained."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from interface import (
 import pytest
 import yaml
 
-from mm_robust_seg import cli
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.modality import Modality
 
-PAGES = sorted((ROOT / 'docs').rglob('*.md'))
 ROS_PAGES = [ROOT / 'docs' / f'{name}.md' for name in ('ros', 'sros2', 'jetson')]
 PARAMETERS = set(parameter_file())
 GROUPS = {name.partition('.')[0] for name in PARAMETERS if '.' in name}
@@ -47,13 +45,6 @@ def _commands(path: Path) -> list[list[str]]:
     blocks = re.findall(r'```bash\n(.*?)```', path.read_text(), re.DOTALL)
     lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
     return [shlex.split(line, comments=True) for line in lines if line.strip()]
-
-
-@pytest.mark.parametrize('page', PAGES, ids=_id)
-def test_every_link_leads_somewhere(page):
-    links = re.findall(r'\]\(([^)#]+)[^)]*\)', _prose(page))
-    local = [link for link in links if '://' not in link]
-    assert [link for link in local if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize('page', ROS_PAGES, ids=_id)
@@ -82,13 +73,7 @@ def test_every_output_and_service_is_explained():
 
 
 @pytest.mark.parametrize('page', ROS_PAGES, ids=_id)
-def test_every_file_that_is_named_exists(page):
-    for text in re.findall(r'\b((?:config|docs|launch|models)/[\w.]*\w)', page.read_text()):
-        assert (ROOT / text).exists(), text
-
-
-@pytest.mark.parametrize('page', ROS_PAGES, ids=_id)
-def test_every_command_exists(page):
+def test_every_command_of_ros_exists(page):
     launched = {path.name for path in (ROOT / 'launch').iterdir()}
     installed = re.findall(r"'([\w-]+) = mm_robust_seg", (ROOT / 'setup.py').read_text())
     for words in _commands(page):
@@ -98,8 +83,6 @@ def test_every_command_exists(page):
             assert all(f"'{w.split(':=')[0]}'" in source for w in words[4:] if ':=' in w)
         elif words[:3] == ['ros2', 'run', 'mm_robust_seg']:
             assert words[3] in installed
-        elif words[0] == 'mm-robust-seg':
-            assert cli._parser(words[1]).parse_args(words[1:])
 
 
 def test_the_parameters_of_the_example_are_valid():
