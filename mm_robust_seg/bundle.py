@@ -101,7 +101,7 @@ class Bundle:
             ``shared_graph``.
         adapters: the adapter file of every incomplete combination.
         provenance: how the network came to be: data, seed, epochs, versions, licence of the data.
-        scores: measured figures, by combination, as training wrote them.
+        scores: measured figures, 0 to 1, by combination, as training wrote them.
         precision: one of ``PRECISIONS``.
         golden: the label map that the graph of a combination makes of ``engine.golden``'s
             inputs; empty in a bundle that was written without.
@@ -233,7 +233,7 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         graphs=graphs,
         adapters=adapters,
         provenance=dict(manifest['provenance']),
-        scores=dict(manifest['scores']),
+        scores=_scores(manifest['scores']),
         checksums=dict(manifest['sha256']),
         precision=precision,
         golden=golden,
@@ -242,6 +242,14 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         else None,
         manifest=manifest,
     )
+
+
+def _scores(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    for name, row in rows.items():
+        for kind, score in row.items():
+            if not 0 <= score <= 1:
+                raise BundleError(f'scores of {name}: {kind} is {score}: expected 0 to 1')
+    return dict(rows)
 
 
 def _color(value: Any) -> tuple[int, int, int]:

@@ -139,6 +139,13 @@ def test_other_units_are_refused(folder, units):
         load_bundle(folder)
 
 
+@pytest.mark.parametrize('score', [85.0, -0.1])
+def test_scores_are_shares(folder, score):
+    edit(folder, lambda m: m.update(scores={'rgb': {'adapted': score}}))
+    with pytest.raises(BundleError, match=r'scores of rgb: adapted is .*: expected 0 to 1'):
+        load_bundle(folder)
+
+
 @pytest.mark.parametrize('text', ['', '{', '{"schema": 1', 'null', '[]', '"text"', '7', '{}'])
 def test_a_broken_manifest_is_refused(folder, text):
     (folder / 'manifest.json').write_text(text)

@@ -16,7 +16,7 @@ from mm_robust_seg.analysis.importance import Importance
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.modality import ModalitySet
 
-SCHEMA = 1
+SCHEMA = 2
 _DPI = 110
 Facts = Mapping[str, Any]
 Grid = NDArray[np.float64]
@@ -25,12 +25,12 @@ Grid = NDArray[np.float64]
 def facts_of(found: Importance, classes: Sequence[SegmentationClass]) -> dict[str, Any]:
     """Return what ``importance.json`` holds.
 
-    ``classes`` has the IoU on complete input and by how many points it falls without each
-    modality, in percent; None where a class does not occur. ``blocks`` is what placement reads.
+    ``classes`` has the IoU on complete input and by how much it falls without each modality;
+    None where a class does not occur. ``blocks`` is what placement reads.
     """
     complete = max(found.confusion, key=len)
-    iou = {c: 100 * matrix.iou() for c, matrix in found.confusion.items()}
-    miou = {c: 100 * matrix.miou() for c, matrix in found.confusion.items()}
+    iou = {c: matrix.iou() for c, matrix in found.confusion.items()}
+    miou = {c: matrix.miou() for c, matrix in found.confusion.items()}
     without = {m.value: complete - ModalitySet([m]) for m in complete}
     return {
         'schema': SCHEMA,
@@ -63,7 +63,7 @@ def to_markdown(facts: Facts, title: str) -> str:
     names = facts['modalities']
     scores = [('mean', facts['miou']), *facts['classes'].items()]
     classes = [
-        [name, _number(row['complete']), *(_number(row['drop'][m]) for m in names)]
+        [name, _percent(row['complete']), *(_percent(row['drop'][m]) for m in names)]
         for name, row in scores
     ]
     layers = [[name, *map(_exact, row)] for name, row in layers_of(facts).items()]
@@ -91,10 +91,10 @@ def heat_map(facts: Facts, title: str) -> bytes:
     """Draw classes x modalities and layers x modalities side by side; return a PNG."""
     names = facts['modalities']
     scores = {'mean': facts['miou'], **facts['classes']}
-    drops = np.array(
+    drops = 100 * np.array(
         [[_value(row['drop'][m]) for m in names] for row in scores.values()], np.float64
     )
-    labels = [f'{name} ({_number(row["complete"])})' for name, row in scores.items()]
+    labels = [f'{name} ({_percent(row["complete"])})' for name, row in scores.items()]
     layers = layers_of(facts)
     values = np.array(list(layers.values()))
     shares = 100 * values / np.maximum(values.sum(1, keepdims=True), np.finfo(float).tiny)
@@ -123,8 +123,9 @@ def _draw(
     axes.imshow(grid, cmap=colors, vmin=low, vmax=high, aspect='auto')
     for (row, column), value in np.ndenumerate(grid):
         strong = abs(value) > 0.6 * high
+        text = '-' if math.isnan(value) else f'{value:.1f}'
         axes.text(
-            column, row, _number(value), ha='center', va='center', fontsize=8,
+            column, row, text, ha='center', va='center', fontsize=8,
             color='white' if strong else 'black',
         )  # fmt: skip
     axes.set_xticks(range(len(columns)), columns, fontsize=9)
@@ -140,15 +141,15 @@ def _drops(complete: float, without: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 3)
+    return None if math.isnan(value) else round(float(value), 6)
 
 
 def _value(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _number(value: float | None) -> str:
-    return '-' if value is None or math.isnan(value) else f'{value:.1f}'
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{100 * value:.1f}'
 
 
 def _exact(value: float) -> str:

@@ -15,7 +15,7 @@ from mm_robust_seg.stages.preprocess import network_input
 
 
 def miou_by_combination(bundle: Bundle, dataset: Dataset) -> dict[ModalitySet, float]:
-    """Measure every combination with OpenVINO, in percent, at the size of the labels.
+    """Measure every combination with OpenVINO at the size of the labels.
 
     Raises:
         EngineError: if a graph cannot be loaded or run.
@@ -37,4 +37,4 @@ def miou_by_combination(bundle: Bundle, dataset: Dataset) -> dict[ModalitySet, f
                 matrix.add(labels, sample.labels)
     finally:
         engine.close()
-    return {combination: 100 * matrix.miou() for combination, matrix in matrices.items()}
+    return {combination: matrix.miou() for combination, matrix in matrices.items()}

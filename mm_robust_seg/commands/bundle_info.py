@@ -116,13 +116,13 @@ def _combinations(bundle: Bundle) -> Table:
             f'{(entry["graph_bytes"] or 0) / 1000:.0f}',
             '-' if adapter is None else f'{adapter / 1000:.0f}',
             '-' if share is None else f'{share:.2%}',
-            *(f'{scores[kind]:.1f}' if kind in scores else '-' for kind in kinds),
+            *(f'{100 * scores[kind]:.1f}' if kind in scores else '-' for kind in kinds),
         )
     base_kb = bundle.base.stat().st_size / 1000
     meaning = bundle.provenance.get('scores', 'see the provenance')
     table.caption = (
         f"base weights: {base_kb:.0f} kB; share: the adapter's of the network's parameters; "
-        f'scores: {escape(str(meaning))}'
+        f'scores in percent: {escape(str(meaning))}'
     )
     return table
 

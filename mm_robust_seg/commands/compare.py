@@ -30,7 +30,7 @@ compare.json, table.md and compare.html. What is finished is not repeated, so a 
 where it was stopped. A row without result is printed as not run, unfinished or failed; the exit
 code is 1 if one failed."""
 EXAMPLE = 'mm-robust-seg compare config/compare_mm5.yaml --data MM5_FOLDER --base mm5 --only ssf'
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FAILED = 1
 
 

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         )
     scores = {} if args.no_scores else _scores(networks, recipe, facts, console)
     for name, row in scores.items():
-        text = ', '.join(f'{kind} {miou:.2f}' for kind, miou in row.items())
+        text = ', '.join(f'{kind} {100 * miou:.2f}' for kind, miou in row.items())
         console.print(f'{name}: {text}', highlight=False)
     manifest = _manifest(facts, recipe, scores, args.weights)
     adapters = method.adapters()
@@ -166,7 +166,7 @@ def _manifest(
             'parameters': facts['parameters']['base'],
             'adapter_parameters': {name: number for name, number in own.items() if number},
             **facts['provenance'],
-            'scores': 'mIoU in percent on val, float32, at the size of the labels',
+            'scores': 'mIoU on val, float32, at the size of the labels',
             'seed': recipe.seed,
             'epochs': {'base': recipe.base.epochs, 'adapters': recipe.adapters.epochs},
             'steps': facts['steps'],

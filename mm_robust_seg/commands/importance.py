@@ -86,7 +86,7 @@ def _print(facts: dict[str, Any], args: argparse.Namespace) -> None:
         console.print_json(json.dumps(facts))
         return
     for modality, drop in facts['miou']['drop'].items():
-        text = 'no class occurs' if drop is None else f'{drop:.1f} points of mIoU lost'
+        text = 'no class occurs' if drop is None else f'{100 * drop:.1f} points of mIoU lost'
         console.print(f'without {modality}: {text}')
     console.print(f'Results: {args.out}', markup=False)
 

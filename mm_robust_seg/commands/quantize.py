@@ -194,7 +194,8 @@ def _score(precision: str, bundle: Bundle, val: Dataset, folder: Path, console: 
     scores = dict(converted.scores)
     for combination, miou in before.items():
         name, low = str(combination), after[combination]
-        table.add_row(name, f'{miou:.2f}', f'{low:.2f}', f'{low - miou:+.2f}')
+        shown = (f'{100 * miou:.2f}', f'{100 * low:.2f}', f'{100 * (low - miou):+.2f}')
+        table.add_row(name, *shown)
         scores[name] = {**scores.get(name, {}), FLOAT: miou, precision: low}
     write_manifest(folder, {**converted.manifest, 'scores': scores})
     console.print(table)

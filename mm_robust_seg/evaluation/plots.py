@@ -49,7 +49,7 @@ def _classes(scores: Scores) -> Picture:
     combinations, classes = list(scores['combinations']), scores['classes']
     ious = np.array(
         [
-            [np.nan if row['iou'][name] is None else row['iou'][name] for name in classes]
+            [np.nan if row['iou'][name] is None else 100 * row['iou'][name] for name in classes]
             for row in scores['combinations'].values()
         ]
     )
@@ -71,7 +71,7 @@ def _expected(scores: Scores) -> Picture:
     """Draw E(p) over p from the scores of the combinations, with the quoted points."""
     rows = scores['combinations']
     sensors = np.array([name.count('+') + 1 for name in rows])
-    values, complete = np.array([row['miou'] for row in rows.values()]), sensors.max()
+    values, complete = np.array(whiskers(list(rows.values()))[0]), sensors.max()
     p = np.linspace(0, _MARGIN_RATE, 101)[:, np.newaxis]
     weights = p ** (complete - sensors) * (1 - p) ** sensors
     figure = new_figure(8.0, 4.0)
@@ -82,7 +82,7 @@ def _expected(scores: Scores) -> Picture:
     points, reach = whiskers(quoted)
     axes.errorbar([float(k) for k in scores['emm_e']], points, reach, fmt='o', color=COLORS[0],
                   capsize=3)  # fmt: skip
-    axes.axhline(scores['emm_avg'], color=COLORS[1], linestyle='--', label='EMM Avg')
+    axes.axhline(100 * scores['emm_avg'], color=COLORS[1], linestyle='--', label='EMM Avg')
     axes.set_xlabel('probability p that a sensor is missing')
     axes.set_ylabel('expected mIoU (%)')
     axes.set_xlim(0, _MARGIN_RATE)

@@ -38,12 +38,11 @@ def report(scores: Scores, samples: Sequence[Picture]) -> list[Block]:
 
 
 def text(value: float | None, bounds: Sequence[float | None] | None = None) -> str:
-    """Return a score with its interval, such as ``46.1 [41.0, 50.2]``; ``-`` for None."""
+    """Return a score in percent, such as ``46.1 [41.0, 50.2]``; ``-`` for None."""
     if value is None:
         return '-'
-    if bounds is None or None in bounds:
-        return f'{value:.1f}'
-    return f'{value:.1f} [{bounds[0]:.1f}, {bounds[1]:.1f}]'
+    known = [f'{100 * bound:.1f}' for bound in bounds or () if bound is not None]
+    return f'{100 * value:.1f}' + (f' [{", ".join(known)}]' if len(known) == 2 else '')
 
 
 def _combinations(scores: Scores) -> Table:
@@ -64,8 +63,8 @@ def _missing(scores: Scores) -> list[Block]:
         rows.append((f'E({rate})', text(value, scores['emm_e_interval'].get(rate))))
     rows.append(('counter-intuitive rate', text(scores['counter_intuitive_rate'])))
     more = scores['counter_intuitive']
-    for points, rate in more['rate_beyond_points'].items():
-        rows.append((f'the same, by more than {points} point', text(rate)))
+    for loss, rate in more['rate_beyond'].items():
+        rows.append((f'the same, by more than {100 * float(loss):g} point', text(rate)))
     rows.append(('mean loss where it is lower (points)', text(more['mean_loss'])))
     meaning = (
         f'Counter-intuitive: adding a sensor lowered the mIoU of the frame in {more["worse"]} of '

@@ -1,4 +1,4 @@
-"""From confusion counts to ``evaluation.json``; every score is in percent."""
+"""From confusion counts to ``evaluation.json``; every score is 0 to 1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mm_robust_seg.scores.robustness import (
 
 Float = NDArray[np.float64]
 Scores = dict[str, Any]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def summarize(run: DatasetRun, classes: Sequence[str]) -> Scores:
@@ -33,7 +33,6 @@ def summarize(run: DatasetRun, classes: Sequence[str]) -> Scores:
     weights = bootstrap.multiplicities(len(run.sample_names))
     draws = {c: bootstrap.resampled_miou(n, weights) for c, n in run.clean.items()}
     return {
-        'unit': 'percent',
         'interval': f'{bootstrap.LEVEL:.0%} bootstrap over images, {bootstrap.DRAWS} draws, '
         f'seed {bootstrap.SEED}',
         'samples': len(run.sample_names),
@@ -56,9 +55,9 @@ def absent_classes(counts: Counts, classes: Sequence[str]) -> list[str]:
     return [name for name, count in zip(classes, pixels, strict=True) if count == 0]
 
 
-def percent(value: float) -> float | None:
-    """Return a share in percent, for JSON: 4 decimals, None for NaN."""
-    return None if math.isnan(value) else round(100 * float(value), 4)
+def rounded(value: float) -> float | None:
+    """Return a score for JSON: 6 decimals, None for NaN."""
+    return None if math.isnan(value) else round(float(value), 6)
 
 
 def _row(counts: Counts, draws: Float, weights: Float, classes: Sequence[str]) -> Scores:
@@ -68,9 +67,9 @@ def _row(counts: Counts, draws: Float, weights: Float, classes: Sequence[str]) -
     accuracy_draws = pixel_accuracy_of(bootstrap.resampled(counts, weights))
     return {
         **_miou(counts, draws),
-        'pixel_accuracy': percent(accuracy),
+        'pixel_accuracy': rounded(accuracy),
         'pixel_accuracy_interval': _interval(accuracy_draws, accuracy),
-        'iou': {name: percent(iou) for name, iou in zip(classes, ious, strict=True)},
+        'iou': {name: rounded(iou) for name, iou in zip(classes, ious, strict=True)},
         'iou_interval': {
             name: _interval(iou_draws[:, index], float(ious[index]))
             for index, name in enumerate(classes)
@@ -80,11 +79,11 @@ def _row(counts: Counts, draws: Float, weights: Float, classes: Sequence[str]) -
 
 def _miou(counts: Counts, draws: Float) -> Scores:
     miou = float(miou_of(counts.sum(0)))
-    return {'miou': percent(miou), 'miou_interval': _interval(draws, miou)}
+    return {'miou': rounded(miou), 'miou_interval': _interval(draws, miou)}
 
 
 def _interval(draws: Float, estimate: float) -> list[float | None]:
-    return [percent(bound) for bound in bootstrap.interval(draws, estimate)]
+    return [rounded(bound) for bound in bootstrap.interval(draws, estimate)]
 
 
 def _entirely_missing(
@@ -98,14 +97,14 @@ def _entirely_missing(
     mious = {c: float(miou_of(counts.sum(0))) for c, counts in clean.items()}
     average = float(emm_average(mious))
     out: Scores = {
-        'emm_avg': percent(average),
+        'emm_avg': rounded(average),
         'emm_avg_interval': _interval(emm_average(draws), average),
         'emm_e': {},
         'emm_e_interval': {},
     }
     for key, rate in zip(rates, FAILURE_RATES, strict=True):
         expected = float(emm_expected(mious, rate))
-        out['emm_e'][key] = percent(expected)
+        out['emm_e'][key] = rounded(expected)
         out['emm_e_interval'][key] = _interval(emm_expected(draws, rate), expected)
     return out
 
@@ -131,18 +130,18 @@ def _damaged(damaged: Mapping[Damage, Counts], weights: Float) -> Scores:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return round(sum(known) / len(known), 4) if known else None
+    return round(sum(known) / len(known), 6) if known else None
 
 
 def _counter_intuitive(clean: Mapping[ModalitySet, Counts]) -> Scores:
     found = counter_intuition({c: miou_of(counts) for c, counts in clean.items()})
     much = found.much_worse / found.pairs if found.pairs else math.nan
     return {
-        'counter_intuitive_rate': percent(found.rate),
+        'counter_intuitive_rate': rounded(found.rate),
         'counter_intuitive': {
             'pairs': found.pairs,
             'worse': found.worse,
-            'mean_loss': percent(found.mean_loss),
-            'rate_beyond_points': {f'{100 * MUCH:g}': percent(much)},
+            'mean_loss': rounded(found.mean_loss),
+            'rate_beyond': {f'{MUCH:g}': rounded(much)},
         },
     }

@@ -45,14 +45,14 @@ def report(comparison: Comparison) -> list[Block]:
 
 
 def measured(facts: Mapping[str, Any] | None, sign: bool = False) -> str:
-    """Return a score with interval and spread, such as ``46.1 [41.0, 50.2] ± 0.4``."""
+    """Return a score in percent with interval and spread, such as ``46.1 [41.0, 50.2] ± 0.4``."""
     if facts is None or facts['value'] is None:
         return '-'
     shown = text(facts['value'], facts['interval'])
     if sign:
-        low, high = facts['interval']
-        shown = f'{facts["value"]:+.1f} [{low:+.1f}, {high:+.1f}]'
-    return shown if facts['spread'] is None else f'{shown} ± {facts["spread"]:.1f}'
+        value, low, high = (100 * number for number in (facts['value'], *facts['interval']))
+        shown = f'{value:+.1f} [{low:+.1f}, {high:+.1f}]'
+    return shown if facts['spread'] is None else f'{shown} ± {100 * facts["spread"]:.1f}'
 
 
 def _notes(comparison: Comparison) -> list[str]:
@@ -136,7 +136,7 @@ def _recovery(rows: Mapping[str, Row]) -> Table:
         rows,
         names,
         lambda row: [
-            '-' if row['recovery'].get(name) is None else str(round(row['recovery'][name]))
+            '-' if row['recovery'].get(name) is None else str(round(100 * row['recovery'][name]))
             for name in names
         ],
     )
@@ -164,7 +164,7 @@ def _own(row: Row) -> str:
     sizes = [size for name, size in own.items() if name in row['recovery']]
     if not any(sizes):
         return 'none'
-    return f'{min(sizes)} to {max(sizes)} ({row["largest_share"]:.2f} %)'
+    return f'{min(sizes)} to {max(sizes)} ({row["largest_share"]:.2%})'
 
 
 def _combination_plot(rows: Mapping[str, Row]) -> Picture:
@@ -202,8 +202,11 @@ def _mean_plot(rows: Mapping[str, Row]) -> Picture:
 
 
 def _whiskers(rows: list[Mapping[str, Any] | None]) -> tuple[list[float], list[list[float]]]:
-    values = [float('nan') if row is None else float(row['value']) for row in rows]
-    bounds = [(np.nan, np.nan) if row is None else tuple(row['interval']) for row in rows]
+    values = [float('nan') if row is None else 100 * row['value'] for row in rows]
+    bounds = [
+        (np.nan, np.nan) if row is None else tuple(100 * b for b in row['interval'])
+        for row in rows
+    ]
     low = [value - bound[0] for value, bound in zip(values, bounds, strict=True)]
     high = [bound[1] - value for value, bound in zip(values, bounds, strict=True)]
     return values, [low, high]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.evaluation.scores import SCHEMA_VERSION
 from mm_robust_seg.experiments.plan import Plan, Row
 from mm_robust_seg.experiments.trials import difference, order_of, RUN, Trial
 from mm_robust_seg.modality import ModalitySet
@@ -24,7 +25,7 @@ class Outcome:
     Attributes:
         scores: the content of its ``evaluation.json``.
         run: the content of its ``run.json``.
-        draws: mIoU of every combination in the resamples that all outcomes share, as a share.
+        draws: mIoU of every combination in the resamples that all outcomes share.
     """
 
     seed: int
@@ -78,6 +79,11 @@ def read_results(plan: Plan, trials: Sequence[Trial]) -> list[Results]:
 
 def _outcome(trial: Trial) -> Outcome:
     scores = json.loads(trial.evaluation.read_text(encoding='utf-8'))
+    if scores.get('schema') != SCHEMA_VERSION:
+        raise DataError(
+            f'{trial.evaluation} has schema {scores.get("schema")!r}, this version reads '
+            f'{SCHEMA_VERSION}: remove {trial.evaluation.parent} and run the comparison again'
+        )
     run = json.loads((trial.run / RUN).read_text(encoding='utf-8'))
     with np.load(trial.evaluation.parent / 'confusion.npz') as file:
         counts = {ModalitySet.parse(name): file[name] for name in file.files}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mm_robust_seg.evaluation.scores import percent
+from mm_robust_seg.evaluation.scores import rounded
 from mm_robust_seg.experiments.plan import DEDICATED, PLAIN, UNADAPTED
 from mm_robust_seg.experiments.results import Outcome, Results
 from mm_robust_seg.modality import ModalitySet
@@ -40,13 +40,13 @@ class _Measured:
         return _Measured(self.names, seeds, self.draws - other.draws)
 
     def facts(self) -> Scores:
-        """Return percent: the mean over seeds, its interval, and the spread where there is one."""
+        """Return the mean over seeds, its interval, and the spread where there is one."""
         spread = float(self.seeds.std(ddof=1)) if len(self.seeds) > 1 else float('nan')
         bounds = bootstrap.interval(self.draws, self.mean)
         return {
-            'value': percent(self.mean),
-            'interval': [percent(bound) for bound in bounds],
-            'spread': percent(spread),
+            'value': rounded(self.mean),
+            'interval': [rounded(bound) for bound in bounds],
+            'spread': rounded(spread),
         }
 
 
@@ -88,9 +88,9 @@ def _by_combination(outcomes: Sequence[Outcome]) -> Row:
 
 
 def _miou(outcome: Outcome, combination: ModalitySet) -> float:
-    """Return the score as a share; NaN where no class had one."""
+    """Return the score; NaN where no class had one."""
     miou = outcome.scores['combinations'][str(combination)]['miou']
-    return math.nan if miou is None else float(miou) / 100
+    return math.nan if miou is None else float(miou)
 
 
 def _figures(results: Results, measured: Mapping[str, Row]) -> Scores:
@@ -130,13 +130,13 @@ def _incomplete(row: Row) -> _Measured | None:
 def _recovery(
     combination: ModalitySet, row: Row, unadapted: Row | None, dedicated: Row | None
 ) -> float | None:
-    """Return percent of the way from unadapted to dedicated; None where there is no way up."""
+    """Return the share of the way from unadapted to dedicated; None where there is no way up."""
     if not unadapted or not dedicated:
         return None
     low, high = unadapted[combination].mean, dedicated[combination].mean
     if not high > low:
         return None
-    return percent((row[combination].mean - low) / (high - low))
+    return rounded((row[combination].mean - low) / (high - low))
 
 
 def _missing(row: Row) -> Scores:
@@ -158,9 +158,9 @@ def _costs(outcomes: Sequence[Outcome]) -> Scores:
     known = [rate for rate in rates if rate is not None]
     parameters = outcomes[0].run['parameters']
     return {
-        'counter_intuitive_rate': round(float(np.mean(known)), 4) if known else None,
+        'counter_intuitive_rate': round(float(np.mean(known)), 6) if known else None,
         'parameters': parameters,
-        'largest_share': percent(max(parameters['per_combination'].values()) / parameters['base']),
+        'largest_share': rounded(max(parameters['per_combination'].values()) / parameters['base']),
         'steps': round(float(np.mean([outcome.run['steps'] for outcome in outcomes]))),
         'seconds': round(float(np.mean([outcome.run['seconds'] for outcome in outcomes])), 1),
     }

@@ -44,7 +44,7 @@ def tidy(axes: Any, grid: str = 'y') -> None:
 
 
 def whiskers(rows: Sequence[Row], of: str = 'miou') -> tuple[list[float], list[list[float]]]:
-    """Return the values, and how far their intervals reach down and up, for error bars.
+    """Return the values in percent, and how far their intervals reach down and up.
 
     Scores that do not exist are NaN, which matplotlib leaves out.
     """
@@ -58,4 +58,4 @@ def whiskers(rows: Sequence[Row], of: str = 'miou') -> tuple[list[float], list[l
 
 
 def _number(value: float | None) -> float:
-    return float('nan') if value is None else value
+    return float('nan') if value is None else 100 * value

@@ -96,11 +96,11 @@ def test_drops_are_differences_of_measured_scores(segmenter, recipe, val):
     found = measured(segmenter, val, range(len(val)), recipe.input_spec, nothing)
     facts = facts_of(found, val.classes)
     complete = miou_of(segmenter, PAIR, val, recipe)
-    assert facts['miou']['complete'] == pytest.approx(complete, abs=1e-3)
+    assert facts['miou']['complete'] == pytest.approx(complete, abs=1e-5)
     for modality in PAIR:
         without = miou_of(segmenter, PAIR - ModalitySet([modality]), val, recipe)
         drop = facts['miou']['drop'][modality.value]
-        assert drop == pytest.approx(complete - without, abs=2e-3)
+        assert drop == pytest.approx(complete - without, abs=2e-5)
 
 
 def test_network_and_data_must_fit(recipe, val):

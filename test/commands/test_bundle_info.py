@@ -14,7 +14,7 @@ def with_facts(bundle: Path, folder: Path) -> Path:
     """Copy the bundle and add what training would have written."""
     shutil.copytree(bundle, folder)
     manifest = json.loads((folder / 'manifest.json').read_text())
-    manifest['scores'] = {'rgb': {'unadapted': 12.34, 'adapted': 56.78}}
+    manifest['scores'] = {'rgb': {'unadapted': 0.1234, 'adapted': 0.5678}}
     manifest['provenance'] = {'parameters': 1000, 'adapter_parameters': {'rgb': 7}}
     (folder / 'manifest.json').write_text(json.dumps(manifest))
     return folder

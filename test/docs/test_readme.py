@@ -24,7 +24,7 @@ def test_the_results_are_those_of_the_bundles():
     for combination in all_combinations():
         name = str(combination).replace('rgb', 'RGB').replace('+', ' + ')
         expected = [
-            f'{one[str(combination)][kind]:.1f}' if str(combination) in one else '-'
+            f'{100 * one[str(combination)][kind]:.1f}' if str(combination) in one else '-'
             for one in scores
             for kind in ('unadapted', 'adapted')
         ]

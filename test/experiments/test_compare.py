@@ -234,6 +234,15 @@ def test_results_on_other_samples_are_not_compared(config, evaluation, tmp_path)
         run_all(config, Commands(other), only=['gmd'])
 
 
+def test_results_of_another_schema_are_not_compared(config, evaluation, tmp_path):
+    old = tmp_path / 'old'
+    shutil.copytree(evaluation, old)
+    scores = json.loads((old / 'evaluation.json').read_text())
+    (old / 'evaluation.json').write_text(json.dumps({**scores, 'schema': 1}))
+    with pytest.raises(DataError, match=r'has schema 1, this version reads 2: remove'):
+        run_all(config, Commands(old), only=['ssf'])
+
+
 def test_the_command_prints_a_table_and_fails_if_a_row_did(
     config, evaluation, monkeypatch, capsys
 ):
@@ -262,14 +271,14 @@ PARAMETERS = {'base': 200, 'total_stored': 203, 'per_combination': {'rgb': 1, 'd
 
 
 def outcome(seed: int, both: float, rgb: float, depth: float) -> Outcome:
-    """Return scores in percent with resamples that are one point lower and higher."""
-    values = {BOTH: both, RGB: rgb, DEPTH: depth}
+    """Return scores, given in percent, with resamples one point lower and higher."""
+    values = {BOTH: both / 100, RGB: rgb / 100, DEPTH: depth / 100}
     scores = {
         'combinations': {str(c): {'miou': v} for c, v in values.items()},
-        'counter_intuitive_rate': 10.0 + seed,
+        'counter_intuitive_rate': 0.1 + seed / 100,
     }
-    shifts = np.linspace(-1, 1, 201)
-    draws = {c: (v + shifts) / 100 for c, v in values.items()}
+    shifts = np.linspace(-0.01, 0.01, 201)
+    draws = {c: v + shifts for c, v in values.items()}
     return Outcome(seed, scores, {**ROW_FACTS, 'parameters': PARAMETERS}, draws)
 
 
@@ -289,23 +298,23 @@ def test_the_figures_of_a_row_by_hand():
     ours, ssf = rows['ours'], rows['ssf']
     assert ours['seeds'] == [0, 1]
     assert ssf['combinations']['rgb'] == {
-        'value': 31.0, 'interval': pytest.approx([30.05, 31.95]),
-        'spread': pytest.approx(2**0.5, abs=1e-3),
+        'value': 0.31, 'interval': pytest.approx([0.3005, 0.3195]),
+        'spread': pytest.approx(2**0.5 / 100, abs=1e-5),
     }  # fmt: skip
-    assert ssf['mean_incomplete']['value'] == pytest.approx(25.5)
-    assert ssf['mean_incomplete']['spread'] == pytest.approx(0.5**0.5, abs=1e-3)
+    assert ssf['mean_incomplete']['value'] == pytest.approx(0.255)
+    assert ssf['mean_incomplete']['spread'] == pytest.approx(0.5**0.5 / 100, abs=1e-5)
     assert ours['clean_delta'] == {'value': 0.0, 'interval': [0.0, 0.0], 'spread': 0.0}
-    assert rows['dedicated']['clean_delta']['value'] == pytest.approx(2.0)
-    assert ours['recovery'] == {'rgb': pytest.approx(80.0), 'depth': None}
-    assert ssf['recovery']['rgb'] == pytest.approx(55.0)
-    assert ours['gain_over_plain']['value'] == pytest.approx(5.0)
-    assert ours['gain_over_plain']['interval'] == pytest.approx([5.0, 5.0])
+    assert rows['dedicated']['clean_delta']['value'] == pytest.approx(0.02)
+    assert ours['recovery'] == {'rgb': pytest.approx(0.8), 'depth': None}
+    assert ssf['recovery']['rgb'] == pytest.approx(0.55)
+    assert ours['gain_over_plain']['value'] == pytest.approx(0.05)
+    assert ours['gain_over_plain']['interval'] == pytest.approx([0.05, 0.05])
     assert ssf['gain_over_plain'] is None
-    assert ssf['emm_avg']['value'] == pytest.approx((50 + 31 + 20) / 3, abs=1e-3)
-    expected = (0.81 * 50 + 0.09 * 31 + 0.09 * 20) / 0.99
-    assert ssf['emm_e']['0.1']['value'] == pytest.approx(expected, abs=1e-3)
-    assert ssf['counter_intuitive_rate'] == pytest.approx(10.5)
-    assert (ssf['steps'], ssf['seconds'], ssf['largest_share']) == (5, 2.0, 1.0)
+    assert ssf['emm_avg']['value'] == pytest.approx(1.01 / 3, abs=1e-5)
+    expected = (0.81 * 0.5 + 0.09 * 0.31 + 0.09 * 0.2) / 0.99
+    assert ssf['emm_e']['0.1']['value'] == pytest.approx(expected, abs=1e-5)
+    assert ssf['counter_intuitive_rate'] == pytest.approx(0.105)
+    assert (ssf['steps'], ssf['seconds'], ssf['largest_share']) == (5, 2.0, 0.01)
     assert rows['unadapted']['combinations']['rgb']['spread'] is None
 
 
@@ -317,8 +326,8 @@ def test_other_seeds_are_not_paired():
     gains = [
         compare([ssf, results('ours', *o)])['ours']['gain_over_plain'] for o in (others, same)
     ]
-    assert [gain['value'] for gain in gains] == pytest.approx([1.0, 1.0])
-    assert [gain['spread'] for gain in gains] == pytest.approx([8**0.5, 0.0], abs=1e-3)
+    assert [gain['value'] for gain in gains] == pytest.approx([0.01, 0.01])
+    assert [gain['spread'] for gain in gains] == pytest.approx([8**0.5 / 100, 0.0], abs=1e-5)
 
 
 def test_a_combination_in_which_nothing_could_be_scored_has_no_figure():
@@ -326,7 +335,7 @@ def test_a_combination_in_which_nothing_could_be_scored_has_no_figure():
     found.scores['combinations']['rgb']['miou'] = None
     row = compare([results('unadapted', outcome(0, 50, 10, 10)), results('ssf', found)])['ssf']
     assert row['combinations']['rgb']['value'] is None
-    assert row['combinations']['depth']['value'] == 20.0
+    assert row['combinations']['depth']['value'] == 0.2
     assert row['mean_incomplete']['value'] is None
 
 
@@ -353,7 +362,7 @@ def test_a_gain_in_every_image_has_an_interval_above_zero_although_the_scores_ov
 
     rows = compare([row('ssf', 0), row('ours', 3)])
     gain, both = rows['ours']['gain_over_plain'], [rows[n]['mean_incomplete'] for n in rows]
-    assert gain['interval'] == pytest.approx([3.0, 3.0])
+    assert gain['interval'] == pytest.approx([0.03, 0.03])
     assert both[0]['interval'][1] > both[1]['interval'][0]
 
 

@@ -138,8 +138,8 @@ def test_a_finished_run_is_loaded_not_trained(base_run, recipe, train_run, tmp_p
 def test_the_best_checkpoint_is_of_the_best_epoch(base_run):
     best, last = (checkpoint.load(path(base_run, 'base'))[1] for path in (best_path, last_path))
     log = (base_run / 'log.txt').read_text()
-    mious = [float(text) for text in re.findall(r'val mIoU ([\d.]+)', log)]
-    assert best['best'] == last['best'] == pytest.approx(max(mious), abs=0.01)
+    mious = [float(text) / 100 for text in re.findall(r'val mIoU ([\d.]+)', log)]
+    assert best['best'] == last['best'] == pytest.approx(max(mious), abs=1e-4)
     assert best['epoch'] == 1 + mious.index(max(mious))
 
 

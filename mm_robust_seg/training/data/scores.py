@@ -27,7 +27,7 @@ def scores_of(
     recipe: Recipe,
     advance: Callable[[], None],
 ) -> Scores:
-    """Measure mIoU in percent at the labels' own size, in float32.
+    """Measure mIoU at the labels' own size, in float32.
 
     The label map is made at the network's input size and enlarged to the labels' size by nearest
     neighbour, as on the robot. Classes absent from truth and prediction are left out of the mean.
@@ -49,7 +49,7 @@ def scores_of(
             given = {m: images[m] for m in combination}
             matrix.add(predicted(network, given, truth.shape), truth)
         advance()
-    mious = {key: 100 * matrix.miou() for key, matrix in matrices.items()}
+    mious = {key: matrix.miou() for key, matrix in matrices.items()}
     return {
         str(combination): {
             name: mious[combination, network]
@@ -63,13 +63,13 @@ def scores_of(
 def miou_of(
     network: nn.Module, combination: ModalitySet, dataset: Dataset, recipe: Recipe
 ) -> float:
-    """Measure the mIoU, in percent, of one network."""
+    """Measure the mIoU of one network."""
     matrix = ConfusionMatrix(len(dataset.classes))
     for index in range(len(dataset)):
         images, _ = validation_batch(dataset, recipe, index)
         truth = dataset[index].labels
         matrix.add(predicted(network, {m: images[m] for m in combination}, truth.shape), truth)
-    return 100 * matrix.miou()
+    return matrix.miou()
 
 
 def predicted(

@@ -89,7 +89,7 @@ def _train(state: TaskState, training: Training, steps: int, bar: TaskID) -> Non
         state.seconds += time.monotonic() - started_s
         line = f'{task.name}: epoch {state.epoch}/{epochs}, loss {loss:.4f}'
         if group.leads and _validation_is_due(state, training.recipe):
-            line += f', val mIoU {_validate(state, training):.2f}'
+            line += f', val mIoU {100 * _validate(state, training):.2f}'
         training.log.say(f'{line}, {state.seconds:.0f} s')
         if group.leads:
             state.save()

@@ -28,7 +28,7 @@ class TaskState:
     Attributes:
         epoch: how many are done.
         seconds: spent on them, over all interruptions.
-        best: highest validation mIoU so far, in percent; -1 before the first.
+        best: highest validation mIoU so far; -1 before the first.
     """
 
     def __init__(self, task: Task, folder: Path, epoch_steps: int) -> None:
