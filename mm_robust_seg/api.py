@@ -11,6 +11,7 @@ bundles                Bundle, find_bundle, load_bundle
 images in, masks out   build_pipeline, Pipeline, RawImage, Frame, Rejection, Segmentation
 pixels of no class     UNLABELED
 health                 HealthMonitor; HealthReport, SensorHealth, HealthLevel, Reason
+notes besides images   ClockPaused, IncompatibleQos, LostMessages, PublisherCount
 inference alone        build_engine, Engine, Prediction
 recordings             open_bag, ImageBag, BagImage, BagTruth
 errors                 RobustSegError, ConfigError, BundleError, EngineError,
@@ -49,6 +50,7 @@ from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.recordings.bag import BagImage, BagTruth, ImageBag, open_bag
 from mm_robust_seg.schema import with_values
 from mm_robust_seg.stages.health import HealthMonitor
+from mm_robust_seg.transport import ClockPaused, IncompatibleQos, LostMessages, PublisherCount
 
 __all__ = [
     'all_combinations',
@@ -58,6 +60,7 @@ __all__ = [
     'build_pipeline',
     'Bundle',
     'BundleError',
+    'ClockPaused',
     'Config',
     'ConfigError',
     'DataError',
@@ -70,12 +73,15 @@ __all__ = [
     'HealthMonitor',
     'HealthReport',
     'ImageBag',
+    'IncompatibleQos',
     'load_bundle',
+    'LostMessages',
     'Modality',
     'ModalitySet',
     'open_bag',
     'Pipeline',
     'Prediction',
+    'PublisherCount',
     'RawImage',
     'Reason',
     'Rejection',

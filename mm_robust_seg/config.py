@@ -251,3 +251,14 @@ class Config:
                 raise ConfigError(
                     f'policy.force_set is {forced}, but only {self.inputs.enabled} is enabled'
                 )
+
+    def require_same_model(self, other: Config) -> None:
+        """Refuse a configuration that needs another engine or other inputs.
+
+        Raises:
+            ConfigError: if engine or inputs differ.
+        """
+        if (self.engine, self.inputs) != (other.engine, other.inputs):
+            raise ConfigError(
+                'engine and inputs cannot change while the pipeline runs: build a new one'
+            )

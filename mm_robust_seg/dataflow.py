@@ -243,6 +243,15 @@ class HealthReport:
 
 
 @dataclass(frozen=True)
+class Job:
+    """What was decided for one mask; an empty ``combination`` asks for an unlabeled one."""
+
+    frames: FrameSet
+    combination: ModalitySet
+    report: HealthReport
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What an engine returns, at the network's input size.
 
@@ -267,6 +276,7 @@ class Segmentation:
         reference: the frame whose header, size and pixels the mask belongs to.
         combination: the sensors whose images were used.
         report: the health of all sensors when the combination was chosen.
+        frames: the set that the mask was made of.
         switched: whether this is the first mask of a new combination.
     """
 
@@ -275,8 +285,7 @@ class Segmentation:
     reference: Frame
     combination: ModalitySet
     report: HealthReport
-    skew_s: float
-    wait_s: float
+    frames: FrameSet
     inference_s: float
     switched: bool
 

@@ -91,7 +91,7 @@ def test_1_normal(pipeline):
     assert sorted(masks) == list(range(PERIODS))
     for period in range(WARM, PERIODS):
         at_ns, mask = masks[period]
-        assert mask.combination == COMPLETE and mask.skew_s == 0
+        assert mask.combination == COMPLETE and mask.frames.skew_s == 0
         assert delay_ns(period, at_ns) <= LATENCY_NS[DEPTH] + MS_NS, 'the last member closes it'
 
 
@@ -107,7 +107,7 @@ def test_2_noisy_stamps(pipeline):
     for period in range(WARM, PERIODS):
         mask = masks[period][1]
         assert mask.combination == COMPLETE
-        assert 0 < mask.skew_s <= 0.012
+        assert 0 < mask.frames.skew_s <= 0.012
 
 
 @pytest.mark.parametrize('modality', list(Modality))
@@ -137,7 +137,8 @@ def test_4_all_but_one_dropped(pipeline, modality):
         at_ns, mask = masks[period]
         assert mask.combination == {modality}
         assert delay_ns(period, at_ns) <= LATENCY_NS[modality] + WAIT_NS + MS_NS
-    assert masks[PERIODS - 1][1].wait_s == 0, 'nobody is waited for once the verdict is there'
+    last = masks[PERIODS - 1][1]
+    assert last.frames.wait_s == 0, 'nobody is waited for once the verdict is there'
 
 
 @pytest.mark.parametrize('modality', list(Modality))
@@ -203,6 +204,6 @@ def test_8_late_message(pipeline):
     assert masks[30][1].combination == names('rgb+depth')
     for period in range(31, PERIODS):
         mask = masks[period][1]
-        assert mask.combination == COMPLETE and mask.skew_s == 0, 'never an old partner'
+        assert mask.combination == COMPLETE and mask.frames.skew_s == 0, 'never an old partner'
     assert pipeline.counters['late'] == FIRST_LATE + 1
     assert masks[PERIODS - 1][1].report.sensors[THERMAL].usable

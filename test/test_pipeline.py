@@ -43,8 +43,8 @@ def test_a_mask_has_the_size_and_header_of_its_reference(make_cameras):
     assert mask.labels.dtype == mask.confidence.dtype == np.uint8
     assert (mask.labels == 3).all(), 'what the engine said'
     assert mask.inference_s == 0.01
-    assert mask.skew_s == 0
-    assert 0 <= mask.wait_s <= 0.020
+    assert mask.frames.skew_s == 0
+    assert 0 <= mask.frames.wait_s <= 0.020
 
 
 def test_a_silent_sensor_costs_no_mask_and_is_left_out(make_cameras):
@@ -55,8 +55,8 @@ def test_a_silent_sensor_costs_no_mask_and_is_left_out(make_cameras):
     assert combinations(masks) == ['rgb+depth']
     assert [mask.switched for mask in masks] == [True] + 19 * [False]
     assert masks[-1].report.sensors[THERMAL].reason is Reason.SILENT
-    assert max(mask.wait_s for mask in masks[:4]) == pytest.approx(0.020)
-    assert masks[-1].wait_s < 0.005, 'nobody waits for it any more'
+    assert max(mask.frames.wait_s for mask in masks[:4]) == pytest.approx(0.020)
+    assert masks[-1].frames.wait_s < 0.005, 'nobody waits for it any more'
     assert rig.pipeline.active == names('rgb+depth')
 
 

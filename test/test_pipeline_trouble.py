@@ -20,6 +20,7 @@ from scripted_engine import ScriptedEngine
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.errors import ConfigError, EngineError
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.transport import ClockPaused, IncompatibleQos, LostMessages, PublisherCount
 
 
 @pytest.mark.parametrize(
@@ -205,9 +206,9 @@ def test_a_refused_parameter_changes_nothing(make_cameras):
 def test_what_the_middleware_tells_reaches_the_verdicts(make_cameras):
     rig = make_cameras()
     rig.play(10)
-    rig.pipeline.incompatible_qos(RGB, 'RELIABILITY', rig.now_ns)
-    rig.pipeline.lost(DEPTH, 4, rig.now_ns)
-    rig.pipeline.publishers(Modality.THERMAL, 0, rig.now_ns)
+    rig.pipeline.note(IncompatibleQos(RGB, 'RELIABILITY'), rig.now_ns)
+    rig.pipeline.note(LostMessages(DEPTH, 4), rig.now_ns)
+    rig.pipeline.note(PublisherCount(Modality.THERMAL, 0), rig.now_ns)
     rig.play(10, ModalitySet())
     sensors = rig.pipeline.assess(rig.now_ns).sensors
     assert {m: health.reason for m, health in sensors.items()} == {
@@ -221,7 +222,7 @@ def test_what_the_middleware_tells_reaches_the_verdicts(make_cameras):
 def test_a_paused_clock_changes_nothing(make_cameras):
     rig = make_cameras()
     rig.play(10)
-    rig.pipeline.paused(rig.now_ns)
+    rig.pipeline.note(ClockPaused(), rig.now_ns)
     rig.now_ns += 900_000_000
     masks = rig.play(10)
     assert {h.reason for m in masks for h in m.report.sensors.values()} == {Reason.OK}

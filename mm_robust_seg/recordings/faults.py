@@ -12,6 +12,7 @@ from mm_robust_seg.simulation.faults.pixels import raw_image
 from mm_robust_seg.simulation.scenario import Phase, Scenario
 from mm_robust_seg.stages.sensors.compressed import PREFIX, unpack
 from mm_robust_seg.stages.sensors.malformed import MalformedError
+from mm_robust_seg.transport import IncompatibleQos, PublisherCount, TransportNote
 
 REFUSED_POLICY = 'RELIABILITY'
 """The QoS policy in which publisher and subscription disagree under ``qos_mismatch``."""
@@ -26,21 +27,11 @@ class PhaseBegun:
 
 
 @dataclass(frozen=True)
-class PublisherCount:
-    """The middleware tells how many publish a sensor's topic."""
+class TransportEvent:
+    """The middleware tells something besides the images."""
 
     time_ns: int
-    modality: Modality
-    count: int
-
-
-@dataclass(frozen=True)
-class RefusedPublisher:
-    """The middleware tells that a publisher and the subscription do not connect."""
-
-    time_ns: int
-    modality: Modality
-    policy: str
+    note: TransportNote
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ class WithheldImage:
     modality: Modality
 
 
-BagItem = BagImage | BagTruth | PhaseBegun | PublisherCount | RefusedPublisher | WithheldImage
+BagItem = BagImage | BagTruth | PhaseBegun | TransportEvent | WithheldImage
 
 
 class FaultyBag:
@@ -74,7 +65,7 @@ class FaultyBag:
             DataError: if a fault cannot be applied to the images of the bag.
         """
         for modality in self._sensors:
-            yield PublisherCount(self._start_ns, modality, 1)
+            yield TransportEvent(self._start_ns, PublisherCount(modality, 1))
         begun = -1
         for item in items:
             due = self._scenario.phase_index((item.time_ns - self._start_ns) * 1e-9)
@@ -92,9 +83,10 @@ class FaultyBag:
         for modality in self._sensors:
             was, now = _kind(before, modality), _kind(phase, modality)
             if Fault.GONE in (was, now) and was is not now:
-                yield PublisherCount(time_ns, modality, int(now is not Fault.GONE))
+                count = int(now is not Fault.GONE)
+                yield TransportEvent(time_ns, PublisherCount(modality, count))
             if now is Fault.QOS_MISMATCH is not was:
-                yield RefusedPublisher(time_ns, modality, REFUSED_POLICY)
+                yield TransportEvent(time_ns, IncompatibleQos(modality, REFUSED_POLICY))
 
     def _during(self, phase: Phase, item: BagImage | BagTruth) -> Iterator[BagItem]:
         """Apply a phase to one recorded item."""

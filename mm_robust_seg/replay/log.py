@@ -115,7 +115,7 @@ class ReplayLog:
         self._previous = mask.combination
         self._masks.append((mask.stamp_ns, mask.combination))
         if mask.combination:
-            self._times_s.append((mask.inference_s, mask.wait_s, mask.skew_s))
+            self._times_s.append((mask.inference_s, mask.frames.wait_s, mask.frames.skew_s))
         truth = self.truth_of(mask)
         if truth is not None:
             self._score(mask.labels, mask.combination, truth)

@@ -21,8 +21,7 @@ from mm_robust_seg.recordings.bag import BagImage, BagTruth, ImageBag
 from mm_robust_seg.recordings.faults import (
     BagItem,
     PhaseBegun,
-    PublisherCount,
-    RefusedPublisher,
+    TransportEvent,
     WithheldImage,
 )
 from mm_robust_seg.replay.log import ReplayLog
@@ -114,9 +113,7 @@ class Player:
                 yield from self._step(item.time_ns)
         yield from self._finish()
 
-    def _note(
-        self, item: BagTruth | PhaseBegun | PublisherCount | RefusedPublisher | WithheldImage
-    ) -> None:
+    def _note(self, item: BagTruth | PhaseBegun | TransportEvent | WithheldImage) -> None:
         """Take in what is no image."""
         if isinstance(item, BagTruth):
             self._log.truth(item)
@@ -124,10 +121,8 @@ class Player:
             self._log.faults.phase(item)
         elif isinstance(item, WithheldImage):
             self._log.silenced(item.modality)
-        elif isinstance(item, PublisherCount):
-            self._pipeline.publishers(item.modality, item.count, item.time_ns)
         else:
-            self._pipeline.incompatible_qos(item.modality, item.policy, item.time_ns)
+            self._pipeline.note(item.note, item.time_ns)
 
     def _finish(self) -> Iterator[Segmentation]:
         """Step past the last deadline."""

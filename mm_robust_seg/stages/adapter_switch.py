@@ -18,47 +18,46 @@ from mm_robust_seg.modality import Modality, ModalitySet
 
 
 class AdapterSwitch:
-    """Selects the graph of a combination and falls back to a smaller one when it fails."""
+    """Runs the graph of a combination, and falls back to a smaller one when it fails.
+
+    Attributes:
+        failures: how many inferences failed so far.
+    """
 
     def __init__(self, engine: Engine) -> None:
+        self.failures = 0
         self._engine = engine
-        self._failures = 0
+        self._last: ModalitySet | None = None
 
-    @property
-    def active(self) -> ModalitySet:
-        """The combination that ran last, or that ``select`` chose since."""
-        return self._engine.active
+    def infer(
+        self, combination: ModalitySet, inputs: Mapping[Modality, NDArray[np.float32]]
+    ) -> tuple[ModalitySet, Prediction | None, bool]:
+        """Run a combination; after a failure once more, then the next smaller one.
 
-    @property
-    def failures(self) -> int:
-        """How many inferences failed so far."""
-        return self._failures
-
-    def select(self, combination: ModalitySet) -> bool:
-        """Make ``combination`` the active one; return whether it was another one before.
+        Returns:
+            The combination that ran; its prediction, which is None with an empty combination,
+            for which nothing runs; and whether it is another combination than the last time.
 
         Raises:
-            EngineError: if the engine does not serve it.
+            EngineError: if the engine does not serve the combination; or if the smaller one
+                fails too, or there is none.
         """
-        if combination == self._engine.active:
-            return False
-        self._engine.activate(combination)
-        return True
+        ran, prediction = self._run(combination, inputs) if combination else (combination, None)
+        switched = self._last not in (None, ran)
+        self._last = ran
+        return ran, prediction, switched
 
-    def infer(self, inputs: Mapping[Modality, NDArray[np.float32]]) -> Prediction:
-        """Run the active combination; after a failure once more, then the next smaller one.
-
-        Raises:
-            EngineError: if the smaller combination fails too, or there is none.
-        """
-        wanted = self._engine.active
+    def _run(
+        self, wanted: ModalitySet, inputs: Mapping[Modality, NDArray[np.float32]]
+    ) -> tuple[ModalitySet, Prediction]:
         smaller = [c for c in self._engine.combinations if c < wanted][:1]
         for combination in [wanted, wanted, *smaller]:
-            self.select(combination)
+            if combination != self._engine.active:
+                self._engine.activate(combination)
             try:
-                return self._engine.infer({m: inputs[m] for m in combination})
+                return combination, self._engine.infer({m: inputs[m] for m in combination})
             except EngineError as error:
-                self._failures += 1
+                self.failures += 1
                 last = error
         tried = ' and then '.join(map(str, [wanted, *smaller]))
         raise EngineError(f'inference failed with {tried}: {last}') from last

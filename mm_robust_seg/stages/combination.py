@@ -4,72 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mm_robust_seg.config import HysteresisConfig, PolicyConfig
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import HealthReport
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import ModalitySet
 
 
 class CombinationPolicy:
     """Choose the largest supported set of usable sensors.
 
-    Of equally large sets the one with the sensors first in ``reference_order`` is chosen. A
+    Of equally large sets the one with the sensors first in ``sync.reference_order`` is chosen. A
     sensor that is no longer usable leaves the choice at once. Sensors return to it at most once
     per ``min_dwell_s``, unless nothing would be left without them; the first time, each enters
     as soon as it is usable. With no usable sensor at all, those that are recovering are trusted
     early, and stay trusted while they recover: their frames are good again, and nothing is worse.
 
     Args:
-        policy: may force one combination.
-        hysteresis: holds ``min_dwell_s``.
-        reference_order: all sensors, the most valued first.
+        config: the policy, which may force one combination; the dwell; how sensors are valued;
+            and which are required.
         supported: the combinations the engine can serve.
 
     Raises:
         ConfigError: if the forced combination is not supported, or none is.
     """
 
-    def __init__(
-        self,
-        policy: PolicyConfig,
-        hysteresis: HysteresisConfig,
-        reference_order: Sequence[Modality],
-        supported: Sequence[ModalitySet],
-    ) -> None:
+    def __init__(self, config: Config, supported: Sequence[ModalitySet]) -> None:
         self._supported = [combination for combination in supported if combination]
         if not self._supported:
             raise ConfigError('the bundle serves no combination: export one with graphs')
-        self.reconfigure(policy, hysteresis, reference_order)
+        self.reconfigure(config)
         self.reset()
 
-    def reconfigure(
-        self,
-        policy: PolicyConfig,
-        hysteresis: HysteresisConfig,
-        reference_order: Sequence[Modality],
-    ) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Follow other parameters from now on; the choice and the dwell are kept.
 
         Raises:
             ConfigError: if the forced combination is not supported; then nothing changes.
         """
+        reference_order, force_set = config.sync.reference_order, config.policy.force_set
         by_value = sorted(
             self._supported,
             key=lambda c: (len(c), [m in c for m in reference_order]),
             reverse=True,
         )
-        forced = ModalitySet.parse(policy.force_set) if policy.force_set else None
+        forced = ModalitySet.parse(force_set) if force_set else None
         if forced is not None and forced not in by_value:
             raise ConfigError(
                 f'policy.force_set is {forced}, which the bundle cannot serve: choose one of '
                 f'{", ".join(map(str, by_value))}'
             )
-        self._by_value, self._forced = by_value, forced
-        self._dwell_ns = round(hysteresis.min_dwell_s * 1e9)
+        self._config, self._by_value, self._forced = config, by_value, forced
+        self._dwell_ns = round(config.hysteresis.min_dwell_s * 1e9)
 
     def reset(self) -> None:
         """Forget the choice and the dwell, as after a jump of the clock."""
-        self._active = self._known = self._trusted = ModalitySet()
+        self._active = self._kept = self._known = self._trusted = ModalitySet()
         self._admitted_ns: int | None = None
 
     def choose(self, report: HealthReport, now_ns: int) -> ModalitySet:
@@ -77,28 +66,38 @@ class CombinationPolicy:
 
         A forced combination is returned however bad its images are, as long as any come.
         """
-        chosen = self._chosen(report, now_ns)
-        if self._forced is None:
-            return chosen
-        return self._forced if self._forced & report.delivering else ModalitySet()
+        self._active = self._chosen(report, now_ns)
+        if self._forced is not None:
+            self._active = self._forced if self._forced & report.delivering else ModalitySet()
+        return self._active
 
-    def serve(self, active: ModalitySet, members: ModalitySet) -> ModalitySet:
-        """Return the best supported combination of the ``active`` sensors a frame set has."""
-        return self._best(active & members)
+    def serve(self, members: ModalitySet, report: HealthReport) -> ModalitySet | None:
+        """Return what to run for a frame set of these members.
+
+        Returns:
+            The best supported combination of the active sensors among them. It is empty for an
+            unlabeled mask, and None where no mask is wanted: if a required sensor is not usable,
+            none of the active ones has a frame, or ``policy.on_none`` says so.
+        """
+        if not self._config.inputs.required <= report.usable:
+            return None
+        wants_unlabeled = not self._active and self._config.policy.on_none == 'unlabeled'
+        combination = self._best(self._active & members)
+        return combination if combination or wants_unlabeled else None
 
     def _chosen(self, report: HealthReport, now_ns: int) -> ModalitySet:
         if report.usable:
             usable = report.usable | (self._trusted & report.recovering)
         else:
             usable = report.recovering
-        kept = self._best(self._active & usable)
+        kept = self._best(self._kept & usable)
         best = self._best(usable)
         returning = (best - kept) & self._known
         in_need = not kept or not report.usable
         if best != kept and (in_need or not returning or self._has_dwelt(now_ns)):
             self._admitted_ns = now_ns
             kept = best
-        self._active = kept
+        self._kept = kept
         self._known |= kept
         self._trusted = kept & report.recovering
         return kept

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.dataflow import Prediction, UNLABELED
+from mm_robust_seg.dataflow import Job, Prediction, Segmentation, UNLABELED
+from mm_robust_seg.modality import Modality, ModalitySet
 
 Gray = NDArray[np.uint8]
+
+
+def segmentation(
+    job: Job,
+    combination: ModalitySet,
+    prediction: Prediction | None,
+    reference_order: Sequence[Modality],
+    switched: bool,
+) -> Segmentation:
+    """Return the mask of a job, in the geometry of the first sensor that it is made of.
+
+    Args:
+        combination: what ran; it may be smaller than the job's.
+        prediction: of ``combination``; none, for an unlabeled mask, if that is empty.
+        reference_order: all sensors, the preferred reference first.
+        switched: whether this is the first mask of ``combination``.
+    """
+    shown = combination or job.frames.members
+    reference = next(job.frames.frames[m] for m in reference_order if m in shown)
+    height_px, width_px = reference.image.shape[:2]
+    labels, confidence = (
+        to_reference(prediction, height_px, width_px)
+        if prediction
+        else unlabeled(height_px, width_px)
+    )
+    return Segmentation(
+        labels=labels,
+        confidence=confidence,
+        reference=reference,
+        combination=combination,
+        report=job.report,
+        frames=job.frames,
+        inference_s=prediction.duration_s if prediction else 0.0,
+        switched=switched,
+    )
 
 
 def to_reference(prediction: Prediction, height_px: int, width_px: int) -> tuple[Gray, Gray]:

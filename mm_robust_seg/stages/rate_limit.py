@@ -8,18 +8,34 @@ class RateLimit:
 
     An event may come up to half a period early, so that a source of the same rate passes through
     whole in spite of its jitter (the generic cell rate algorithm, ITU-T I.371).
+
+    Attributes:
+        refused: how many events were not admitted so far.
     """
 
     def __init__(self, max_rate_hz: float) -> None:
-        self._period_ns = round(1e9 / max_rate_hz) if max_rate_hz else 0
+        self.refused = 0
+        self._max_rate_hz = max_rate_hz
+        self.reset()
+
+    def reset(self) -> None:
+        """Admit the next event, as after a jump of the clock."""
         self._due_ns: int | None = None
+
+    def reconfigure(self, max_rate_hz: float) -> None:
+        """Follow another rate from now on."""
+        if max_rate_hz != self._max_rate_hz:
+            self._max_rate_hz = max_rate_hz
+            self.reset()
 
     def admits(self, now_ns: int) -> bool:
         """Tell whether an event at ``now_ns`` may pass; if so, it counts."""
-        if not self._period_ns:
+        if not self._max_rate_hz:
             return True
+        period_ns = round(1e9 / self._max_rate_hz)
         due_ns = now_ns if self._due_ns is None else self._due_ns
-        if now_ns < due_ns - self._period_ns // 2:
+        if now_ns < due_ns - period_ns // 2:
+            self.refused += 1
             return False
-        self._due_ns = max(due_ns, now_ns) + self._period_ns
+        self._due_ns = max(due_ns, now_ns) + period_ns
         return True

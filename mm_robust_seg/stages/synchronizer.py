@@ -23,9 +23,6 @@ from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import Modality, ModalitySet
 
 _LONG_AGO_NS = -(1 << 63)
-NOTHING_COUNTED: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(('late', 'unmatched', 'evicted', 'skipped'), 0)
-)
 
 
 @dataclass(frozen=True)
@@ -56,27 +53,37 @@ class Synchronizer:
         config: skew, wait, buffer length and rank of the sensors. Keep ``wait_s`` below the
             shortest period: sets that are due together compete, and the newest wins.
         rates_hz: nominal rate of every sensor that will be offered.
-        counters: to go on from, as when another configuration takes the place of one.
     """
 
-    def __init__(
-        self,
-        config: SyncConfig,
-        rates_hz: Mapping[Modality, float],
-        counters: Mapping[str, int] = NOTHING_COUNTED,
-    ) -> None:
-        self._rank = tuple(m for m in config.reference_order if m in rates_hz)
+    def __init__(self, config: SyncConfig, rates_hz: Mapping[Modality, float]) -> None:
         self._period_ns = {m: round(1e9 / hz) for m, hz in rates_hz.items()}
+        self._counters = Counter(
+            dict.fromkeys(('late', 'unmatched', 'evicted', 'skipped', 'overload'), 0)
+        )
+        self._config: SyncConfig | None = None
+        self._in_use_since_ns: int | None = None
+        self.reconfigure(config)
+
+    def reconfigure(self, config: SyncConfig) -> None:
+        """Follow other parameters from now on; if they differ, all frames are forgotten."""
+        if config == self._config:
+            return
+        self._config = config
+        self._rank = tuple(m for m in config.reference_order if m in self._period_ns)
         self._skew_ns = round(config.max_skew_s * 1e9)
         self._wait_ns = round(config.wait_s * 1e9)
         self._jitter_ns = self._wait_ns // 4
         self._buffer_len = config.buffer_len
-        self._counters = Counter(counters)
         self._expected = ModalitySet(self._rank)
-        self.reset()
+        self.forget_frames()
 
     def reset(self) -> None:
-        """Forget all frames, as after a jump of the clock; the counters go on."""
+        """Begin anew, as after a jump of the clock; the counters go on."""
+        self.rested()
+        self.forget_frames()
+
+    def forget_frames(self) -> None:
+        """Forget all frames, and which sets were given."""
         self._unused: dict[Modality, dict[int, Frame]] = {m: {} for m in self._rank}
         self._newest_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
         self._due_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
@@ -90,7 +97,8 @@ class Synchronizer:
 
         ``late``: frames that came after their set was given, or repeat a stamp.
         ``unmatched``: frames in time that no set had a place for. ``evicted``: frames pushed out
-        of a full buffer. ``skipped``: whole sets passed over for a newer one.
+        of a full buffer. ``skipped``: whole sets passed over for a newer one. ``overload``: those
+        of them that came while one set was in use for longer than a period.
         """
         return MappingProxyType(self._counters)
 
@@ -112,6 +120,14 @@ class Synchronizer:
         self._newest_ns[modality] = max(self._newest_ns[modality], frame.stamp_ns)
         self._due_ns[modality] = now_ns + self._period_ns[modality]
 
+    def mark_in_use(self, now_ns: int) -> None:
+        """Note that a mask is made of the set just given; no other is taken meanwhile."""
+        self._in_use_since_ns = now_ns
+
+    def rested(self) -> None:
+        """Note that no set was wanted for a while: those skipped meanwhile are no overload."""
+        self._in_use_since_ns = None
+
     def take(self, now_ns: int, expected: ModalitySet) -> FrameSet | None:
         """Give the newest set that is due; older due ones are skipped and counted.
 
@@ -122,12 +138,15 @@ class Synchronizer:
         """
         known = ModalitySet(self._rank)
         self._expected = expected & known or known
+        was_overloaded = self._is_overloaded(now_ns)
+        self._in_use_since_ns = None
         self._dismiss(now_ns)
         due = [candidate for candidate in self._candidates() if candidate.is_due(now_ns)]
         if not due:
             return None
         newest = max(due, key=lambda candidate: candidate.leader.stamp_ns)
         self._counters['skipped'] += len(due) - 1
+        self._counters['overload'] += was_overloaded * (len(due) - 1)
         for candidate in due:
             for modality, frame in candidate.frames.items():
                 del self._unused[modality][frame.stamp_ns]
@@ -136,6 +155,11 @@ class Synchronizer:
         self._expire(newest.leader.stamp_ns - self._skew_ns)
         self._given_ns = now_ns
         return newest.closed()
+
+    def _is_overloaded(self, now_ns: int) -> bool:
+        """Tell whether the last set has been in use for longer than the shortest period."""
+        since_ns = self._in_use_since_ns
+        return since_ns is not None and now_ns - since_ns > min(self._period_ns.values())
 
     def _dismiss(self, now_ns: int) -> None:
         """Drop what waited in vain to come along; it must not lead a set when its day is over."""

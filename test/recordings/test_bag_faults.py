@@ -23,8 +23,7 @@ from mm_robust_seg.recordings.bag import BagImage, BagTruth
 from mm_robust_seg.recordings.faults import (
     FaultyBag,
     PhaseBegun,
-    PublisherCount,
-    RefusedPublisher,
+    TransportEvent,
     WithheldImage,
 )
 from mm_robust_seg.replay.log import ReplayLog
@@ -33,6 +32,7 @@ from mm_robust_seg.schema import from_tree
 from mm_robust_seg.simulation.faults import Fault
 from mm_robust_seg.simulation.faults.pixels import raw_image
 from mm_robust_seg.simulation.scenario import Scenario
+from mm_robust_seg.transport import IncompatibleQos, PublisherCount
 
 RGB, THERMAL, DEPTH = Modality
 ENCODINGS = {RGB: 'rgb8', THERMAL: 'mono16', DEPTH: '16UC1'}
@@ -152,11 +152,11 @@ def test_without_faults_the_stream_is_as_recorded():
 
 def test_a_publisher_that_goes_and_comes_is_told_when_its_phases_begin():
     sent = faulty(stream(1.0), {'thermal': 'gone'}, clean_s=0.3, fault_s=0.4)
-    counts = [item for item in sent if isinstance(item, PublisherCount)]
-    assert counts == [
-        *(PublisherCount(START_NS, m, 1) for m in Modality),
-        PublisherCount(START_NS + 300_000_000, THERMAL, 0),
-        PublisherCount(START_NS + 700_000_000, THERMAL, 1),
+    events = [item for item in sent if isinstance(item, TransportEvent)]
+    assert events == [
+        *(TransportEvent(START_NS, PublisherCount(m, 1)) for m in Modality),
+        TransportEvent(START_NS + 300_000_000, PublisherCount(THERMAL, 0)),
+        TransportEvent(START_NS + 700_000_000, PublisherCount(THERMAL, 1)),
     ]
     assert images(sent, THERMAL) == [
         item
@@ -169,8 +169,10 @@ def test_a_publisher_that_goes_and_comes_is_told_when_its_phases_begin():
 
 def test_a_refused_publisher_is_told_once_and_none_of_its_images_comes():
     sent = faulty(stream(1.0), {'depth': 'qos_mismatch'}, clean_s=0.3, fault_s=0.4)
-    refused = [item for item in sent if isinstance(item, RefusedPublisher)]
-    assert refused == [RefusedPublisher(START_NS + 300_000_000, DEPTH, 'RELIABILITY')]
+    events = [item for item in sent if isinstance(item, TransportEvent)]
+    refused = [event for event in events if isinstance(event.note, IncompatibleQos)]
+    note = IncompatibleQos(DEPTH, 'RELIABILITY')
+    assert refused == [TransportEvent(START_NS + 300_000_000, note)]
     assert len(images(sent, DEPTH)) == 30 - 12
 
 

@@ -8,6 +8,7 @@ from mm_robust_seg.stages.adapter_switch import AdapterSwitch
 
 RGB_DEPTH = ModalitySet.parse('rgb+depth')
 RGB = ModalitySet.parse('rgb')
+NONE = ModalitySet()
 INPUTS = {m: np.zeros((1, 3, 4, 4), np.float32) for m in Modality}
 
 
@@ -15,47 +16,62 @@ def inputs(combination):
     return {m: INPUTS[m] for m in combination}
 
 
-def test_select_activates_only_on_change():
+def infer(switch, combination):
+    """Return what ran, and whether that is another combination than the last time."""
+    ran, prediction, switched = switch.infer(combination, inputs(combination))
+    assert (prediction is None) == (not ran)
+    return ran, switched
+
+
+def test_a_graph_is_activated_only_on_change():
     engine = ScriptedEngine()
     switch = AdapterSwitch(engine)
-    assert not switch.select(COMPLETE)
-    assert switch.select(RGB)
-    assert not switch.select(RGB)
+    assert infer(switch, COMPLETE) == (COMPLETE, False)
+    assert infer(switch, RGB) == (RGB, True)
+    assert infer(switch, RGB) == (RGB, False)
     assert engine.activated == [RGB]
-    assert switch.active == RGB
+    assert engine.active == RGB
 
 
-def test_select_refuses_what_the_engine_does_not_serve():
-    switch = AdapterSwitch(ScriptedEngine(combinations=(COMPLETE,)))
+def test_the_first_mask_is_no_switch_and_an_unlabeled_one_is():
+    engine = ScriptedEngine()
+    switch = AdapterSwitch(engine)
+    assert infer(switch, RGB) == (RGB, False)
+    assert infer(switch, NONE) == (NONE, True)
+    assert infer(switch, NONE) == (NONE, False)
+    assert infer(switch, RGB) == (RGB, True)
+    assert engine.ran == [RGB, RGB]
+
+
+def test_what_the_engine_does_not_serve_is_refused():
+    engine = ScriptedEngine(combinations=(COMPLETE,))
     with pytest.raises(EngineError, match='no graph for rgb'):
-        switch.select(RGB)
-    assert switch.active == COMPLETE
+        infer(AdapterSwitch(engine), RGB)
+    assert engine.active == COMPLETE
 
 
 def test_one_failure_is_tried_again():
     engine = ScriptedEngine([COMPLETE])
     switch = AdapterSwitch(engine)
-    switch.infer(inputs(COMPLETE))
+    assert infer(switch, COMPLETE) == (COMPLETE, False)
     assert engine.ran == [COMPLETE, COMPLETE]
-    assert switch.active == COMPLETE
     assert switch.failures == 1
 
 
 def test_two_failures_fall_back_to_the_next_smaller_combination():
     engine = ScriptedEngine([RGB_DEPTH, RGB_DEPTH])
     switch = AdapterSwitch(engine)
-    switch.select(RGB_DEPTH)
-    switch.infer(inputs(RGB_DEPTH))
+    assert infer(switch, RGB_DEPTH) == (RGB, False)
     assert engine.ran == [RGB_DEPTH, RGB_DEPTH, RGB]
-    assert switch.active == RGB
+    assert engine.active == RGB
     assert switch.failures == 2
 
 
 def test_the_fallback_is_one_the_engine_serves():
     engine = ScriptedEngine([COMPLETE] * 2, (COMPLETE, ModalitySet.parse('depth')))
-    switch = AdapterSwitch(engine)
-    switch.infer(inputs(COMPLETE))
-    assert switch.active == ModalitySet.parse('depth')
+    depth = ModalitySet.parse('depth')
+    assert infer(AdapterSwitch(engine), COMPLETE) == (depth, False)
+    assert engine.active == depth
 
 
 @pytest.mark.parametrize(
@@ -66,10 +82,8 @@ def test_the_fallback_is_one_the_engine_serves():
     ],
 )
 def test_when_all_is_tried_the_error_says_what(start, failures, message):
-    switch = AdapterSwitch(ScriptedEngine(failures))
-    switch.select(start)
     with pytest.raises(EngineError, match=message):
-        switch.infer(inputs(start))
+        infer(AdapterSwitch(ScriptedEngine(failures)), start)
 
 
 def test_errors_of_other_kinds_are_not_hidden():
@@ -78,4 +92,4 @@ def test_errors_of_other_kinds_are_not_hidden():
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        AdapterSwitch(Buggy()).infer(inputs(COMPLETE))
+        infer(AdapterSwitch(Buggy()), COMPLETE)

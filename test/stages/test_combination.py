@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from mm_robust_seg.config import HysteresisConfig, PolicyConfig, SyncConfig
+from mm_robust_seg.config import (
+    Config,
+    HysteresisConfig,
+    InputConfig,
+    InputsConfig,
+    PolicyConfig,
+    SyncConfig,
+)
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages.combination import CombinationPolicy
 
 MS = 1_000_000
-ORDER = SyncConfig().reference_order
 DWELL_MS = 500
 
 NOTHING = ModalitySet()
@@ -37,17 +44,32 @@ def report(
     return HealthReport(0, sensors)
 
 
+def configured(
+    dwell_ms: int = DWELL_MS, order: Sequence[Modality] = tuple(Modality), **policy: str
+) -> Config:
+    return Config(
+        policy=PolicyConfig(**policy),
+        hysteresis=HysteresisConfig(min_dwell_s=dwell_ms / 1000),
+        sync=SyncConfig(reference=order[0].value, fallback_order=[m.value for m in order]),
+    )
+
+
 def make(
-    supported: Sequence[ModalitySet] = all_combinations(),
-    force_set: str = '',
-    order: Sequence[Modality] = ORDER,
+    supported: Sequence[ModalitySet] = all_combinations(), config: Config | None = None
 ) -> CombinationPolicy:
-    hysteresis = HysteresisConfig(min_dwell_s=DWELL_MS / 1000)
-    return CombinationPolicy(PolicyConfig(force_set=force_set), hysteresis, order, supported)
+    return CombinationPolicy(config or configured(), supported)
 
 
 def choose(policy: CombinationPolicy, usable: ModalitySet, now_ms: int) -> ModalitySet:
     return policy.choose(report(usable), now_ms * MS)
+
+
+def serve(
+    policy: CombinationPolicy, active: ModalitySet, members: ModalitySet
+) -> ModalitySet | None:
+    policy.reset()
+    assert choose(policy, active, 0) == active
+    return policy.serve(members, report(active))
 
 
 def test_the_first_choice_takes_all_usable_sensors() -> None:
@@ -110,38 +132,54 @@ def test_ties_go_to_the_reference() -> None:
     pairs = [THERMAL_DEPTH, RGB_DEPTH, RGB_THERMAL]
     assert choose(make(pairs), COMPLETE, 0) == RGB_THERMAL
     reverse = (Modality.DEPTH, Modality.THERMAL, Modality.RGB)
-    assert choose(make(pairs, order=reverse), COMPLETE, 0) == THERMAL_DEPTH
+    assert choose(make(pairs, configured(order=reverse)), COMPLETE, 0) == THERMAL_DEPTH
 
 
 def test_a_forced_set_is_used_however_bad_its_images_are() -> None:
-    policy = make(force_set='thermal+depth')
+    policy = make(config=configured(force_set='thermal+depth'))
     assert policy.choose(report(NOTHING, reason=Reason.FLAT), 0) == THERMAL_DEPTH
     assert choose(policy, RGB_DEPTH, 1) == THERMAL_DEPTH, 'depth is left'
     assert choose(policy, COMPLETE, 2) == THERMAL_DEPTH
 
 
 def test_of_a_forced_set_without_any_image_none_is_left() -> None:
-    policy = make(force_set='thermal+depth')
+    policy = make(config=configured(force_set='thermal+depth'))
     assert choose(policy, COMPLETE, 0) == THERMAL_DEPTH
     assert choose(policy, RGB, 1) == NOTHING
     assert policy.choose(report(RGB, DEPTH), 2 * MS) == THERMAL_DEPTH
 
 
 def test_when_a_set_is_no_longer_forced_the_health_since_then_counts() -> None:
-    policy, hysteresis = make(), HysteresisConfig(min_dwell_s=DWELL_MS / 1000)
+    policy = make()
     assert choose(policy, COMPLETE, 0) == COMPLETE
-    policy.reconfigure(PolicyConfig(force_set='rgb'), hysteresis, ORDER)
+    policy.reconfigure(configured(force_set='rgb'))
     assert choose(policy, RGB_DEPTH, 1) == RGB
-    policy.reconfigure(PolicyConfig(), hysteresis, ORDER)
+    policy.reconfigure(configured())
     assert choose(policy, COMPLETE, 2) == RGB_DEPTH
 
 
 def test_a_set_that_lacks_a_frame_is_served_by_what_is_there() -> None:
     policy = make([COMPLETE, RGB_DEPTH, RGB, THERMAL])
-    assert policy.serve(COMPLETE, RGB_DEPTH) == RGB_DEPTH
-    assert policy.serve(COMPLETE, THERMAL_DEPTH) == THERMAL
-    assert policy.serve(RGB_DEPTH, THERMAL_DEPTH) == NOTHING
-    assert policy.serve(COMPLETE, COMPLETE) == COMPLETE
+    assert serve(policy, COMPLETE, RGB_DEPTH) == RGB_DEPTH
+    assert serve(policy, COMPLETE, THERMAL_DEPTH) == THERMAL
+    assert serve(policy, COMPLETE, COMPLETE) == COMPLETE
+    assert serve(policy, RGB_DEPTH, THERMAL_DEPTH) is None
+
+
+@pytest.mark.parametrize(('on_none', 'served'), [('unlabeled', NOTHING), ('hold_off', None)])
+def test_without_an_active_sensor_on_none_decides(
+    on_none: str, served: ModalitySet | None
+) -> None:
+    policy = make(config=configured(on_none=on_none))
+    assert serve(policy, NOTHING, RGB_DEPTH) == served
+
+
+def test_without_a_required_sensor_no_mask_is_wanted() -> None:
+    inputs = InputsConfig(rgb=InputConfig(required=True))
+    policy = make(config=replace(configured(), inputs=inputs))
+    assert serve(policy, RGB_DEPTH, RGB_DEPTH) == RGB_DEPTH
+    assert serve(policy, THERMAL_DEPTH, COMPLETE) is None
+    assert serve(policy, NOTHING, COMPLETE) is None
 
 
 def test_reset_forgets_the_choice_and_the_dwell() -> None:
@@ -155,7 +193,7 @@ def test_other_parameters_are_followed_and_the_dwell_goes_on() -> None:
     policy = make()
     assert choose(policy, COMPLETE, 0) == COMPLETE
     assert choose(policy, RGB_DEPTH, 1) == RGB_DEPTH
-    policy.reconfigure(PolicyConfig(), HysteresisConfig(min_dwell_s=0.8), ORDER)
+    policy.reconfigure(configured(dwell_ms=800))
     assert choose(policy, COMPLETE, 799) == RGB_DEPTH
     assert choose(policy, COMPLETE, 800) == COMPLETE
 
@@ -165,14 +203,14 @@ def test_a_refused_force_set_changes_nothing() -> None:
     choose(policy, RGB_DEPTH, 0)
     choose(policy, RGB, 1)
     with pytest.raises(ConfigError, match='force_set is thermal'):
-        policy.reconfigure(PolicyConfig(force_set='thermal'), HysteresisConfig(), ORDER[::-1])
+        policy.reconfigure(configured(0, tuple(Modality)[::-1], force_set='thermal'))
     assert choose(policy, RGB_DEPTH, DWELL_MS - 1) == RGB
     assert choose(policy, RGB_DEPTH, DWELL_MS) == RGB_DEPTH
 
 
 def test_impossible_demands_are_refused() -> None:
     with pytest.raises(ConfigError, match=r'force_set is thermal.*choose one of rgb\+depth, rgb'):
-        make([RGB_DEPTH, RGB], force_set='thermal')
+        make([RGB_DEPTH, RGB], configured(force_set='thermal'))
     with pytest.raises(ConfigError, match='no combination'):
         make([])
 
@@ -202,5 +240,6 @@ def test_laws_of_the_choice(
 
 @given(active=SETS, members=SETS)
 def test_what_is_served_is_part_of_both(active: ModalitySet, members: ModalitySet) -> None:
-    served = make().serve(active, members)
-    assert served == active & members
+    served = serve(make(), active, members)
+    assert (served or NOTHING) == active & members
+    assert (served is None) == bool(active and not active & members)

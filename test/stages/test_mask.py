@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from mm_robust_seg.dataflow import Prediction, UNLABELED
+from mm_robust_seg.dataflow import Frame, FrameSet, HealthReport, Job, Prediction, UNLABELED
+from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages import mask
+
+RGB, THERMAL, DEPTH = Modality
 
 
 def prediction(labels, confidence=None):
@@ -40,6 +43,24 @@ def test_confidence_is_interpolated_where_labels_are_not():
     _, confidence = mask.to_reference(given, 1, 8)
     assert np.all(np.diff(confidence[0].astype(int)) >= 0)
     assert len(np.unique(confidence)) > 2
+
+
+@pytest.mark.parametrize(
+    ('ran', 'reference'), [('rgb+depth', RGB), ('thermal+depth', DEPTH), ('', RGB)]
+)
+def test_the_mask_has_the_geometry_of_the_first_sensor_it_is_made_of(ran, reference):
+    sizes = {RGB: (4, 6, 3), THERMAL: (5, 7), DEPTH: (6, 8)}
+    images = {m: np.zeros(s, np.uint8 if m is RGB else np.float32) for m, s in sizes.items()}
+    frames = FrameSet({m: Frame(m, 0, 0, image) for m, image in images.items()}, 0, 0)
+    combination, order = ModalitySet.parse(ran) if ran else ModalitySet(), (RGB, DEPTH, THERMAL)
+    given = prediction([[3]], [[9]]) if combination else None
+    job = Job(frames, COMPLETE, HealthReport(0, {}))
+    made = mask.segmentation(job, combination, given, order, switched=True)
+    assert made.reference is frames.frames[reference]
+    assert made.labels.shape == made.confidence.shape == sizes[reference][:2]
+    assert set(np.unique(made.labels)) == {3 if combination else UNLABELED}
+    assert made.inference_s == (given.duration_s if given else 0)
+    assert (made.combination, made.frames, made.switched) == (combination, frames, True)
 
 
 def test_unlabeled_is_all_255_without_confidence():

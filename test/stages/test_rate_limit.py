@@ -41,6 +41,17 @@ def test_the_average_never_exceeds_the_limit(gaps_ns, rate_hz):
     assert count <= now_ns * 1e-9 * rate_hz + 2
 
 
+def test_what_is_refused_is_counted_whatever_the_rate_becomes():
+    limit = RateLimit(10.0)
+    assert admitted(limit, [0, 1, 2]) == [0] and limit.refused == 2
+    limit.reconfigure(10.0)
+    assert not limit.admits(3), 'the same rate changes nothing'
+    limit.reconfigure(20.0)
+    assert admitted(limit, [4, 5]) == [4] and limit.refused == 4
+    limit.reset()
+    assert limit.admits(6) and limit.refused == 4
+
+
 def test_a_pause_does_not_allow_a_burst():
     limit = RateLimit(10.0)
     assert limit.admits(0)

@@ -21,6 +21,7 @@ from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import raw_image
 from mm_robust_seg.ros.node.events import event_callbacks
 from mm_robust_seg.ros.node.foreign_encodings import translated
+from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount, TransportNote
 
 Note = Callable[[Pipeline, int], None]
 """Something to tell the pipeline; the time comes from whoever passes it on."""
@@ -135,21 +136,21 @@ class Inputs:
 
     def _on_lost(self, modality: Modality, count: int) -> None:
         self.reception[modality].lost += count
-        self._note(lambda pipeline, now_ns: pipeline.lost(modality, count, now_ns))
+        self._note(LostMessages(modality, count))
 
     def _on_incompatible(self, modality: Modality, policy: str) -> None:
-        self._note(lambda pipeline, now_ns: pipeline.incompatible_qos(modality, policy, now_ns))
+        self._note(IncompatibleQos(modality, policy))
 
     def _on_matched(self, modality: Modality) -> None:
         if modality in self._topics:
             count = self._node.count_publishers(self._topics[modality])
-            self._note(lambda pipeline, now_ns: pipeline.publishers(modality, count, now_ns))
+            self._note(PublisherCount(modality, count))
 
     def _on_camera_info(self, modality: Modality, message: CameraInfo) -> None:
         self._camera_infos[modality] = message
 
-    def _note(self, note: Note) -> None:
+    def _note(self, note: TransportNote) -> None:
         try:
-            self._tell(note)
+            self._tell(lambda pipeline, now_ns: pipeline.note(note, now_ns))
         except Exception as error:
             self._report(error)

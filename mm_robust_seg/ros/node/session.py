@@ -11,11 +11,11 @@ from rclpy.node import Node
 from mm_robust_seg.build import build_pipeline
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import Config
-from mm_robust_seg.dataflow import RawImage, Segmentation
+from mm_robust_seg.dataflow import Job, RawImage, Segmentation
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.pipeline import Job, Pipeline
+from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node import diagnostics
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery
 from mm_robust_seg.ros.node.inputs import Inputs
@@ -23,6 +23,7 @@ from mm_robust_seg.ros.node.publishers import Outputs
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
 from mm_robust_seg.ros.node.watch import StateWatch
 from mm_robust_seg.ros.node.worker import Watchdog, Worker
+from mm_robust_seg.transport import PublisherCount
 
 _QUIET_S = 5.0
 
@@ -200,4 +201,4 @@ class Session:
 def _forget_publishers(pipeline: Pipeline, now_ns: int) -> None:
     """Forget who published, and who was refused, when the node last listened."""
     for modality in Modality:
-        pipeline.publishers(modality, 0, now_ns)
+        pipeline.note(PublisherCount(modality, 0), now_ns)

@@ -16,6 +16,7 @@ from mm_robust_seg.ros.node.inputs import Inputs
 from mm_robust_seg.ros.node.publishers import Outputs
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
 from mm_robust_seg.ros.node.worker import TICK_S, Worker
+from mm_robust_seg.transport import ClockPaused
 
 _PERIOD_S = 1.0
 _SELF_CHECK_S = 5.0
@@ -83,7 +84,7 @@ class StateWatch:
         """Return the state now."""
         is_paused = self._is_paused(now_ns, time.monotonic())
         if is_paused:
-            pipeline.paused(now_ns)
+            pipeline.note(ClockPaused(), now_ns)
         return State.after(self._state, pipeline.assess(now_ns), pipeline.active, is_paused)
 
     def _is_paused(self, now_ns: int, now_s: float) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import threading
 from typing import TypeVar
 
-from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.dataflow import Job, RawImage
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.errors import EngineError
-from mm_robust_seg.pipeline import Job, Pipeline
+from mm_robust_seg.pipeline import Pipeline
 
 TICK_S = 0.010
 """How often a due frame set, or a sensor that may have failed, is looked for."""

@@ -9,6 +9,7 @@ from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.history import SensorHistory
+from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 _GONE_PERIODS = 1.5
 """A sensor whose frames keep coming is not gone, whatever was counted."""
@@ -33,6 +34,17 @@ class TopicStatus:
     publishers: int | None = None
     refused_policy: str = ''
     lost: int = 0
+
+    def update(self, note: PublisherCount | LostMessages | IncompatibleQos) -> None:
+        """Take in one note."""
+        if isinstance(note, LostMessages):
+            self.lost += note.count
+        elif isinstance(note, IncompatibleQos):
+            self.refused_policy = note.policy
+        else:
+            self.publishers = note.count
+            if not note.count:
+                self.refused_policy = ''
 
 
 def absence(

@@ -21,6 +21,7 @@ from mm_robust_seg.stages.health.observation import Observation
 from mm_robust_seg.stages.health.self_monitor import SelfMonitor
 from mm_robust_seg.stages.health.skew import common_age_s
 from mm_robust_seg.stages.health.state import SensorState
+from mm_robust_seg.transport import ClockPaused, TransportNote
 
 _LOOP_WINDOW_NS = 1_000_000_000
 _LOOPED_FRAMES = 2
@@ -38,14 +39,18 @@ class HealthMonitor:
       up does not blame the sensors. Call ``assess`` more often than that;
     - while handling messages (from ``arrival_ns`` to ``now_ns`` of ``observe``) takes most of
       the time, frames that are late, few or missing are not the sensor's fault;
-    - while the clock stands still (``paused``), nothing is judged.
+    - while the clock stands still (``ClockPaused``), nothing is judged.
 
     Args:
         config: the inputs, the monitor's limits and the hysteresis.
         now_ns: the present; the startup grace begins.
+
+    Attributes:
+        clock_jumps: how often the clock jumped, or a bag began anew.
     """
 
     def __init__(self, config: Config, now_ns: int) -> None:
+        self.clock_jumps = 0
         self._config = config
         self._topics = {m: TopicStatus() for m in Modality}
         self.reset(now_ns)
@@ -56,6 +61,7 @@ class HealthMonitor:
         self._histories = {m: SensorHistory(now_ns, self._window_ns(m)) for m in enabled}
         self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
         self._self_monitor = SelfMonitor(now_ns)
+        self._has_jumped = False
 
     def reconfigure(self, config: Config) -> None:
         """Use other limits from now on; verdicts stand. The enabled inputs must be the same."""
@@ -96,31 +102,13 @@ class HealthMonitor:
         if state.health.reason is Reason.SLOW and not state.health.usable:
             history.stamps.forget_steps()  # what a slow sensor leaves out is not lost
 
-    def publishers(self, modality: Modality, count: int, now_ns: int) -> None:
-        """Note how many publish a sensor's topic."""
+    def note(self, note: TransportNote, now_ns: int) -> None:
+        """Take in what the middleware tells besides the messages."""
         self._listen(now_ns)
-        topic = self._topics[modality]
-        topic.publishers = count
-        if not count:
-            topic.refused_policy = ''
-
-    def lost(self, modality: Modality, count: int, now_ns: int) -> None:
-        """Note that ``count`` more messages of a sensor were lost on the way."""
-        self._listen(now_ns)
-        self._topics[modality].lost += count
-
-    def incompatible_qos(self, modality: Modality, policy: str, now_ns: int) -> None:
-        """Note that a publisher was refused for its QoS ``policy``, such as RELIABILITY."""
-        self._listen(now_ns)
-        self._topics[modality].refused_policy = policy
-
-    def paused(self, now_ns: int) -> None:
-        """Note that the clock stands still: nobody is judged until it goes on.
-
-        May be said again and again, or once; the first later ``now_ns`` ends the pause.
-        """
-        self._listen(now_ns)
-        self._self_monitor.pause(now_ns)
+        if isinstance(note, ClockPaused):
+            self._self_monitor.pause(now_ns)
+        else:
+            self._topics[note.modality].update(note)
 
     def jumped(self, now_ns: int) -> bool:
         """Tell whether the clock jumped or a bag began anew; true until ``reset``.
@@ -129,8 +117,13 @@ class HealthMonitor:
         stamps of two sensors went back, or those of the only one that speaks, for good.
         """
         self._listen(now_ns)
-        if self._self_monitor.has_jumped:
-            return True
+        if not self._has_jumped and (self._self_monitor.has_jumped or self._has_looped(now_ns)):
+            self._has_jumped = True
+            self.clock_jumps += 1
+        return self._has_jumped
+
+    def _has_looped(self, now_ns: int) -> bool:
+        """Tell whether the stamps went back for good while the clock went on."""
 
         def is_recent(time_ns: int | None) -> bool:
             return time_ns is not None and now_ns - time_ns <= _LOOP_WINDOW_NS

@@ -9,6 +9,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from mm_robust_seg.dataflow import (
     Frame,
+    FrameSet,
     HealthLevel,
     HealthReport,
     Reason,
@@ -41,9 +42,11 @@ def _values(status):
 
 def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS):
     frame = Frame(Modality.RGB, 90 * MS, opened_ns, np.zeros((2, 2, 3), np.uint8))
+    depth = Frame(Modality.DEPTH, 92 * MS, opened_ns, np.zeros((2, 2), np.float32))
+    frames = FrameSet({Modality.RGB: frame, Modality.DEPTH: depth}, opened_ns, opened_ns + 20 * MS)
     plane = np.zeros((2, 2), np.uint8)
     result = Segmentation(
-        plane, plane, frame, ModalitySet.parse(combination), _report(), 0.002, 0.02, 0.015, True
+        plane, plane, frame, ModalitySet.parse(combination), _report(), frames, 0.015, True
     )
     return Delivery(result, opened_ns, published_ns, 'rgb+depth')
 

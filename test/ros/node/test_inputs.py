@@ -18,6 +18,7 @@ from mm_robust_seg.ros.node import inputs as module
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.events import event_callbacks
 from mm_robust_seg.ros.node.inputs import Inputs
+from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 pytestmark = pytest.mark.ros
 
@@ -33,14 +34,8 @@ class Diary:
     def tell(self, note):
         note(self, 7)
 
-    def publishers(self, modality, count, now_ns):
-        self.lines.append(('publishers', modality, count, now_ns))
-
-    def incompatible_qos(self, modality, policy, now_ns):
-        self.lines.append(('incompatible_qos', modality, policy, now_ns))
-
-    def lost(self, modality, count, now_ns):
-        self.lines.append(('lost', modality, count, now_ns))
+    def note(self, note, now_ns):
+        self.lines.append((note, now_ns))
 
 
 def _raise(error):
@@ -73,11 +68,11 @@ def test_publishers_are_counted_when_they_come_and_go(node, camera):
     diary = Diary()
     inputs = Inputs(node, Config().inputs, print, diary.tell, _raise)
     publisher = camera.create_publisher(Image, 'rgb/image', qos.SENSOR)
-    _spin_until(node, lambda: ('publishers', RGB, 1, 7) in diary.lines)
+    _spin_until(node, lambda: (PublisherCount(RGB, 1), 7) in diary.lines)
     camera.destroy_publisher(publisher)
-    _spin_until(node, lambda: diary.lines[-1] == ('publishers', RGB, 0, 7))
+    _spin_until(node, lambda: diary.lines[-1] == (PublisherCount(RGB, 0), 7))
     inputs.count_publishers()
-    assert diary.lines[-3:] == [('publishers', m, 0, 7) for m in Modality]
+    assert diary.lines[-3:] == [(PublisherCount(m, 0), 7) for m in Modality]
     inputs.close()
 
 
@@ -89,7 +84,7 @@ def test_the_policy_of_a_publisher_that_does_not_fit_is_told(node, camera):
     diary = Diary()
     inputs = Inputs(demanding, Config().inputs, print, diary.tell, _raise)
     camera.create_publisher(Image, 'thermal/image', qos.SENSOR)
-    wanted = ('incompatible_qos', THERMAL, 'RELIABILITY', 7)
+    wanted = (IncompatibleQos(THERMAL, 'RELIABILITY'), 7)
     _spin_until(demanding, lambda: wanted in diary.lines)
     inputs.close()
     demanding.destroy_node()
@@ -112,9 +107,9 @@ def test_lost_messages_reach_the_pipeline_and_the_count(node):
     inputs._on_lost(DEPTH, 3)
     inputs._on_lost(DEPTH, 1)
     assert handlers, 'the subscription listens to events'
-    assert [line for line in diary.lines if line[0] == 'lost'] == [
-        ('lost', DEPTH, 3, 7),
-        ('lost', DEPTH, 1, 7),
+    assert [line for line in diary.lines if isinstance(line[0], LostMessages)] == [
+        (LostMessages(DEPTH, 3), 7),
+        (LostMessages(DEPTH, 1), 7),
     ]
     assert inputs.reception[DEPTH].lost == 4
     inputs.close()

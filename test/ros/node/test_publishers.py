@@ -13,7 +13,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from rclpy.time import Time
 
 from mm_robust_seg.bundle import load_bundle
-from mm_robust_seg.dataflow import Frame, HealthReport, Segmentation
+from mm_robust_seg.dataflow import Frame, FrameSet, HealthReport, Segmentation
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.ros.node import publishers, qos
 from mm_robust_seg.ros.node.publishers import Outputs
@@ -90,7 +90,8 @@ def made(monkeypatch):
 def _publish_pictures(outputs):
     plane = np.zeros(SIZE, np.uint8)
     report = HealthReport(0, {})
-    result = Segmentation(plane, plane, RGB, COMPLETE, report, 0.0, 0.0, 0.01, False)
+    frames = FrameSet({Modality.RGB: RGB, Modality.THERMAL: THERMAL}, 8, 8)
+    result = Segmentation(plane, plane, RGB, COMPLETE, report, frames, 0.01, False)
     outputs.publish_pictures(result, THERMAL)
 
 

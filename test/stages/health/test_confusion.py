@@ -26,6 +26,7 @@ import pytest
 
 from mm_robust_seg.dataflow import Frame, HealthLevel, Reason
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 FAILS, WARNS, NOTHING = HealthLevel.ERROR, HealthLevel.WARN, HealthLevel.OK
 Begin = Callable[[Episode, Modality], 'Source | Reason | None']
@@ -36,12 +37,12 @@ def silent(episode: Episode, modality: Modality) -> None:
 
 
 def gone(episode: Episode, modality: Modality) -> None:
-    episode.monitor.publishers(modality, 0, episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(modality, 0), episode.now_ms * MS)
 
 
 def refused(episode: Episode, modality: Modality) -> None:
-    episode.monitor.publishers(modality, 1, episode.now_ms * MS)
-    episode.monitor.incompatible_qos(modality, 'RELIABILITY', episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(modality, 1), episode.now_ms * MS)
+    episode.monitor.note(IncompatibleQos(modality, 'RELIABILITY'), episode.now_ms * MS)
 
 
 def rejected(reason: Reason, episode: Episode, modality: Modality) -> Reason:
@@ -83,7 +84,7 @@ def lossy(ratio: float, episode: Episode, modality: Modality) -> Source:
 def reported(episode: Episode, modality: Modality) -> Source:
     def source(number: int, random: np.random.Generator) -> np.ndarray:
         if number % 4 == 0:
-            episode.monitor.lost(modality, 1, episode.now_ms * MS)
+            episode.monitor.note(LostMessages(modality, 1), episode.now_ms * MS)
         return GOOD[modality](number, random)
 
     return source

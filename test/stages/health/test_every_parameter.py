@@ -135,7 +135,7 @@ def returns_after_another(cameras: Cameras, modality: Modality) -> Outcome:
 
 def misses_a_turn(cameras: Cameras, modality: Modality) -> Outcome:
     (mask,) = cameras.play(1, COMPLETE - {modality})
-    return mask.wait_s * 1e3
+    return mask.frames.wait_s * 1e3
 
 
 def lies_ahead(cameras: Cameras, modality: Modality) -> Outcome:

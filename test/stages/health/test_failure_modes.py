@@ -26,6 +26,7 @@ import pytest
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, HealthLevel, Reason
 from mm_robust_seg.modality import COMPLETE, Modality
+from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 
 @pytest.mark.parametrize('modality', list(Modality))
@@ -219,12 +220,12 @@ def test_a_low_rate_warns_and_a_very_low_one_fails() -> None:
 
 def test_no_publisher_is_gone() -> None:
     episode = running().run(TICK_MS)
-    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(RGB, 0), episode.now_ms * MS)
     start_ms = episode.now_ms
     episode.run(500, rgb=None)
     assert episode.delay_ms(RGB, Reason.GONE, start_ms) <= 50 + TICK_MS
     assert 'nobody publishes the topic' in episode.health(RGB).detail
-    episode.monitor.publishers(RGB, 1, episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(RGB, 1), episode.now_ms * MS)
     back_ms = episode.now_ms
     episode.run(2000)
     assert 1000 <= episode.delay_ms(RGB, Reason.OK, back_ms) <= 1100
@@ -232,7 +233,7 @@ def test_no_publisher_is_gone() -> None:
 
 def test_a_frame_is_proof_of_a_publisher_that_was_not_counted_yet() -> None:
     episode = Episode()
-    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(RGB, 0), episode.now_ms * MS)
     assert episode.run(100).health(RGB).reason is Reason.OK
     assert episode.run(500, rgb=None).health(RGB).reason is Reason.SILENT
 
@@ -240,15 +241,15 @@ def test_a_frame_is_proof_of_a_publisher_that_was_not_counted_yet() -> None:
 def test_frames_that_keep_coming_refute_a_count_of_none() -> None:
     episode = running()
     for _ in range(5):
-        episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+        episode.monitor.note(PublisherCount(RGB, 0), episode.now_ms * MS)
         episode.run(200)
     assert episode.reasons(RGB) == [Reason.OK]
 
 
 def test_a_refused_publisher_is_a_matter_of_qos_and_the_policy_is_named() -> None:
     episode = Episode()
-    episode.monitor.publishers(RGB, 1, episode.now_ms * MS)
-    episode.monitor.incompatible_qos(RGB, 'RELIABILITY', episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(RGB, 1), episode.now_ms * MS)
+    episode.monitor.note(IncompatibleQos(RGB, 'RELIABILITY'), episode.now_ms * MS)
     assert episode.health(RGB).reason is Reason.WAITING
     health = episode.run(200, rgb=None).health(RGB)
     assert (health.reason, health.usable) == (Reason.QOS, False)
@@ -259,22 +260,22 @@ def test_a_refused_publisher_is_a_matter_of_qos_and_the_policy_is_named() -> Non
 
 def test_a_second_publisher_that_is_refused_does_no_harm() -> None:
     episode = running()
-    episode.monitor.incompatible_qos(RGB, 'DURABILITY', episode.now_ms * MS)
+    episode.monitor.note(IncompatibleQos(RGB, 'DURABILITY'), episode.now_ms * MS)
     assert episode.run(1000).reasons(RGB) == [Reason.OK]
 
 
 def test_a_refused_publisher_that_left_is_gone() -> None:
     episode = running()
-    episode.monitor.incompatible_qos(RGB, 'RELIABILITY', episode.now_ms * MS)
+    episode.monitor.note(IncompatibleQos(RGB, 'RELIABILITY'), episode.now_ms * MS)
     assert episode.run(500, rgb=None).health(RGB).reason is Reason.QOS
-    episode.monitor.publishers(RGB, 0, episode.now_ms * MS)
+    episode.monitor.note(PublisherCount(RGB, 0), episode.now_ms * MS)
     assert episode.health(RGB).reason is Reason.GONE
 
 
 def test_silence_tells_of_messages_that_were_lost() -> None:
     episode = running()
     for _ in range(5):
-        episode.run(100, depth=None).monitor.lost(DEPTH, 3, episode.now_ms * MS)
+        episode.run(100, depth=None).monitor.note(LostMessages(DEPTH, 3), episode.now_ms * MS)
     health = episode.health(DEPTH)
     assert health.reason is Reason.SILENT
     assert health.detail.endswith('; 15 messages were lost on the way')

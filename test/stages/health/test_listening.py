@@ -25,6 +25,7 @@ from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, Reason
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.stages.health import HealthMonitor
+from mm_robust_seg.transport import ClockPaused
 
 
 @pytest.mark.parametrize('resumed_ms', [1, 400, 900, 60_000])
@@ -32,7 +33,7 @@ def test_a_paused_clock_blames_nobody(resumed_ms: int) -> None:
     episode = running()
     before = episode.usable()
     for _ in range(300):
-        episode.monitor.paused(episode.now_ms * MS)
+        episode.monitor.note(ClockPaused(), episode.now_ms * MS)
         episode.monitor.observe(
             Frame(RGB, 7, episode.now_ms * MS, rgb(0, np.random.default_rng(0))),
             episode.now_ms * MS,
@@ -48,7 +49,7 @@ def test_a_paused_clock_blames_nobody(resumed_ms: int) -> None:
 
 def test_a_sensor_that_stays_out_after_a_pause_is_noticed() -> None:
     episode = running()
-    episode.monitor.paused(episode.now_ms * MS)
+    episode.monitor.note(ClockPaused(), episode.now_ms * MS)
     episode.now_ms += 800
     resumed_ms = episode.now_ms
     episode.run(500, thermal=None)

@@ -18,6 +18,7 @@ import pytest
 from mm_robust_seg.dataflow import HealthLevel, Reason
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages.health import HealthMonitor
+from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 
 def test_the_first_good_frame_makes_a_sensor_usable() -> None:
@@ -68,9 +69,9 @@ def test_good_sensors_are_ok_and_say_their_rate() -> None:
 
 def test_evidence_of_a_disabled_sensor_is_harmless() -> None:
     monitor = HealthMonitor(configured(inputs__depth__enabled=False), 0)
-    monitor.publishers(DEPTH, 0, 0)
-    monitor.lost(DEPTH, 5, 0)
-    monitor.incompatible_qos(DEPTH, 'LIVELINESS', 0)
+    monitor.note(PublisherCount(DEPTH, 0), 0)
+    monitor.note(LostMessages(DEPTH, 5), 0)
+    monitor.note(IncompatibleQos(DEPTH, 'LIVELINESS'), 0)
     assert monitor.assess(0).sensors[DEPTH].reason is Reason.DISABLED
 
 
@@ -87,9 +88,11 @@ def test_a_jump_of_the_clock_is_told_until_reset(jump_ms: int) -> None:
     now_ns = (episode.now_ms + jump_ms) * MS
     assert episode.monitor.jumped(now_ns)
     assert episode.monitor.jumped(now_ns + MS)
+    assert episode.monitor.clock_jumps == 1
     episode.monitor.reset(now_ns)
     assert not episode.monitor.jumped(now_ns)
     assert not episode.monitor.assess(now_ns).usable
+    assert episode.monitor.clock_jumps == 1
 
 
 def test_a_bag_that_begins_anew_is_a_jump_one_sensor_is_not() -> None:

@@ -1,0 +1,39 @@
+"""What the middleware tells besides the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mm_robust_seg.modality import Modality
+
+
+@dataclass(frozen=True)
+class PublisherCount:
+    """How many publish a sensor's topic now."""
+
+    modality: Modality
+    count: int
+
+
+@dataclass(frozen=True)
+class LostMessages:
+    """How many more messages of a sensor were lost on the way."""
+
+    modality: Modality
+    count: int
+
+
+@dataclass(frozen=True)
+class IncompatibleQos:
+    """A publisher of a sensor was refused for its QoS ``policy``, such as RELIABILITY."""
+
+    modality: Modality
+    policy: str
+
+
+@dataclass(frozen=True)
+class ClockPaused:
+    """The clock stands still; may be repeated, and ends when a later time is told."""
+
+
+TransportNote = PublisherCount | LostMessages | IncompatibleQos | ClockPaused
