@@ -208,16 +208,16 @@ class Synchronizer:
         nobody waited for it then.
         """
         frames = self._members(leader, free)
-        unsettled = [m for m in self._expected if not self._is_settled(m, leader)]
+        pending = [m for m in self._expected if self._may_come_nearer(m, leader)]
         opened_ns = min(
             frame.arrival_ns
             for modality, frame in frames.items()
             if modality in self._expected
-            and modality not in unsettled
+            and modality not in pending
             and frame.arrival_ns >= leader.arrival_ns - self._wait_ns
         )
         deadline_ns = opened_ns + self._wait_ns
-        is_waiting = any(self._due_ns[m] - self._jitter_ns <= deadline_ns for m in unsettled)
+        is_waiting = any(self._due_ns[m] - self._jitter_ns <= deadline_ns for m in pending)
         return _Candidate(leader, frames, opened_ns, deadline_ns, is_waiting)
 
     def _members(
@@ -235,10 +235,10 @@ class Synchronizer:
                 frames[modality] = free[modality][stamp_ns]
         return frames
 
-    def _is_settled(self, modality: Modality, leader: Frame) -> bool:
-        """Tell whether the sensor's next frame will be farther from ``leader`` than the last."""
+    def _may_come_nearer(self, modality: Modality, leader: Frame) -> bool:
+        """Tell whether the sensor's next frame may be nearer to ``leader`` than the last."""
         half_period_ns = self._period_ns[modality] // 2
-        return self._newest_ns[modality] >= leader.stamp_ns - half_period_ns
+        return self._newest_ns[modality] < leader.stamp_ns - half_period_ns
 
 
 def _nearest(stamps_ns: Iterable[int], to_ns: int) -> int | None:

@@ -85,8 +85,8 @@ class Episode:
         return self
 
     def _send(self, modality: Modality, source: Source | Reason | None) -> None:
-        said = source(self._number, self._random) if callable(source) else source
-        for message in said if isinstance(said, list) else [said]:
+        sent = source(self._number, self._random) if callable(source) else source
+        for message in sent if isinstance(sent, list) else [sent]:
             if message is not None:
                 now_ns = self.now_ms * MS
                 self.monitor.observe(self._item(modality, message), now_ns)

@@ -58,7 +58,7 @@ def absence(
     """Tell why no message comes; nothing while that is normal.
 
     Args:
-        silence_s: how long the sensor has said nothing while somebody listened.
+        silence_s: how long no message came, of the time that was monitored.
         is_out: whether the sensor is out of use anyhow. Then there is time, up to a second, to
             tell a slow one from a silent one.
     """

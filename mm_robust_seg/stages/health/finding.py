@@ -33,25 +33,25 @@ class Rule:
 
     Attributes:
         debounced: it takes ``hysteresis.fail_frames`` frames in a row; otherwise one is enough.
-        owes_frames: it takes ``hysteresis.recover_frames`` good frames (after a warning: frames
+        needs_frames: it takes ``hysteresis.recover_frames`` good frames (after a warning: frames
             without it) to leave; otherwise one.
-        owes_time: it takes ``hysteresis.recover_s`` of good frames as well.
+        needs_time: it takes ``hysteresis.recover_s`` of good frames as well.
     """
 
     debounced: bool
-    owes_frames: bool = True
-    owes_time: bool = False
+    needs_frames: bool = True
+    needs_time: bool = False
 
 
 RULES: Mapping[Reason, Rule] = {
     Reason.ABSENT: Rule(debounced=False),
-    Reason.SILENT: Rule(debounced=False, owes_time=True),
-    Reason.GONE: Rule(debounced=False, owes_time=True),
+    Reason.SILENT: Rule(debounced=False, needs_time=True),
+    Reason.GONE: Rule(debounced=False, needs_time=True),
     Reason.QOS: Rule(debounced=False),
-    Reason.FORMAT: Rule(debounced=False, owes_frames=False),
-    Reason.TRUNCATED: Rule(debounced=False, owes_frames=False),
+    Reason.FORMAT: Rule(debounced=False, needs_frames=False),
+    Reason.TRUNCATED: Rule(debounced=False, needs_frames=False),
     Reason.CLOCK: Rule(debounced=True),
-    Reason.STAMP_STUCK: Rule(debounced=True, owes_frames=False),
+    Reason.STAMP_STUCK: Rule(debounced=True, needs_frames=False),
     Reason.STALE: Rule(debounced=True),
     Reason.DARK: Rule(debounced=True),
     Reason.SATURATED: Rule(debounced=True),
@@ -59,7 +59,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.UNITS: Rule(debounced=True),
     Reason.NO_RETURN: Rule(debounced=True),
     Reason.FROZEN: Rule(debounced=False),
-    Reason.FFC: Rule(debounced=False, owes_frames=False),
+    Reason.FFC: Rule(debounced=False, needs_frames=False),
     Reason.LOSSY: Rule(debounced=False),
     Reason.SLOW: Rule(debounced=True),
     Reason.SKEW: Rule(debounced=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mm_robust_seg.dataflow import Frame, Rejection
-from mm_robust_seg.stages.health.arrivals import Arrivals
+from mm_robust_seg.stages.health.arrival_times import ArrivalTimes
 from mm_robust_seg.stages.health.stamps import Stamps
 
 
@@ -30,27 +30,27 @@ class SensorHistory:
     Attributes:
         arrivals: when its messages came.
         stamps: what they were stamped.
-        age_s: time from the last stamp to its arrival, less what it waited for us to listen.
+        age_s: time from the last stamp to its arrival, less what lies in an unmonitored gap.
         good_format: of the first good image since the stream began.
         equal_frames, equal_since_ns: the run of equal images that the last frame belongs to.
         rejected: unreadable messages in a row.
-        served_ns: time the monitor had spent on messages when the last one came.
+        handling_ns: time the monitor had spent on messages when the last one came.
     """
 
     def __init__(self, started_ns: int, window_ns: int) -> None:
-        self.arrivals = Arrivals(started_ns, window_ns)
+        self.arrivals = ArrivalTimes(started_ns, window_ns)
         self.stamps = Stamps()
         self.age_s = 0.0
         self.good_format: ImageFormat | None = None
         self.equal_frames = 0
         self.equal_since_ns = started_ns
         self.rejected = 0
-        self.served_ns = 0
+        self.handling_ns = 0
         self._digest: int | None = None
 
-    def received(self, item: Frame | Rejection, reported_lost: int, served_ns: int) -> None:
+    def received(self, item: Frame | Rejection, reported_lost: int, handling_ns: int) -> None:
         """Note a message, and how many were reported lost since the one before."""
-        self.served_ns = served_ns
+        self.handling_ns = handling_ns
         waited_ns = self.arrivals.waited_ns(item.stamp_ns, item.arrival_ns)
         self.age_s = (item.arrival_ns - item.stamp_ns - waited_ns) * 1e-9
         self.arrivals.add(item.arrival_ns)
@@ -63,13 +63,13 @@ class SensorHistory:
             self._digest, self.equal_frames, self.equal_since_ns = digest, 0, frame.arrival_ns
         self.equal_frames += 1
 
-    def discount(self, heard_ns: int, gap_ns: int, now_ns: int) -> None:
-        """Forgive a gap until now in which nobody listened, but for the first ``heard_ns``."""
-        self.arrivals.discount(heard_ns, gap_ns, now_ns)
+    def discount(self, counted_ns: int, gap_ns: int, now_ns: int) -> None:
+        """Leave an unmonitored gap until now out of account, but for its ``counted_ns``."""
+        self.arrivals.discount(counted_ns, gap_ns, now_ns)
         self.stamps.forget_steps()
 
     def restart(self) -> None:
-        """Take rate and losses anew: what was heard so far says more about us."""
+        """Take rate and losses anew: those so far say more about our load."""
         self.arrivals.restart()
         self.stamps.forget_steps()
 

@@ -33,7 +33,7 @@ _SHORTEST_GAP_NS = 25_000_000
 class HealthMonitor:
     """Say which sensors may be used.
 
-    Every call is told the time. Nobody is blamed for time in which nobody listened:
+    Every call is told the time. No sensor is blamed for time that was not monitored:
 
     - between two calls at most half a sensor's timeout passes for it, so a driver that was held
       up does not blame the sensors. Call ``assess`` more often than that;
@@ -71,13 +71,13 @@ class HealthMonitor:
 
     def observe(self, item: Frame | Rejection, now_ns: int) -> None:
         """Take in one message of an enabled sensor."""
-        self._listen(now_ns)
+        self._advance(now_ns)
         if self._self_monitor.is_paused(now_ns):
             return
         topic, self._topics[item.modality] = self._topics[item.modality], TopicStatus()
         state, history = self._states[item.modality], self._histories[item.modality]
-        history.received(item, topic.lost, self._self_monitor.served_ns)
-        self._self_monitor.serve(item.arrival_ns, now_ns)
+        history.received(item, topic.lost, self._self_monitor.handling_ns)
+        self._self_monitor.add_handling(item.arrival_ns, now_ns)
         if self._self_monitor.is_overloaded:
             for each in self._histories.values():
                 each.restart()
@@ -104,7 +104,7 @@ class HealthMonitor:
 
     def note(self, note: TransportNote, now_ns: int) -> None:
         """Take in what the middleware tells besides the messages."""
-        self._listen(now_ns)
+        self._advance(now_ns)
         if isinstance(note, ClockPaused):
             self._self_monitor.pause(now_ns)
         else:
@@ -116,7 +116,7 @@ class HealthMonitor:
         That is: time went back, or forward by more than a second since the last call, or the
         stamps of two sensors went back, or those of the only one that speaks, for good.
         """
-        self._listen(now_ns)
+        self._advance(now_ns)
         if not self._has_jumped and (self._self_monitor.has_jumped or self._has_looped(now_ns)):
             self._has_jumped = True
             self.clock_jumps += 1
@@ -128,19 +128,19 @@ class HealthMonitor:
         def is_recent(time_ns: int | None) -> bool:
             return time_ns is not None and now_ns - time_ns <= _LOOP_WINDOW_NS
 
-        heard = [t.stamps for t in self._histories.values() if is_recent(t.arrivals.last_ns)]
-        looped = [stamps for stamps in heard if is_recent(stamps.went_back_ns)]
-        if len(heard) == 1 and looped:
+        living = [h.stamps for h in self._histories.values() if is_recent(h.arrivals.last_ns)]
+        looped = [stamps for stamps in living if is_recent(stamps.went_back_ns)]
+        if len(living) == 1 and looped:
             return looped[0].frames_since_back >= _LOOPED_FRAMES_OF_THE_ONLY_SENSOR
         return sum(stamps.frames_since_back >= _LOOPED_FRAMES for stamps in looped) > 1
 
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors."""
-        self._listen(now_ns)
+        self._advance(now_ns)
         for modality, state in self._states.items():
             topic, history = self._topics[modality], self._histories[modality]
-            silence_s = self._self_monitor.heard_s(
-                history.arrivals.silence_s(now_ns), history.served_ns
+            silence_s = self._self_monitor.monitored_s(
+                history.arrivals.silence_s(now_ns), history.handling_ns
             )
             is_out = not state.health.usable
             finding = absence(modality, history, topic, silence_s, is_out, self._config)
@@ -178,11 +178,11 @@ class HealthMonitor:
         common_s = common_age_s(ages_s, skewed)
         return None if age_s is None or common_s is None else age_s - common_s
 
-    def _listen(self, now_ns: int) -> None:
-        """Excuse the sensors for the time in which nobody listened, or the clock was paused."""
-        gap_ns, was_paused = self._self_monitor.turn_to(now_ns)
+    def _advance(self, now_ns: int) -> None:
+        """Discount the time since the last call as far as it was not monitored, or paused."""
+        gap_ns, was_paused = self._self_monitor.advance(now_ns)
         for modality, history in self._histories.items():
             half_ns = round(timeout_s(modality, self._config) * 0.5e9)
-            heard_ns = 0 if was_paused else max(half_ns, _SHORTEST_GAP_NS)
-            if gap_ns > heard_ns:
-                history.discount(heard_ns, gap_ns, now_ns)
+            counted_ns = 0 if was_paused else max(half_ns, _SHORTEST_GAP_NS)
+            if gap_ns > counted_ns:
+                history.discount(counted_ns, gap_ns, now_ns)

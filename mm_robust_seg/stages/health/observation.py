@@ -19,7 +19,7 @@ class Observation:
     Attributes:
         verdict: on the sensor, before this frame.
         skew_s: how far the stamps lie behind those of the other sensors; None if not known.
-        is_delayed: whether we are too busy to hear in time, so that lateness is our own.
+        is_delayed: whether we are too busy to handle messages in time: lateness is our own then.
     """
 
     frame: Frame
@@ -31,7 +31,7 @@ class Observation:
 
     @property
     def age_s(self) -> float:
-        """Time from the stamp to the arrival, less what the frame waited for us to listen."""
+        """Time from the stamp to the arrival, less what lies in an unmonitored gap."""
         return self.history.age_s
 
 

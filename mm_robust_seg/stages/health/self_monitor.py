@@ -1,4 +1,4 @@
-"""How well the monitor itself listened: jumps, pauses, gaps between its calls, its own load."""
+"""How the monitor itself is called: jumps, pauses, gaps between its calls, its own load."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _JUMP_FORWARD_NS = 1_000_000_000
 _JUMP_BACK_NS = 100_000_000
 _LOAD_WINDOW_NS = 250_000_000
 _OVERLOAD = 0.5
-"""Share of the time spent on handling messages from which the next ones may be heard late. The
+"""Share of the time spent on handling messages from which the next ones may be handled late. The
 message in hand is not counted yet, so that 1 is never seen."""
-_MOST_EXCUSED_S = 1.0
+_MOST_DISCOUNTED_S = 1.0
 
 
 class SelfMonitor:
@@ -18,15 +18,15 @@ class SelfMonitor:
 
     Attributes:
         has_jumped: whether the clock jumped since construction.
-        served_ns: time spent on handling messages since construction.
+        handling_ns: time spent on handling messages since construction.
     """
 
     def __init__(self, now_ns: int) -> None:
         self.has_jumped = False
         self._called_ns = now_ns
         self._paused_ns: int | None = None
-        self.served_ns = 0
-        self._services_ns: deque[tuple[int, int]] = deque()
+        self.handling_ns = 0
+        self._handled_ns: deque[tuple[int, int]] = deque()
         self._load_ns = 0
 
     def pause(self, now_ns: int) -> None:
@@ -37,7 +37,7 @@ class SelfMonitor:
         """Tell whether the clock still stands where ``pause`` found it."""
         return self._paused_ns is not None and now_ns <= self._paused_ns
 
-    def turn_to(self, now_ns: int) -> tuple[int, bool]:
+    def advance(self, now_ns: int) -> tuple[int, bool]:
         """Go on to the present.
 
         Returns:
@@ -52,25 +52,25 @@ class SelfMonitor:
         self._called_ns = now_ns if self.has_jumped else max(now_ns, self._called_ns)
         return max(gap_ns, 0), was_paused
 
-    def serve(self, arrival_ns: int, now_ns: int) -> None:
+    def add_handling(self, arrival_ns: int, now_ns: int) -> None:
         """Note that a message was handled from its arrival until now."""
         busy_ns = max(0, now_ns - arrival_ns)
-        self.served_ns += busy_ns
-        self._services_ns.append((now_ns, busy_ns))
+        self.handling_ns += busy_ns
+        self._handled_ns.append((now_ns, busy_ns))
         self._load_ns += busy_ns
-        while self._services_ns[0][0] <= now_ns - _LOAD_WINDOW_NS:
-            self._load_ns -= self._services_ns.popleft()[1]
+        while self._handled_ns[0][0] <= now_ns - _LOAD_WINDOW_NS:
+            self._load_ns -= self._handled_ns.popleft()[1]
 
-    def heard_s(self, silence_s: float, served_ns: int) -> float:
-        """Return how much of a silence we can have heard, not for ever busy with other sensors.
+    def monitored_s(self, silence_s: float, handling_ns: int) -> float:
+        """Return a silence less the time we were busy with other sensors, but not for ever.
 
         Args:
             silence_s: the silence.
-            served_ns: ``served_ns`` when it began.
+            handling_ns: ``handling_ns`` when it began.
         """
-        busy_s = (self.served_ns - served_ns) * 1e-9
+        busy_s = (self.handling_ns - handling_ns) * 1e-9
         is_ours = busy_s > _OVERLOAD * silence_s
-        return silence_s - min(busy_s, _MOST_EXCUSED_S) if is_ours else silence_s
+        return silence_s - min(busy_s, _MOST_DISCOUNTED_S) if is_ours else silence_s
 
     @property
     def is_overloaded(self) -> bool:

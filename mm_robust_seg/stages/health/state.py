@@ -22,8 +22,8 @@ class SensorState:
                                   ^                                               | good frame
                                   '---- enough good frames, for long enough ---- RECOVERING
 
-    What a failed sensor owes before it is used again depends on the reason (``RULES``); a new
-    failure never lowers the debt, and a sensor that fails too often owes twice as much.
+    What is required of a failed sensor before it is used again depends on the reason
+    (``RULES``). A new failure never lowers it; a sensor that fails too often needs twice as much.
     """
 
     def __init__(self, modality: Modality, hysteresis: HysteresisConfig, now_ns: int) -> None:
@@ -38,8 +38,8 @@ class SensorState:
         self._failed = Reason.WAITING
         self._good_frames = 0
         self._good_since_ns = now_ns
-        self._owed_frames = 0
-        self._owed_ns = 0
+        self._required_frames = 0
+        self._required_ns = 0
 
     def judge(self, findings: Sequence[Finding], now_ns: int, is_new: bool = True) -> None:
         """Take in what was found in one message.
@@ -58,7 +58,7 @@ class SensorState:
             self.fail(failure, now_ns)
         elif any(finding.fails for finding in findings):
             self._good_frames = 0
-        elif self._has_paid(now_ns, is_new):
+        elif self._has_recovered(now_ns, is_new):
             self._admit(confirmed[0], now_ns)
 
     def fail(self, finding: Finding, now_ns: int) -> None:
@@ -67,9 +67,9 @@ class SensorState:
             self._drops_ns.append(now_ns)
         self._failed = finding.reason
         self._good_frames = 0
-        frames, time_ns = self._debt(finding.reason, now_ns)
-        self._owed_frames = max(self._owed_frames, frames)
-        self._owed_ns = max(self._owed_ns, time_ns)
+        frames, time_ns = self._recovery(finding.reason, now_ns)
+        self._required_frames = max(self._required_frames, frames)
+        self._required_ns = max(self._required_ns, time_ns)
         self._enter(HealthLevel.ERROR, finding, now_ns)
 
     def _is_confirmed(self, finding: Finding) -> bool:
@@ -82,17 +82,17 @@ class SensorState:
     def _flaps(self) -> bool:
         return len(self._drops_ns) >= self.hysteresis.flap_limit
 
-    def _debt(self, reason: Reason, now_ns: int) -> tuple[int, int]:
-        """Return the good frames, and the nanoseconds of them, that a failure costs."""
+    def _recovery(self, reason: Reason, now_ns: int) -> tuple[int, int]:
+        """Return the good frames, and the nanoseconds of them, that end a failure."""
         window_ns = round(self.hysteresis.flap_window_s * 1e9)
         while self._drops_ns and self._drops_ns[0] < now_ns - window_ns:
             self._drops_ns.popleft()
         rule, flaps = RULES[reason], self._flaps
-        frames = self.hysteresis.recover_frames if rule.owes_frames or flaps else 1
-        time_ns = round(self.hysteresis.recover_s * 1e9) if rule.owes_time else 0
+        frames = self.hysteresis.recover_frames if rule.needs_frames or flaps else 1
+        time_ns = round(self.hysteresis.recover_s * 1e9) if rule.needs_time else 0
         return (2 * frames, 2 * time_ns) if flaps else (frames, time_ns)
 
-    def _has_paid(self, now_ns: int, is_new: bool) -> bool:
+    def _has_recovered(self, now_ns: int, is_new: bool) -> bool:
         """Count a good frame; tell whether the sensor may be used."""
         if self.health.usable:
             return True
@@ -100,11 +100,11 @@ class SensorState:
             self._good_since_ns = now_ns
         self._good_frames += is_new
         good_ns = now_ns - self._good_since_ns
-        if self._good_frames >= self._owed_frames and good_ns >= self._owed_ns:
+        if self._good_frames >= self._required_frames and good_ns >= self._required_ns:
             return True
         detail = (
             f'{self._good_frames} good frames in {good_ns * 1e-9:.1f} s after {self._failed}; '
-            f'{self._owed_frames} in {self._owed_ns * 1e-9:.1f} s are required'
+            f'{self._required_frames} in {self._required_ns * 1e-9:.1f} s are required'
             + (f', twice as many after {len(self._drops_ns)} failures' if self._flaps else '')
         )
         evidence = {'good_frames': float(self._good_frames), 'good_s': good_ns * 1e-9}
@@ -114,7 +114,7 @@ class SensorState:
     def _admit(self, finding: Finding, now_ns: int) -> None:
         if self._still_warns(finding.reason):
             return
-        self._owed_frames = self._owed_ns = 0
+        self._required_frames = self._required_ns = 0
         level = HealthLevel.OK if finding.reason is Reason.OK else HealthLevel.WARN
         self._enter(level, finding, now_ns, usable=True)
 
@@ -129,7 +129,7 @@ class SensorState:
             self._calm_frames = 0
             return False
         self._calm_frames += 1
-        return RULES[shown].owes_frames and self._calm_frames < self.hysteresis.recover_frames
+        return RULES[shown].needs_frames and self._calm_frames < self.hysteresis.recover_frames
 
     def _enter(
         self, level: HealthLevel, finding: Finding, now_ns: int, usable: bool = False

@@ -87,11 +87,11 @@ NONSENSE: Sources = {
 }
 
 
-def delay(sources: Sources, *reasons: Reason, unheard_ms: int = 0) -> Scenario:
+def delay(sources: Sources, *reasons: Reason, stalled_ms: int = 0) -> Scenario:
     """Return how long it takes until one of the reasons is given; 3 s if none is."""
 
     def delay_ms(episode: Episode, modality: Modality) -> float:
-        episode.now_ms += unheard_ms
+        episode.now_ms += stalled_ms
         start_ms = episode.now_ms
         while episode.now_ms < start_ms + 3000 and episode.health(modality).reason not in reasons:
             episode.run(1, **{modality.value: sources[modality]})
@@ -177,9 +177,11 @@ SKEWED: Mapping[float, Outcome] = {0.05: (Reason.SKEW, True), 0.08: OK}
 
 MONITOR_CASES = [
     Case('monitor.*.timeout_s', delay(SILENCE, Reason.SILENT), {0.3: 300, 0.8: 800}),
-    # Of a time in which nobody listened, half the timeout counts as silence.
+    # Of time that was not monitored, half the timeout counts as silence.
     Case(
-        'monitor.*.timeout_s', delay(SILENCE, Reason.SILENT, unheard_ms=800), {0.4: 200, 1.0: 500}
+        'monitor.*.timeout_s',
+        delay(SILENCE, Reason.SILENT, stalled_ms=800),
+        {0.4: 200, 1.0: 500},
     ),
     Case(
         'monitor.*.startup_grace_s',

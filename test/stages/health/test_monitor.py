@@ -43,7 +43,7 @@ def test_a_sensor_that_never_comes_is_absent_after_the_grace() -> None:
     assert 'expected one within 10 s' in health.detail
 
 
-def test_an_absent_sensor_that_comes_owes_good_frames() -> None:
+def test_an_absent_sensor_that_comes_needs_good_frames() -> None:
     episode = Episode().run(10_500, depth=None).run(9 * PERIOD_MS)
     assert episode.health(DEPTH).reason is Reason.RECOVERING
     episode.run(2 * PERIOD_MS)

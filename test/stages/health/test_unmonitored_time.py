@@ -1,4 +1,4 @@
-"""Time in which nobody listened, or the clock stood still, is no fault of a sensor."""
+"""Time that was not monitored, or in which the clock stood still, is no fault of a sensor."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_our_own_stalls_make_no_sensor_slow_or_lossy() -> None:
     assert all(episode.reasons(m) == [Reason.OK] for m in Modality)
 
 
-def served(busy_ms: int, seconds: float, sensors: Iterable[Modality], idle_ms: int = 0) -> Episode:
+def busy(busy_ms: int, seconds: float, sensors: Iterable[Modality], idle_ms: int = 0) -> Episode:
     """Handle the messages of one sensor after the other, each for ``busy_ms``."""
     episode = running()
     random = np.random.default_rng(0)
@@ -135,8 +135,8 @@ def served(busy_ms: int, seconds: float, sensors: Iterable[Modality], idle_ms: i
 
 
 def test_callbacks_that_cannot_keep_up_blame_no_sensor() -> None:
-    """At 50 ms a message each sensor is heard every 150 ms, though it sends at 30 Hz."""
-    episode = served(50, seconds=10, sensors=Modality)
+    """At 50 ms a message each sensor is handled every 150 ms, though it sends at 30 Hz."""
+    episode = busy(50, seconds=10, sensors=Modality)
     assert [episode.reasons(m) for m in Modality] == [[Reason.OK]] * 3
     episode.turn_ms = episode.now_ms
     episode.run(3000)
@@ -144,11 +144,11 @@ def test_callbacks_that_cannot_keep_up_blame_no_sensor() -> None:
 
 
 def test_a_dead_sensor_is_noticed_even_if_callbacks_cannot_keep_up() -> None:
-    episode = served(50, seconds=2, sensors=[RGB, THERMAL])
+    episode = busy(50, seconds=2, sensors=[RGB, THERMAL])
     assert episode.reasons(DEPTH) == [Reason.OK, Reason.SILENT]
     assert [episode.reasons(m) for m in (RGB, THERMAL)] == [[Reason.OK]] * 2
 
 
-def test_callbacks_with_time_to_spare_excuse_nothing() -> None:
-    episode = served(10, seconds=4, sensors=Modality, idle_ms=60)
+def test_callbacks_with_time_to_spare_discount_nothing() -> None:
+    episode = busy(10, seconds=4, sensors=Modality, idle_ms=60)
     assert [episode.health(m).reason for m in Modality] == [Reason.SLOW] * 3

@@ -6,13 +6,13 @@ from collections import deque
 import itertools
 
 
-class Arrivals:
+class ArrivalTimes:
     """The arrivals of one sensor's messages, readable or not.
 
-    Silence and rate count only the time in which somebody listened (``discount``).
+    Silence and rate count only the time that was monitored (``discount``).
 
     Args:
-        started_ns: when the monitor began to listen.
+        started_ns: when monitoring began.
         window_ns: the time over which the rate is taken.
 
     Attributes:
@@ -25,22 +25,22 @@ class Arrivals:
         self._span_ns = window_ns
         self._window_ns: deque[int] = deque()
         self._latest_ns: deque[int] = deque(maxlen=4)
-        self._unheard_ns = (started_ns, started_ns)
-        self._excused_ns = 0
+        self._gap_ns = (started_ns, started_ns)
+        self._discounted_ns = 0
 
     def add(self, arrival_ns: int) -> None:
         """Note a message."""
         self.last_ns = arrival_ns
-        self._excused_ns = 0
+        self._discounted_ns = 0
         self._latest_ns.append(arrival_ns)
         self._window_ns.append(arrival_ns)
         while len(self._window_ns) > 1 and self._window_ns[1] <= arrival_ns - self._span_ns:
             self._window_ns.popleft()
 
-    def discount(self, heard_ns: int, gap_ns: int, now_ns: int) -> None:
-        """Forgive a gap until now in which nobody listened, but for the first ``heard_ns``."""
-        self._excused_ns += gap_ns - heard_ns
-        self._unheard_ns = (now_ns - gap_ns, now_ns)
+    def discount(self, counted_ns: int, gap_ns: int, now_ns: int) -> None:
+        """Leave an unmonitored gap until now out of account, but for its ``counted_ns``."""
+        self._discounted_ns += gap_ns - counted_ns
+        self._gap_ns = (now_ns - gap_ns, now_ns)
         self.restart()
 
     def restart(self) -> None:
@@ -53,18 +53,18 @@ class Arrivals:
         self._window_ns.clear()
 
     def silence_s(self, now_ns: int) -> float:
-        """Return how long the sensor has said nothing while somebody listened."""
+        """Return how long no message came, of the time that was monitored."""
         since_ns = self._started_ns if self.last_ns is None else self.last_ns
-        return (now_ns - since_ns - self._excused_ns) * 1e-9
+        return (now_ns - since_ns - self._discounted_ns) * 1e-9
 
     def waited_ns(self, stamp_ns: int, arrival_ns: int) -> int:
-        """Return how much of a message's age it spent waiting for us to listen."""
-        from_ns, to_ns = self._unheard_ns
+        """Return how much of a message's age lies in the last unmonitored gap."""
+        from_ns, to_ns = self._gap_ns
         return max(0, min(arrival_ns, to_ns) - max(stamp_ns, from_ns))
 
     @property
     def rate_hz(self) -> float | None:
-        """The rate over the window; None while less has been heard."""
+        """The rate over the window; None before the window is full."""
         if not self._window_ns:
             return None
         span_ns = self._window_ns[-1] - self._window_ns[0]
