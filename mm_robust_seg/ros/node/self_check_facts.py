@@ -16,9 +16,9 @@ from mm_robust_seg.dataflow import HealthReport
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.node.inputs import Inputs
+from mm_robust_seg.ros.node.arrivals import Inputs
+from mm_robust_seg.ros.node.engine_thread import Worker
 from mm_robust_seg.ros.node.self_check import explain, Facts, Publisher, Surroundings, type_name
-from mm_robust_seg.ros.node.worker import Worker
 
 _PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 _TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'

@@ -17,12 +17,12 @@ from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node import diagnostics
+from mm_robust_seg.ros.node.arrivals import Inputs
+from mm_robust_seg.ros.node.departures import Outputs
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery
-from mm_robust_seg.ros.node.inputs import Inputs
-from mm_robust_seg.ros.node.publishers import Outputs
+from mm_robust_seg.ros.node.engine_thread import Watchdog, Worker
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
 from mm_robust_seg.ros.node.watch import StateWatch
-from mm_robust_seg.ros.node.worker import Watchdog, Worker
 from mm_robust_seg.transport import PublisherCount
 
 _QUIET_S = 5.0

@@ -11,11 +11,11 @@ from rclpy.node import Node
 from mm_robust_seg.dataflow import HealthLevel
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node import diagnostics
+from mm_robust_seg.ros.node.arrivals import Inputs
+from mm_robust_seg.ros.node.departures import Outputs
 from mm_robust_seg.ros.node.diagnostics import State
-from mm_robust_seg.ros.node.inputs import Inputs
-from mm_robust_seg.ros.node.publishers import Outputs
+from mm_robust_seg.ros.node.engine_thread import TICK_S, Worker
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
-from mm_robust_seg.ros.node.worker import TICK_S, Worker
 from mm_robust_seg.transport import ClockPaused
 
 _PERIOD_S = 1.0

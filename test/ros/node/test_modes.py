@@ -20,7 +20,7 @@ from std_srvs.srv import SetBool, Trigger
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
-from mm_robust_seg.ros.node import publishers, qos, session, watch
+from mm_robust_seg.ros.node import departures, qos, session, watch
 from mm_robust_seg.ros.node.conversions import stamp_ns
 
 pytestmark = pytest.mark.ros
@@ -168,7 +168,7 @@ def test_the_mask_rate_is_bounded_and_can_be_freed_while_running(robot, start):
 def test_pictures_are_made_for_subscribers_alone(robot, start, monkeypatch):
     made = []
     monkeypatch.setattr(
-        publishers, 'colorize', lambda *a: made.append(1) or np.zeros((48, 64, 3), np.uint8)
+        departures, 'colorize', lambda *a: made.append(1) or np.zeros((48, 64, 3), np.uint8)
     )
     start()
     robot.until(lambda: len(robot.masks) >= 5)

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from mm_robust_seg.errors import BundleError, EngineError
-from mm_robust_seg.ros.node.worker import Watchdog, Worker
+from mm_robust_seg.ros.node.engine_thread import Watchdog, Worker
 
 WAIT_S = 10
 

@@ -14,10 +14,10 @@ from sensor_msgs.msg import Image
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.node import inputs as module
+from mm_robust_seg.ros.node import arrivals as module
 from mm_robust_seg.ros.node import qos
+from mm_robust_seg.ros.node.arrivals import Inputs
 from mm_robust_seg.ros.node.events import event_callbacks
-from mm_robust_seg.ros.node.inputs import Inputs
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 pytestmark = pytest.mark.ros

@@ -15,8 +15,8 @@ from rclpy.time import Time
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.dataflow import Frame, FrameSet, HealthReport, Segmentation
 from mm_robust_seg.modality import COMPLETE, Modality
-from mm_robust_seg.ros.node import publishers, qos
-from mm_robust_seg.ros.node.publishers import Outputs
+from mm_robust_seg.ros.node import departures, qos
+from mm_robust_seg.ros.node.departures import Outputs
 
 pytestmark = pytest.mark.ros
 
@@ -74,13 +74,13 @@ def made(monkeypatch):
     calls = Counter()
 
     def watch(name):
-        real = getattr(publishers, name)
+        real = getattr(departures, name)
 
         def counted(*given):
             calls[name] += 1
             return real(*given)
 
-        monkeypatch.setattr(publishers, name, counted)
+        monkeypatch.setattr(departures, name, counted)
 
     for name in set().union(*MAKERS.values()):
         watch(name)
@@ -115,8 +115,8 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
     class LabelInfo(SimpleNamespace):
         pass
 
-    monkeypatch.setattr(publishers, 'LabelInfo', LabelInfo)
-    monkeypatch.setattr(publishers, 'VisionClass', SimpleNamespace)
+    monkeypatch.setattr(departures, 'LabelInfo', LabelInfo)
+    monkeypatch.setattr(departures, 'VisionClass', SimpleNamespace)
     outputs = Outputs(node, bundle)
     publisher = node.topics['~/label_info']
     assert (publisher.kind, publisher.profile) == (LabelInfo, qos.LATCHED)
@@ -130,7 +130,7 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
 
 
 def test_without_vision_msgs_the_labels_come_as_text_alone(node, bundle, monkeypatch):
-    monkeypatch.setattr(publishers, 'LabelInfo', None)
+    monkeypatch.setattr(departures, 'LabelInfo', None)
     Outputs(node, bundle).publish_labels()
     assert '~/label_info' not in node.topics
     assert len(node.topics['~/labels'].messages) == 1
