@@ -23,20 +23,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
 import json
-import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mm_robust_seg.errors import BundleError, RobustSegError
 from mm_robust_seg.files import shipped_roots
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 
 SCHEMA_VERSION = 1
 MANIFEST = 'manifest.json'
 PRECISIONS = ('f32', 'fp16', 'int8')
 """Arithmetic that the graphs of a bundle state; inputs are float32 and outputs uint8 in all."""
-UNITS: Mapping[str, str] = {'rgb': 'grey level', 'thermal': 'kelvin', 'depth': 'metre'}
-"""What the numbers in ``InputSpec`` mean; a manifest states it and must agree."""
 
 
 @dataclass(frozen=True)
@@ -47,48 +46,7 @@ class SegmentationClass:
     color: tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class InputSpec:
-    """What the network expects of its images.
-
-    Attributes:
-        height_px, width_px: size of every input and of the label map.
-        rgb_mean, rgb_std: grey levels; one input channel per colour.
-        thermal_mean_k, thermal_std_k: scale of the absolute temperature channel.
-        thermal_detail_k: scale of the channel relative to the image's median.
-        depth_mean_m, depth_std_m: scale of the distance channel.
-        depth_near_m: distance at which the inverse-distance channel is 1.
-        depth_max_m: farther returns count as none.
-    """
-
-    height_px: int
-    width_px: int
-    rgb_mean: float
-    rgb_std: float
-    thermal_mean_k: float
-    thermal_std_k: float
-    thermal_detail_k: float
-    depth_mean_m: float
-    depth_std_m: float
-    depth_near_m: float
-    depth_max_m: float
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            kinds = (int,) if name.endswith('_px') else (int, float)
-            if type(value) not in kinds or not math.isfinite(value):
-                kind = 'a whole number' if len(kinds) == 1 else 'a finite number'
-                raise BundleError(f'inputs.{name} of the manifest is {value!r}: expected {kind}')
-        scales = (self.rgb_std, self.thermal_std_k, self.thermal_detail_k, self.depth_std_m)
-        distances = (self.depth_near_m, self.depth_max_m)
-        if min(self.height_px, self.width_px) < 32 or min(*scales, *distances) <= 0:
-            raise BundleError(
-                f'inputs of the manifest make no sense: {self}; expected a size of at least 32 px '
-                'and positive scales'
-            )
-
-
-CHANNELS: Mapping[Modality, int] = {Modality.RGB: 3, Modality.THERMAL: 2, Modality.DEPTH: 3}
+CHANNELS: Mapping[Modality, int] = {m: kind.channels for m, kind in KINDS.items()}
 """Network input channels of each modality, as ``stages.preprocess`` makes them."""
 
 
@@ -203,8 +161,10 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         graphs[combination] = inside(path, entries[combination]['graph'])
         if entries[combination]['adapter'] is not None:
             adapters[combination] = inside(path, entries[combination]['adapter'])
-    if manifest['units'] != UNITS:
-        raise BundleError(f'units are {manifest["units"]}: expected {dict(UNITS)}')
+    inputs = InputSpec.parse(manifest['inputs'])
+    _check_units(manifest['units'], inputs)
+    for modality in ModalitySet(m for combination in graphs for m in combination):
+        inputs[modality]  # refuses a modality of which the manifest states nothing
     classes = tuple(
         SegmentationClass(str(c['name']), _color(c['color'])) for c in manifest['classes']
     )
@@ -228,7 +188,7 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         description=str(manifest['description']),
         licence=str(manifest['licence']),
         classes=classes,
-        inputs=InputSpec(**manifest['inputs']),
+        inputs=inputs,
         base=inside(path, manifest['base']),
         graphs=graphs,
         adapters=adapters,
@@ -250,6 +210,12 @@ def _scores(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, f
             if not 0 <= score <= 1:
                 raise BundleError(f'scores of {name}: {kind} is {score}: expected 0 to 1')
     return dict(rows)
+
+
+def _check_units(found: Any, inputs: InputSpec) -> None:
+    expected = {str(m): KINDS[m].unit for m in inputs.normalizations}
+    if found != expected:
+        raise BundleError(f'units are {found}: expected {expected}')
 
 
 def _color(value: Any) -> tuple[int, int, int]:

@@ -1,7 +1,8 @@
 """The one configuration schema.
 
 The ROS parameters (names, descriptors, ranges) and the checks of ``config/robust_seg.yaml`` are
-derived from these classes; ``schema`` says how.
+derived from these classes; ``schema`` says how. The sections of each kind of sensor are in
+``modalities/``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modalities.depth import DepthInputConfig, DepthMonitorConfig
+from mm_robust_seg.modalities.rgb import RgbInputConfig, RgbMonitorConfig
+from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
+from mm_robust_seg.modalities.thermal import ThermalInputConfig, ThermalMonitorConfig
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.schema import check_all, parameter
 
@@ -50,46 +55,10 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
-class InputConfig:
-    """What is common to the three inputs."""
-
-    enabled: bool = parameter(True, 'Subscribe to this sensor.', live=False)
-    required: bool = parameter(
-        False, 'Publish nothing while this sensor is not usable.', live=False
-    )
-    expected_rate_hz: float = parameter(30.0, 'Nominal frame rate.', 0.1, 1000.0, live=False)
-    stamp_offset_s: float = parameter(
-        0.0, 'Added to every stamp, to cancel a constant lag.', -10.0, 10.0, live=False
-    )
-    transport: str = parameter(
-        'raw', 'sensor_msgs/Image or CompressedImage.', choices=('raw', 'compressed'), live=False
-    )
-    frame_alias: str = parameter('', 'Replaces header.frame_id when not empty.', live=False)
-
-
-@dataclass(frozen=True)
-class ThermalInputConfig(InputConfig):
-    """Thermal input: kelvin = scale_k x raw value + offset_k."""
-
-    scale_k: float = parameter(0.01, 'Kelvin per raw step (integer encodings).', 1e-6, live=False)
-    offset_k: float = parameter(0.0, 'Kelvin of raw value 0.', -1000.0, 1000.0, live=False)
-    valid_min_k: float = parameter(233.15, 'Coldest plausible median.', 0.0, 5000.0, live=False)
-    valid_max_k: float = parameter(473.15, 'Hottest plausible median.', 0.0, 5000.0, live=False)
-
-
-@dataclass(frozen=True)
-class DepthInputConfig(InputConfig):
-    """Depth input."""
-
-    min_m: float = parameter(0.2, 'Nearer returns are invalid.', 0.0, 1000.0, live=False)
-    max_m: float = parameter(20.0, 'Farther returns are invalid.', 0.01, 10000.0, live=False)
-
-
-@dataclass(frozen=True)
 class InputsConfig:
-    """The three inputs."""
+    """The inputs, a section for each kind of sensor."""
 
-    rgb: InputConfig = field(default_factory=InputConfig)
+    rgb: RgbInputConfig = field(default_factory=RgbInputConfig)
     thermal: ThermalInputConfig = field(default_factory=ThermalInputConfig)
     depth: DepthInputConfig = field(default_factory=DepthInputConfig)
 
@@ -136,48 +105,8 @@ class SyncConfig:
 
 
 @dataclass(frozen=True)
-class SensorMonitorConfig:
-    """Health rules common to the three sensors."""
-
-    timeout_s: float = parameter(0.0, 'Silence limit; 0 means max(4 periods, 0.1 s).', 0.0, 60.0)
-    startup_grace_s: float = parameter(10.0, 'Time for the first frame to come.', 0.0, 600.0)
-    rate_warn_ratio: float = parameter(0.8, 'Share of the nominal rate that warns.', 0.0, 1.0)
-    rate_fail_ratio: float = parameter(0.5, 'Share of the nominal rate that fails.', 0.0, 1.0)
-    max_age_s: float = parameter(0.5, 'Oldest acceptable stamp at arrival.', 0.0, 60.0)
-    max_future_s: float = parameter(0.1, 'Most a stamp may lie in the future.', 0.0, 60.0)
-    frozen_frames: int = parameter(5, 'Equal frames that mean frozen (and frozen_s).', 2, 1000)
-    frozen_s: float = parameter(0.3, 'Time of equal frames that means frozen.', 0.0, 60.0)
-
-
-@dataclass(frozen=True)
-class RgbMonitorConfig(SensorMonitorConfig):
-    """Health rules of RGB; grey levels are 0 to 255."""
-
-    dark_mean: float = parameter(
-        20.0, 'Mean grey level under which an image without structure is dark.', 0.0, 255.0
-    )
-    saturated_ratio: float = parameter(0.95, 'Share of white pixels that fails.', 0.0, 1.0)
-    flat_std: float = parameter(1.0, 'Standard deviation under which the image is flat.', 0.0)
-
-
-@dataclass(frozen=True)
-class ThermalMonitorConfig(SensorMonitorConfig):
-    """Health rules of thermal."""
-
-    ffc_max_s: float = parameter(3.0, 'Longest freeze that is a shutter calibration.', 0.0, 60.0)
-    flat_std_k: float = parameter(0.05, 'Standard deviation (K) that means flat.', 0.0)
-
-
-@dataclass(frozen=True)
-class DepthMonitorConfig(SensorMonitorConfig):
-    """Health rules of depth."""
-
-    min_valid_ratio: float = parameter(0.05, 'Share of valid pixels that is required.', 0.0, 1.0)
-
-
-@dataclass(frozen=True)
 class MonitorConfig:
-    """Health rules of the three sensors."""
+    """Health rules, a section for each kind of sensor."""
 
     rgb: RgbMonitorConfig = field(default_factory=RgbMonitorConfig)
     thermal: ThermalMonitorConfig = field(default_factory=ThermalMonitorConfig)
@@ -233,18 +162,17 @@ class Config:
     def __post_init__(self) -> None:
         check_all(self)
         if not self.inputs.enabled:
-            raise ConfigError('no input is enabled: set inputs.<rgb|thermal|depth>.enabled')
+            names = '|'.join(_MODALITY_NAMES)
+            raise ConfigError(f'no input is enabled: set inputs.<{names}>.enabled')
         disabled = self.inputs.required - self.inputs.enabled
         if disabled:
             raise ConfigError(
                 f'{disabled} is required but not enabled: enable it, or require less'
             )
-        depth, thermal = self.inputs.depth, self.inputs.thermal
-        if depth.min_m >= depth.max_m or thermal.valid_min_k >= thermal.valid_max_k:
-            raise ConfigError(
-                'inputs.depth.min_m..max_m and inputs.thermal.valid_min_k..valid_max_k '
-                'must be ranges: the lower bound below the upper one'
-            )
+        ranges = [(m, *bounds) for m in Modality for bounds in self.inputs[m].ranges]
+        if not all(getattr(self.inputs[m], a) < getattr(self.inputs[m], b) for m, a, b in ranges):
+            names = ' and '.join(f'inputs.{m}.{low}..{high}' for m, low, high in ranges)
+            raise ConfigError(f'{names} must be ranges: the lower bound below the upper one')
         if self.policy.force_set:
             forced = ModalitySet.parse(self.policy.force_set)
             if not forced <= self.inputs.enabled:

@@ -14,6 +14,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_robust_seg.finding import Reason as Reason  # noqa: PLC0414  (part of this vocabulary)
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 
 UNLABELED = 255
@@ -27,37 +29,6 @@ class HealthLevel(enum.IntEnum):
     WARN = 1
     ERROR = 2
     STALE = 3
-
-
-class Reason(enum.Enum):
-    """Why a sensor is in its state; one code per state."""
-
-    OK = 'OK'
-    WAITING = 'WAITING'
-    RECOVERING = 'RECOVERING'
-    DISABLED = 'DISABLED'
-    ABSENT = 'ABSENT'
-    SILENT = 'SILENT'
-    GONE = 'GONE'
-    QOS = 'QOS'
-    LOSSY = 'LOSSY'
-    SLOW = 'SLOW'
-    FROZEN = 'FROZEN'
-    FFC = 'FFC'
-    STAMP_STUCK = 'STAMP_STUCK'
-    STALE = 'STALE'
-    CLOCK = 'CLOCK'
-    DARK = 'DARK'
-    SATURATED = 'SATURATED'
-    FLAT = 'FLAT'
-    NO_RETURN = 'NO_RETURN'
-    FORMAT = 'FORMAT'
-    TRUNCATED = 'TRUNCATED'
-    UNITS = 'UNITS'
-    SKEW = 'SKEW'
-
-    def __str__(self) -> str:
-        return self.value
 
 
 WITHOUT_IMAGES = frozenset(
@@ -117,7 +88,8 @@ class Frame:
 
     Attributes:
         image: RGB: (H, W, 3) uint8 in R, G, B order. Thermal: (H, W) float32 in kelvin.
-            Depth: (H, W) float32 in metres. 0 marks an invalid thermal or depth pixel.
+            Depth: (H, W) float32 in metres. 0 marks an invalid thermal or depth pixel; see
+            ``modalities.SensorKind``.
         encoding, step_bytes: of the message, as in ``RawImage``.
     """
 
@@ -130,8 +102,7 @@ class Frame:
     step_bytes: int = 0
 
     def __post_init__(self) -> None:
-        is_rgb = self.modality is Modality.RGB
-        dtype, ndim = (np.uint8, 3) if is_rgb else (np.float32, 2)
+        dtype, ndim = KINDS[self.modality].layout
         if self.image.dtype != dtype or self.image.ndim != ndim or not self.image.size:
             raise ValueError(
                 f'{self.modality} frame has shape {self.image.shape} and dtype '

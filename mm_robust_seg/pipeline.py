@@ -7,10 +7,10 @@ thread, both without a lock. Everything else is quick and shares state: one thre
 
 from __future__ import annotations
 
-from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, HealthReport, Job, RawImage, Rejection, Segmentation
 from mm_robust_seg.engine.base import Engine
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.stages import mask, preprocess, sensors
 from mm_robust_seg.stages.adapter_switch import AdapterSwitch

@@ -11,8 +11,9 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import CHANNELS, InputSpec
+from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.engine.base import Engine
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 
 _STEADY_RUNS = 3

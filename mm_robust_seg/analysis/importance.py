@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn, Tensor
 
-from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.network.adapters.placement import blocks_of
 from mm_robust_seg.network.segmenter import Segmenter

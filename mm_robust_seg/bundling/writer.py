@@ -24,15 +24,15 @@ from torch import nn, Tensor
 
 from mm_robust_seg.bundle import (
     CHANNELS,
-    InputSpec,
     PRECISIONS,
     SCHEMA_VERSION,
-    UNITS,
 )
 from mm_robust_seg.bundling.folder import replacing_bundle, write_golden, write_manifest
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
 from mm_robust_seg.engine.shared_graph import PRESENCE, SETTINGS, SHARED_GRAPH
 from mm_robust_seg.files import write_bytes
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.adapter_inputs import Switched, SwitchedLabeler
 from mm_robust_seg.network.adapters.base import Adapter
@@ -69,8 +69,8 @@ def write_bundle(
         whole = {
             'schema': SCHEMA_VERSION,
             **manifest,
-            'inputs': vars(inputs),
-            'units': dict(UNITS),
+            'inputs': inputs.numbers(),
+            'units': {str(m): KINDS[m].unit for m in inputs.normalizations},
             'base': BASE,
             **({'shared_graph': SHARED_GRAPH} if design == 'shared' else {}),
             'precision': PRECISIONS[0],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 import json
 from typing import Any
 
@@ -52,7 +51,7 @@ def facts(bundle: Bundle) -> dict[str, Any]:
         'description': bundle.description,
         'licence': bundle.licence,
         'classes': [{'name': c.name, 'color': list(c.color)} for c in bundle.classes],
-        'inputs': asdict(bundle.inputs),
+        'inputs': bundle.inputs.numbers(),
         'precision': bundle.precision,
         'golden': [str(combination) for combination in bundle.golden],
         'base_bytes': bundle.base.stat().st_size,
@@ -88,7 +87,7 @@ def _page(bundle: Bundle) -> RenderableType:
         Text(f'precision: {bundle.precision}; golden label maps: {len(bundle.golden)}'),
         _classes(bundle),
         _combinations(bundle),
-        _rows('inputs', asdict(bundle.inputs)),
+        _rows('inputs', bundle.inputs.numbers()),
         _rows('provenance', dict(bundle.provenance)),
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.datasets.load import KINDS, load_split
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.modalities.input_spec import InputSpec
 
 _SIMULATED_SAMPLES = 60
 

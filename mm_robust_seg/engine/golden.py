@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import Bundle, CHANNELS, InputSpec
+from mm_robust_seg.bundle import Bundle, CHANNELS
 from mm_robust_seg.dataflow import Prediction, UNLABELED
 from mm_robust_seg.errors import EngineError
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 
 _SURE = 100

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.datasets.samples import Dataset, Sample
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.evaluation.damage import Damage, Inputs
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.stages.mask import to_reference

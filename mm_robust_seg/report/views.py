@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import HealthReport
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 
 Image = NDArray[Any]
@@ -23,30 +23,12 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARKEST_VALID = 24
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """How values of a sensor are shown: their unit, and what is darkest and what brightest."""
-
-    unit: str
-    darkest: float
-    brightest: float
-    color_map: int
-
-
-_SCALES = {
-    Modality.THERMAL: _Scale('K', 263.15, 323.15, cv2.COLORMAP_INFERNO),
-    Modality.DEPTH: _Scale('m', 20.0, 0.0, cv2.COLORMAP_VIRIDIS),
-}
-_SHORT_NAMES = {Modality.RGB: 'RGB', Modality.THERMAL: 'T', Modality.DEPTH: 'D'}
-
-
 def camera_view(modality: Modality, image: Image) -> Rgb:
     """Return a decoded image in shades of grey, an RGB one as it is; invalid pixels are black.
 
-    The same value always has the same brightness. Thermal: from -10 °C, dark, to 50 °C, bright.
-    Depth: from 0 m, bright, to 20 m, dark.
+    The same value always has the same brightness.
     """
-    scale = _SCALES.get(modality)
+    scale = KINDS[modality].view
     if scale is None:
         return image.astype(np.uint8, copy=False)
     gray = _gray(image, scale.darkest, scale.brightest)
@@ -59,7 +41,7 @@ def false_color_view(modality: Modality, image: Image) -> tuple[Rgb, str]:
     An RGB image stays as it is; invalid pixels are black. The text is such as
     ``thermal 283 to 301 K``; a hundredth of the valid pixels lies below it, and above.
     """
-    scale = _SCALES.get(modality)
+    scale = KINDS[modality].view
     if scale is None:
         return image.astype(np.uint8, copy=False), str(modality)
     valid = image[image > 0]
@@ -68,12 +50,12 @@ def false_color_view(modality: Modality, image: Image) -> tuple[Rgb, str]:
     colors = cv2.applyColorMap(gray, scale.color_map)
     colors[gray == 0] = 0
     picture = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
-    return picture, f'{modality} {low:.3g} to {high:.3g} {scale.unit}'  # type: ignore[return-value]
+    return picture, f'{modality} {low:.3g} to {high:.3g} {KINDS[modality].unit_sign}'  # type: ignore[return-value]
 
 
 def short_name(combination: ModalitySet) -> str:
     """Return a combination such as ``RGB+T+D``."""
-    return '+'.join(_SHORT_NAMES[m] for m in combination) or 'none'
+    return '+'.join(KINDS[m].short_name for m in combination) or 'none'
 
 
 def caption(combination: ModalitySet, report: HealthReport) -> str:

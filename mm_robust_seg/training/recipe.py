@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.schema import (
     check_all,
     dotted,
@@ -171,7 +171,7 @@ class Recipe:
     @property
     def input_spec(self) -> InputSpec:
         """The inputs as the bundle states them."""
-        return InputSpec(**vars(self.inputs))
+        return InputSpec.parse(vars(self.inputs))
 
 
 def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mm_robust_seg.bundle import find_bundle, InputSpec, load_bundle
+from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.base_network import load_base
 from mm_robust_seg.training.run_folder import read_run, recipe_of, RUN

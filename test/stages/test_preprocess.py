@@ -3,23 +3,26 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from mm_robust_seg.bundle import CHANNELS, InputSpec
+from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.preprocess import network_input, prepare
 
-SPEC = InputSpec(
-    height_px=48,
-    width_px=64,
-    rgb_mean=110.0,
-    rgb_std=60.0,
-    thermal_mean_k=293.0,
-    thermal_std_k=10.0,
-    thermal_detail_k=5.0,
-    depth_mean_m=8.0,
-    depth_std_m=6.0,
-    depth_near_m=2.0,
-    depth_max_m=20.0,
+SPEC = InputSpec.parse(
+    {
+        'height_px': 48,
+        'width_px': 64,
+        'rgb_mean': 110.0,
+        'rgb_std': 60.0,
+        'thermal_mean_k': 293.0,
+        'thermal_std_k': 10.0,
+        'thermal_detail_k': 5.0,
+        'depth_mean_m': 8.0,
+        'depth_std_m': 6.0,
+        'depth_near_m': 2.0,
+        'depth_max_m': 20.0,
+    }
 )
 SHAPES = [(48, 64), (96, 128), (24, 32), (33, 71), (1, 1), (480, 640)]
 

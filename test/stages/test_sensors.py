@@ -12,24 +12,28 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from mm_robust_seg.config import DepthInputConfig, InputConfig, InputsConfig, ThermalInputConfig
+from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.depth import DepthInputConfig
+from mm_robust_seg.modalities.rgb import RgbInputConfig
+from mm_robust_seg.modalities.thermal import ThermalInputConfig
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.sensors import decode, ENCODINGS
+from mm_robust_seg.stages.sensors import decode
 from mm_robust_seg.stages.sensors.compressed import MAX_PIXELS
 
 RGB, THERMAL, DEPTH = Modality
 INPUTS = InputsConfig()
-KINDS = {'mono16': 'u2', '16UC1': 'u2', '32FC1': 'f4'}
+DTYPES = {'mono16': 'u2', '16UC1': 'u2', '32FC1': 'f4'}
 CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4}
-PAIRS = [(m, e) for m in Modality for e in ENCODINGS[m]]
+PAIRS = [(m, e) for m in Modality for e in KINDS[m].encodings]
 
 
 def encode(
     modality: Modality, encoding: str, values: np.ndarray, padding: int = 0, big: bool = False
 ) -> RawImage:
     """Lay (H, W) or (H, W, C) values out as a message."""
-    dtype = np.dtype(('>' if big else '<') + KINDS.get(encoding, 'u1'))
+    dtype = np.dtype(('>' if big else '<') + DTYPES.get(encoding, 'u1'))
     height, width = values.shape[:2]
     rows = np.ascontiguousarray(values.astype(dtype)).view(np.uint8).reshape(height, -1)
     rows = np.pad(rows, ((0, 0), (0, padding)), constant_values=0xA5)
@@ -77,7 +81,7 @@ def test_round_trip(
 ) -> None:
     channels = CHANNELS.get(encoding)
     shape = (height, width, channels) if channels else (height, width)
-    top = {'u2': 65535, 'f4': 30}.get(KINDS.get(encoding, ''), 255)
+    top = {'u2': 65535, 'f4': 30}.get(DTYPES.get(encoding, ''), 255)
     values = np.random.default_rng(seed).integers(0, top, shape, endpoint=True)
     frame = decoded(encode(modality, encoding, values, padding, big))
     expected = expected_image(modality, encoding, values)
@@ -114,7 +118,7 @@ def test_an_absurd_scale_gives_invalid_pixels() -> None:
 
 def test_stamp_offset_and_frame_alias() -> None:
     inputs = InputsConfig(
-        rgb=InputConfig(stamp_offset_s=-0.25, frame_alias='head'),
+        rgb=RgbInputConfig(stamp_offset_s=-0.25, frame_alias='head'),
         depth=DepthInputConfig(stamp_offset_s=1.5),
     )
     rgb = decoded(encode(RGB, 'mono8', np.zeros((1, 1))), inputs)
@@ -290,7 +294,7 @@ def test_an_image_of_one_value_is_not_taken_for_a_bomb(
 @settings(max_examples=300)
 @given(
     modality=st.sampled_from(list(Modality)),
-    encoding=st.sampled_from([*KINDS, *CHANNELS, 'mono8', '8UC1', 'compressed png', 'yuv422']),
+    encoding=st.sampled_from([*DTYPES, *CHANNELS, 'mono8', '8UC1', 'compressed png', 'yuv422']),
     height=st.integers(-2, 8) | st.integers(-(2**40), 2**40),
     width=st.integers(-2, 8) | st.integers(-(2**40), 2**40),
     step=st.integers(-2, 64) | st.integers(-(2**40), 2**40),

@@ -9,10 +9,10 @@ import cv2
 from hypothesis import strategies as st
 import numpy as np
 
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.sensors import ENCODINGS
 
-KNOWN = sorted({encoding for encodings in ENCODINGS.values() for encoding in encodings})
+KNOWN = sorted({encoding for kind in KINDS.values() for encoding in kind.encodings})
 ODD = ['', 'rgb8 ', 'RGB8', 'bayer_rggb8', 'yuv422_yuy2', '64FC4', '16UC1; png', 'compressed']
 UINT32_MAX = 2**32 - 1
 

@@ -8,7 +8,8 @@ import struct
 
 import numpy as np
 
-from mm_robust_seg.bundle import Bundle, CHANNELS, InputSpec, SegmentationClass, sha256
+from mm_robust_seg.bundle import Bundle, CHANNELS, SegmentationClass, sha256
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 
 TINY_HEIGHT_PX, TINY_WIDTH_PX = 48, 64
@@ -96,7 +97,7 @@ def bundle_of(graphs, **changes) -> Bundle:
         'description': '',
         'licence': '',
         'classes': tuple(SegmentationClass(n, c) for n, c in TINY_CLASSES.items()),
-        'inputs': InputSpec(**TINY_INPUTS),
+        'inputs': InputSpec.parse(TINY_INPUTS),
         'base': folder / 'base.safetensors',
         'graphs': graphs,
         'adapters': {},

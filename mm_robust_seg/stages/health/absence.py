@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.finding import Finding
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.history import SensorHistory
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 

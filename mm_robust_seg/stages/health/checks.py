@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.finding import Finding
 from mm_robust_seg.stages.health import image_checks, timing_checks
-from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.observation import Check, Observation
 
 
@@ -29,11 +29,7 @@ CHECKS: tuple[Check, ...] = (
     timing_checks.clock_differs,
     timing_checks.stamp_stuck,
     timing_checks.is_stale,
-    image_checks.is_dark,
-    image_checks.is_saturated,
-    image_checks.is_flat,
-    image_checks.units_wrong,
-    image_checks.no_return,
+    *image_checks.content_checks(),
     image_checks.is_frozen,
     timing_checks.is_lossy,
     timing_checks.is_slow,

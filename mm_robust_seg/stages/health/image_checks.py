@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
-from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.health.finding import Finding
-from mm_robust_seg.stages.health.frame_statistics import (
-    DepthStatistics,
-    RgbStatistics,
-    ThermalStatistics,
-)
+from mm_robust_seg.finding import Finding
+from mm_robust_seg.modalities import KINDS, SensorKind
+from mm_robust_seg.modalities.kind import ContentCheck
 from mm_robust_seg.stages.health.history import ImageFormat
-from mm_robust_seg.stages.health.observation import Observation
-
-_STRUCTURE = 2.0
-"""Grey levels between the mean brightness of blocks. A simulated covered lens has less than 0.5,
-whatever its black level; of 91 road scenes at night the least structured has 33."""
+from mm_robust_seg.stages.health.observation import Check, Observation
 
 
 def layout_changed(seen: Observation, config: Config) -> Finding | None:
@@ -42,73 +34,23 @@ def layout_changed(seen: Observation, config: Config) -> Finding | None:
     )
 
 
-def is_dark(seen: Observation, config: Config) -> Finding | None:
-    """DARK: hardly any light and no structure, as behind a lens cap; a night scene has some."""
-    image, limit = seen.statistics, config.monitor.rgb.dark_mean
-    if not isinstance(image, RgbStatistics) or image.mean >= limit or image.structure > _STRUCTURE:
-        return None
-    return Finding(
-        Reason.DARK,
-        f'mean grey level is {image.mean:.1f} without structure; expected {limit:g} or more',
-        image._asdict(),
-    )
+def content_checks() -> tuple[Check, ...]:
+    """Return the checks of the content of every kind of sensor."""
+    return tuple(_of(kind, check) for kind in KINDS.values() for check in kind.checks)
 
 
-def is_saturated(seen: Observation, config: Config) -> Finding | None:
-    """SATURATED: nearly every pixel is white."""
-    image, limit = seen.statistics, config.monitor.rgb.saturated_ratio
-    if not isinstance(image, RgbStatistics) or image.white_ratio < limit:
-        return None
-    return Finding(
-        Reason.SATURATED,
-        f'{image.white_ratio:.0%} of the pixels are white; expected less than {limit:.0%}',
-        image._asdict(),
-    )
+def _of(kind: SensorKind, check: ContentCheck) -> Check:
+    def checked(seen: Observation, config: Config) -> Finding | None:
+        modality = seen.frame.modality
+        if modality is not kind.modality:
+            return None
+        return check(seen.statistics, config.inputs[modality], config.monitor[modality])
 
-
-def is_flat(seen: Observation, config: Config) -> Finding | None:
-    """FLAT: the image holds one value, or no valid pixel."""
-    image = seen.statistics
-    if isinstance(image, RgbStatistics) and image.std < config.monitor.rgb.flat_std:
-        found, limit = f'{image.std:.2f} grey levels', f'{config.monitor.rgb.flat_std:g}'
-    elif isinstance(image, ThermalStatistics) and image.std_k < config.monitor.thermal.flat_std_k:
-        found, limit = f'{image.std_k:.3f} K', f'{config.monitor.thermal.flat_std_k:g}'
-    else:
-        return None
-    return Finding(
-        Reason.FLAT, f'image varies by {found}; expected {limit} or more', image._asdict()
-    )
-
-
-def units_wrong(seen: Observation, config: Config) -> Finding | None:
-    """UNITS: the median temperature is implausible, as with a wrong scale or offset."""
-    image, inputs = seen.statistics, config.inputs.thermal
-    if not isinstance(image, ThermalStatistics) or not image.valid_ratio:
-        return None
-    if inputs.valid_min_k <= image.median_k <= inputs.valid_max_k:
-        return None
-    return Finding(
-        Reason.UNITS,
-        f'median is {image.median_k:.1f} K; expected {inputs.valid_min_k:g} to '
-        f'{inputs.valid_max_k:g}: check scale_k and offset_k',
-        image._asdict(),
-    )
-
-
-def no_return(seen: Observation, config: Config) -> Finding | None:
-    """NO_RETURN: too few depth pixels are valid."""
-    image, limit = seen.statistics, config.monitor.depth.min_valid_ratio
-    if not isinstance(image, DepthStatistics) or image.valid_ratio >= limit:
-        return None
-    return Finding(
-        Reason.NO_RETURN,
-        f'{image.valid_ratio:.1%} of the pixels have a return in range; expected {limit:.1%}',
-        image._asdict(),
-    )
+    return checked
 
 
 def is_frozen(seen: Observation, config: Config) -> Finding | None:
-    """FROZEN: the same image again and again; FFC while a thermal shutter may explain it.
+    """FROZEN: the same image again and again; FFC while a closed shutter may explain it.
 
     A freeze is known only from frame to frame, so half a period may be missing from ``frozen_s``
     and a whole one be added to ``ffc_max_s``.
@@ -120,8 +62,8 @@ def is_frozen(seen: Observation, config: Config) -> Finding | None:
         return None
     evidence = {'equal_frames': history.equal_frames, 'equal_s': equal_s}
     found = f'{history.equal_frames} equal images in {equal_s:.2f} s'
-    ffc_max_s = config.monitor.thermal.ffc_max_s
-    if seen.frame.modality is Modality.THERMAL and equal_s <= ffc_max_s + period_s:
-        detail = f'{found}; a shutter calibration may take {ffc_max_s:g} s'
+    shutter_max_s = limits.shutter_max_s
+    if shutter_max_s is not None and equal_s <= shutter_max_s + period_s:
+        detail = f'{found}; a shutter calibration may take {shutter_max_s:g} s'
         return Finding(Reason.FFC, detail, evidence, fails=False)
     return Finding(Reason.FROZEN, f'{found}; expected the image to change', evidence)

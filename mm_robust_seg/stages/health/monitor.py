@@ -11,10 +11,10 @@ from mm_robust_seg.dataflow import (
     Rejection,
     SensorHealth,
 )
+from mm_robust_seg.finding import Finding
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
 from mm_robust_seg.stages.health.checks import CHECKS
-from mm_robust_seg.stages.health.finding import Finding
 from mm_robust_seg.stages.health.frame_statistics import measure
 from mm_robust_seg.stages.health.history import ImageFormat, SensorHistory
 from mm_robust_seg.stages.health.observation import Observation

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, SensorHealth
-from mm_robust_seg.stages.health.finding import Finding
-from mm_robust_seg.stages.health.frame_statistics import Statistics
+from mm_robust_seg.finding import Finding
+from mm_robust_seg.modalities.kind import Statistics
 from mm_robust_seg.stages.health.history import SensorHistory
 
 

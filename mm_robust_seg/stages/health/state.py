@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from mm_robust_seg.config import HysteresisConfig
 from mm_robust_seg.dataflow import HealthLevel, Reason, SensorHealth
+from mm_robust_seg.finding import Finding
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.health.finding import Finding, RULES
+from mm_robust_seg.stages.health.rules import RULES
 
 _PRECEDENCE = {reason: rank for rank, reason in enumerate([*RULES, Reason.OK])}
 

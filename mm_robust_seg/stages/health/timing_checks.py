@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
-from mm_robust_seg.stages.health.finding import Finding
+from mm_robust_seg.finding import Finding
 from mm_robust_seg.stages.health.observation import Observation
 
 _LARGEST_OFFSET_S = 10.0

@@ -1,6 +1,5 @@
 """Image messages in, frames in the package's units out."""
 
 from mm_robust_seg.stages.sensors.decoding import decode
-from mm_robust_seg.stages.sensors.layout import ENCODINGS
 
-__all__ = ['ENCODINGS', 'decode']
+__all__ = ['decode']

@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 
 from mm_robust_seg.dataflow import RawImage, Reason
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.kind import Pixels
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.sensors.layout import buffer, ENCODINGS, Pixels
+from mm_robust_seg.stages.sensors.layout import buffer
 from mm_robust_seg.stages.sensors.malformed import MalformedError
 
 PREFIX = 'compressed'
@@ -58,8 +60,9 @@ def unpack(raw: RawImage) -> tuple[str, Pixels]:
             f'compressed image claims {width} x {height} px, more than {len(packed)} bytes can '
             'hold; expected its data',
         )
-    is_rgb = raw.modality is Modality.RGB
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION if is_rgb else cv2.IMREAD_UNCHANGED
+    kind = KINDS[raw.modality]
+    colour = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = colour if kind.is_color else cv2.IMREAD_UNCHANGED
     try:
         pixels = cv2.imdecode(np.frombuffer(packed, np.uint8), flags)
     except cv2.error:
@@ -69,12 +72,12 @@ def unpack(raw: RawImage) -> tuple[str, Pixels]:
             Reason.TRUNCATED,
             f'compressed image of {len(packed)} bytes is damaged; expected {width} x {height} px',
         )
-    encoding = 'bgr8' if is_rgb else _MEANING.get(pixels.dtype, str(pixels.dtype))
-    if encoding not in ENCODINGS[raw.modality] or pixels.ndim != (3 if is_rgb else 2):
+    encoding = 'bgr8' if kind.is_color else _MEANING.get(pixels.dtype, str(pixels.dtype))
+    if encoding not in kind.encodings or pixels.ndim != kind.layout[1]:
         raise MalformedError(
             Reason.FORMAT,
             f'PNG holds {pixels.dtype} of shape {pixels.shape}; expected one channel as in '
-            f'{" or ".join(ENCODINGS[raw.modality])}',
+            f'{" or ".join(kind.encodings)}',
         )
     return encoding, pixels.reshape(height, width, -1)
 
@@ -84,7 +87,7 @@ def _size(packed: bytes, modality: Modality) -> tuple[int, int]:
     if packed.startswith(_PNG_START):
         end, size = _PNG_END, _png_size(packed)
     elif packed.startswith(_JPEG_START):
-        if modality is not Modality.RGB:
+        if not KINDS[modality].is_color:
             raise MalformedError(
                 Reason.FORMAT, f'JPEG alters {modality} values; expected PNG or a raw image'
             )
@@ -93,7 +96,7 @@ def _size(packed: bytes, modality: Modality) -> tuple[int, int]:
         raise MalformedError(
             Reason.FORMAT,
             f'compressed data begins with {packed[:4].hex() or "nothing"}; expected PNG'
-            + (' or JPEG' if modality is Modality.RGB else ''),
+            + (' or JPEG' if KINDS[modality].is_color else ''),
         )
     if size is None or end not in packed.rstrip(b'\x00')[-_TAIL_BYTES:]:
         raise MalformedError(

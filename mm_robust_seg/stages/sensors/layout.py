@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.dataflow import PIXEL_TYPES, RawImage, Reason
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.kind import Pixels
 from mm_robust_seg.stages.sensors.malformed import MalformedError
-
-Pixels = NDArray[Any]
-"""(H, W, C) in the type and byte order of the encoding."""
-
-ENCODINGS: Mapping[Modality, tuple[str, ...]] = {
-    Modality.RGB: ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8'),
-    Modality.THERMAL: ('mono16', '16UC1', 'mono8', '8UC1', '32FC1'),
-    Modality.DEPTH: ('16UC1', '32FC1', 'mono16'),
-}
-"""The sensor_msgs encodings that each sensor may send."""
 
 
 def view(raw: RawImage) -> Pixels:
     """Lay the header's geometry over the message's bytes; copies and allocates nothing.
 
+    The result is (H, W, C) in the type and byte order of the encoding.
+
     Raises:
         MalformedError: FORMAT if the header contradicts itself, the data or the sensor;
             TRUNCATED if it promises more bytes than there are.
     """
-    allowed = ENCODINGS[raw.modality]
+    allowed = KINDS[raw.modality].encodings
     if raw.encoding not in allowed:
         raise MalformedError(
             Reason.FORMAT,

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import InputSpec
 from mm_robust_seg.datasets.samples import Image, Sample
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.preprocess import network_input
 

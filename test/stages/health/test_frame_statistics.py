@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.modalities.depth import DepthStatistics
+from mm_robust_seg.modalities.rgb import RgbStatistics
+from mm_robust_seg.modalities.thermal import ThermalStatistics
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.health.frame_statistics import (
-    DepthStatistics,
-    measure,
-    RgbStatistics,
-    ThermalStatistics,
-)
+from mm_robust_seg.stages.health.frame_statistics import measure
 
 RGB, THERMAL, DEPTH = Modality
 SHAPES = [(1, 1), (1, 5000), (480, 640), (1080, 1920)]

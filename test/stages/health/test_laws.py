@@ -28,14 +28,13 @@ import pytest
 
 from mm_robust_seg.config import Config, HysteresisConfig
 from mm_robust_seg.dataflow import Frame, HealthLevel, Reason
+from mm_robust_seg.finding import Finding
+from mm_robust_seg.modalities.depth import DepthStatistics
+from mm_robust_seg.modalities.rgb import RgbStatistics
+from mm_robust_seg.modalities.thermal import ThermalStatistics
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.health import HealthMonitor, monitor
-from mm_robust_seg.stages.health.finding import Finding, RULES
-from mm_robust_seg.stages.health.frame_statistics import (
-    DepthStatistics,
-    RgbStatistics,
-    ThermalStatistics,
-)
+from mm_robust_seg.stages.health.rules import RULES
 from mm_robust_seg.stages.health.state import SensorState
 
 FAULTS: list[Source | Reason | None] = [

@@ -1,4 +1,4 @@
-"""What a check finds, and what each reason means for the sensor.
+"""What each reason means for the sensor.
 
 The rules are the failure-mode table of the package: one line per reason.
 """
@@ -6,25 +6,9 @@ The rules are the failure-mode table of the package: one line per reason.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mm_robust_seg.dataflow import Reason
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check says about a sensor.
-
-    Attributes:
-        detail: one plain sentence with what was found and what was expected.
-        evidence: the numbers behind it, by name with unit.
-        fails: whether the sensor must not be used; if not, the finding is a warning, or OK.
-    """
-
-    reason: Reason
-    detail: str
-    evidence: Mapping[str, float] = field(default_factory=dict)
-    fails: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""What every kind of sensor has in its sections of the configuration."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from mm_robust_seg.modalities.kind import Units
+from mm_robust_seg.schema import parameter
+
+
+@dataclass(frozen=True)
+class InputConfig(ABC):
+    """What is common to the inputs: the section ``inputs.<kind>``."""
+
+    enabled: bool = parameter(True, 'Subscribe to this sensor.', live=False)
+    required: bool = parameter(
+        False, 'Publish nothing while this sensor is not usable.', live=False
+    )
+    expected_rate_hz: float = parameter(30.0, 'Nominal frame rate.', 0.1, 1000.0, live=False)
+    stamp_offset_s: float = parameter(
+        0.0, 'Added to every stamp, to cancel a constant lag.', -10.0, 10.0, live=False
+    )
+    transport: str = parameter(
+        'raw', 'sensor_msgs/Image or CompressedImage.', choices=('raw', 'compressed'), live=False
+    )
+    frame_alias: str = parameter('', 'Replaces header.frame_id when not empty.', live=False)
+
+    @property
+    @abstractmethod
+    def units(self) -> Units:
+        """What the pixels of this input mean."""
+
+    @property
+    def ranges(self) -> tuple[tuple[str, str], ...]:
+        """The names of parameters that are the lower and upper bound of one range."""
+        return ()
+
+
+@dataclass(frozen=True)
+class SensorMonitorConfig:
+    """Health rules common to all sensors: the section ``monitor.<kind>``."""
+
+    timeout_s: float = parameter(0.0, 'Silence limit; 0 means max(4 periods, 0.1 s).', 0.0, 60.0)
+    startup_grace_s: float = parameter(10.0, 'Time for the first frame to come.', 0.0, 600.0)
+    rate_warn_ratio: float = parameter(0.8, 'Share of the nominal rate that warns.', 0.0, 1.0)
+    rate_fail_ratio: float = parameter(0.5, 'Share of the nominal rate that fails.', 0.0, 1.0)
+    max_age_s: float = parameter(0.5, 'Oldest acceptable stamp at arrival.', 0.0, 60.0)
+    max_future_s: float = parameter(0.1, 'Most a stamp may lie in the future.', 0.0, 60.0)
+    frozen_frames: int = parameter(5, 'Equal frames that mean frozen (and frozen_s).', 2, 1000)
+    frozen_s: float = parameter(0.3, 'Time of equal frames that means frozen.', 0.0, 60.0)
+
+    @property
+    def shutter_max_s(self) -> float | None:
+        """How long a closed shutter may explain equal frames; None for a sensor without one."""
+        return None
