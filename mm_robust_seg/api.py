@@ -8,10 +8,10 @@
 sensors                Modality, ModalitySet, all_combinations
 configuration          Config, with_values
 bundles                Bundle, find_bundle, load_bundle
-images in, masks out   build_pipeline, Pipeline, RawImage, Frame, Rejection, Segmentation
+images in, masks out   build_pipeline, Pipeline, RawImage, Frame, Rejection, Job, Segmentation
 pixels of no class     UNLABELED
-health                 HealthMonitor; HealthReport, SensorHealth, HealthLevel, Reason
-notes besides images   ClockPaused, IncompatibleQos, LostMessages, PublisherCount
+health                 HealthMonitor, HealthReport, SensorHealth, HealthLevel, Reason
+notes besides images   TransportNote, ClockPaused, IncompatibleQos, LostMessages, PublisherCount
 inference alone        build_engine, Engine, Prediction
 recordings             open_bag, ImageBag, BagImage, BagTruth
 errors                 RobustSegError, ConfigError, BundleError, EngineError,
@@ -28,6 +28,7 @@ from mm_robust_seg.dataflow import (
     Frame,
     HealthLevel,
     HealthReport,
+    Job,
     Prediction,
     RawImage,
     Reason,
@@ -50,7 +51,13 @@ from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.recordings.bag import BagImage, BagTruth, ImageBag, open_bag
 from mm_robust_seg.schema import with_values
 from mm_robust_seg.stages.health import HealthMonitor
-from mm_robust_seg.transport import ClockPaused, IncompatibleQos, LostMessages, PublisherCount
+from mm_robust_seg.transport import (
+    ClockPaused,
+    IncompatibleQos,
+    LostMessages,
+    PublisherCount,
+    TransportNote,
+)
 
 __all__ = [
     'all_combinations',
@@ -74,6 +81,7 @@ __all__ = [
     'HealthReport',
     'ImageBag',
     'IncompatibleQos',
+    'Job',
     'load_bundle',
     'LostMessages',
     'Modality',
@@ -88,6 +96,7 @@ __all__ = [
     'RobustSegError',
     'Segmentation',
     'SensorHealth',
+    'TransportNote',
     'UNLABELED',
     'with_values',
 ]
