@@ -25,7 +25,9 @@ TEXTS = [
 ROOMS = 'mm_robust_seg|test|benchmarks|config|docs|launch|models|requirements|examples'
 PATH = re.compile(rf'(?<![\w/.$~}}-])(?:{ROOMS})/[\w./*+-]*[\w*]')
 MODULE = re.compile(r'(?<![\w/.])mm_robust_seg(?:\.[a-z_]\w*)+')
-MODULES = '|'.join(sorted(path.stem for path in (ROOT / 'mm_robust_seg').glob('[a-z]*')))
+MODULES = '|'.join(
+    sorted(p.stem for p in (ROOT / 'mm_robust_seg').glob('[a-z]*') if p.suffix in ('', '.py'))
+)
 NAME = re.compile(rf'``((?:{MODULES})(?:\.(?!json|png)\w+)+)``')
 GROUPS = ('engines', 'datasets', 'methods', 'networks', 'checks')
 """Of entry points, ``mm_robust_seg.<group>``: names, not modules."""
