@@ -15,7 +15,7 @@ notes besides images   TransportNote, ClockPaused, IncompatibleQos, LostMessages
 inference alone        build_engine, Engine, Prediction
 recordings             open_bag, ImageBag, BagImage, BagTruth
 errors                 RobustSegError, ConfigError, BundleError, EngineError,
-                       EngineUnavailableError, DataError
+                       EngineUnavailableError, DataError, PluginError
 =====================  ==========================================================================
 
 Nothing here needs torch or ROS. ``examples/`` shows three programs.
@@ -44,6 +44,7 @@ from mm_robust_seg.errors import (
     DataError,
     EngineError,
     EngineUnavailableError,
+    PluginError,
     RobustSegError,
 )
 from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
@@ -88,6 +89,7 @@ __all__ = [
     'ModalitySet',
     'open_bag',
     'Pipeline',
+    'PluginError',
     'Prediction',
     'PublisherCount',
     'RawImage',

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pkgutil import resolve_name
 from typing import cast
 
+from mm_robust_seg import plugins
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.engine.base import Engine, IsCancelled, MakeEngine, never
@@ -24,21 +25,23 @@ ENGINES: Mapping[str, str] = {
     'openvino': 'mm_robust_seg.engine.openvino:OpenVinoEngine',
     'onnxruntime': 'mm_robust_seg.engine.onnxruntime:OnnxRuntimeEngine',
 }
-"""Every ``engine.backend`` and what makes it, in the order in which ``auto`` tries them.
+"""Every ``engine.backend`` of ours and what makes it, as ``auto`` tries them: the fastest first.
 
-The fastest comes first. A module imports its runtime, so only the one in use must be installed.
+A module imports its runtime, so only the one in use must be installed.
 """
 CPU_BACKENDS = ('openvino', 'onnxruntime')
 _PACKAGES = {'onnxruntime_cuda': 'onnxruntime-gpu'}
 
 
 def find_engine(name: str) -> MakeEngine:
-    """Import what makes the engines of a backend.
+    """Import what makes the engines of a backend, which may be a plug-in.
 
     Raises:
         ImportError: if its runtime is not installed.
+        PluginError: if there is no such backend, or two, or its package cannot be imported.
     """
-    return cast(MakeEngine, resolve_name(ENGINES[name]))
+    plugin = plugins.ENGINES.find(name, ENGINES)
+    return cast(MakeEngine, plugin or resolve_name(ENGINES[name]))
 
 
 def build_engine(
@@ -54,6 +57,7 @@ def build_engine(
     to the CPU only where ``on_mismatch`` is cpu.
 
     Raises:
+        PluginError: if the package that should bring the backend cannot be used.
         EngineError: if no backend can be used, saying why of each; or a graph cannot be loaded
             or run, does not fit the manifest, or computes something else than the bundle's
             golden label maps; or it is cancelled.
@@ -101,7 +105,7 @@ def _gives_way(name: str, error: Exception, config: EngineConfig) -> bool:
 
 
 def _reason(name: str, error: Exception) -> str:
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError) and name in ENGINES:
         return f'{error}: pip install {_PACKAGES.get(name, name)}'
     return str(error)
 

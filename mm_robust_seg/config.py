@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
+from mm_robust_seg import plugins
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modalities.depth import DepthInputConfig, DepthMonitorConfig
 from mm_robust_seg.modalities.rgb import RgbInputConfig, RgbMonitorConfig
@@ -28,6 +29,7 @@ class EngineConfig:
         'auto',
         'Inference runtime; auto takes the first usable one.',
         choices=('auto', 'tensorrt', 'onnxruntime_cuda', 'openvino', 'onnxruntime'),
+        seam=plugins.ENGINES,
         live=False,
     )
     precision: str = parameter(
@@ -108,6 +110,9 @@ class SyncConfig:
 class MonitorConfig:
     """Health rules, a section for each kind of sensor."""
 
+    extra_checks: str = parameter(
+        '', 'Health checks of installed packages, by name, separated by commas.', live=False
+    )
     rgb: RgbMonitorConfig = field(default_factory=RgbMonitorConfig)
     thermal: ThermalMonitorConfig = field(default_factory=ThermalMonitorConfig)
     depth: DepthMonitorConfig = field(default_factory=DepthMonitorConfig)
@@ -181,12 +186,17 @@ class Config:
                 )
 
     def require_same_model(self, other: Config) -> None:
-        """Refuse a configuration that needs another engine or other inputs.
+        """Refuse a configuration that needs another engine, other inputs or plug-ins.
 
         Raises:
-            ConfigError: if engine or inputs differ.
+            ConfigError: if engine, inputs or extra checks differ.
         """
-        if (self.engine, self.inputs) != (other.engine, other.inputs):
+        if self._fixed != other._fixed:
             raise ConfigError(
-                'engine and inputs cannot change while the pipeline runs: build a new one'
+                'engine, inputs and monitor.extra_checks cannot change while the pipeline runs: '
+                'build a new one'
             )
+
+    @property
+    def _fixed(self) -> tuple[EngineConfig, InputsConfig, str]:
+        return self.engine, self.inputs, self.monitor.extra_checks

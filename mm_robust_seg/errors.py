@@ -4,6 +4,7 @@ Every error a caller can meet across a module border is one of these::
 
     RobustSegError
     |- ConfigError      a parameter, scenario or argument is wrong
+    |  `- PluginError   what a package should add is missing, ambiguous or cannot be imported
     |- BundleError      a model folder is incomplete, altered or of another schema
     |- EngineError      a graph cannot be loaded or run
     |  `- EngineUnavailableError   not with this runtime here, but another one can
@@ -21,6 +22,10 @@ class RobustSegError(Exception):
 
 class ConfigError(RobustSegError):
     """A parameter, scenario or argument is wrong."""
+
+
+class PluginError(ConfigError):
+    """What an installed package should add is missing, ambiguous or cannot be imported."""
 
 
 class BundleError(RobustSegError):

@@ -33,6 +33,7 @@ class Reason(enum.Enum):
     TRUNCATED = 'TRUNCATED'
     UNITS = 'UNITS'
     SKEW = 'SKEW'
+    EXTRA = 'EXTRA'
 
     def __str__(self) -> str:
         return self.value

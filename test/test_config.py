@@ -45,9 +45,10 @@ def test_names_are_those_of_the_interface() -> None:
     assert {name: PARAMETERS[name][0] for name in expected} == expected
 
 
-def test_only_engine_and_inputs_are_fixed_while_active() -> None:
+def test_only_engine_inputs_and_plugins_are_fixed_while_active() -> None:
     for name, (_, spec) in PARAMETERS.items():
-        assert spec.live == (name.split('.')[0] not in ('engine', 'inputs')), name
+        fixed = name.split('.')[0] in ('engine', 'inputs') or name == 'monitor.extra_checks'
+        assert spec.live == (not fixed), name
 
 
 NUMBERS = [n for n, (v, _) in PARAMETERS.items() if type(v) is float]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mm_robust_seg.datasets.load import KINDS, load_split
+from mm_robust_seg.datasets.load import kinds, load_split
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.modalities.input_spec import InputSpec
@@ -15,7 +15,7 @@ _SIMULATED_SAMPLES = 60
 
 def add_dataset_arguments(parser: argparse.ArgumentParser, split: str = 'val') -> None:
     """Declare ``--dataset``, ``--data``, ``--split`` (default ``split``) and ``--samples``."""
-    parser.add_argument('--dataset', required=True, choices=KINDS, help='kind of data set')
+    parser.add_argument('--dataset', required=True, choices=kinds(), help='kind of data set')
     parser.add_argument('--data', type=Path, help='folder of the data set; not for sim')
     parser.add_argument('--split', default=split, help=f'split of the data set ({split})')
     parser.add_argument(

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out', type=Path, help='folder of the results (out/evaluate/<bundle>-<dataset>-<split>)'
     )
-    backends = next(s.choices for n, _, s in flatten(EngineConfig()) if n == 'backend')
+    backends = next(s.allowed for n, _, s in flatten(EngineConfig()) if n == 'backend')
     parser.add_argument('--backend', choices=backends, default='auto', help='inference runtime')
     parser.add_argument('--threads', type=int, default=0, help='CPU threads; 0 means all')
     parser.add_argument(

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from mm_robust_seg.datasets.load import KINDS, load_split
+from mm_robust_seg.datasets.load import kinds, load_split
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import lines, Survey, survey
 from mm_robust_seg.datasets.survey.split import SplitSurvey
@@ -34,7 +34,7 @@ SHEET_SAMPLES = 6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.description = DESCRIPTION
-    parser.add_argument('kind', choices=KINDS, help='kind of data set')
+    parser.add_argument('kind', choices=kinds(), help='kind of data set')
     parser.add_argument('folder', nargs='?', type=Path, help='its folder; not for sim')
     parser.add_argument(
         '--split', action='append', help='split to look at, may be repeated (train and val)'

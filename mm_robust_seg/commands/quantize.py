@@ -18,7 +18,7 @@ from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle, PRECISIONS
 from mm_robust_seg.bundling.folder import replacing_bundle, write_golden, write_manifest
 from mm_robust_seg.bundling.scores import miou_by_combination
 from mm_robust_seg.commands.dataset_options import open_dataset
-from mm_robust_seg.datasets.load import KINDS
+from mm_robust_seg.datasets.load import kinds
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.modality import ModalitySet
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--precision', required=True, choices=PRECISIONS[1:], help='of the new bundle'
     )
     parser.add_argument('--out', type=Path, required=True, help='folder of the new bundle')
-    parser.add_argument('--dataset', choices=KINDS, help='kind of data set; int8 needs one')
+    parser.add_argument('--dataset', choices=kinds(), help='kind of data set; int8 needs one')
     parser.add_argument('--data', type=Path, help='folder of the data set; not for sim')
     parser.add_argument(
         '--calibration-count', type=int, default=32, help='images to calibrate int8 with (32)'

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('bag', type=Path, help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file')
     parser.add_argument('--out', type=Path, help='folder of the results (out/replay/<bag>)')
     parser.add_argument('--bundle', help=f'model folder, or name ({EngineConfig().bundle})')
-    backends = next(s.choices for n, _, s in flatten(EngineConfig()) if n == 'backend')
+    backends = next(s.allowed for n, _, s in flatten(EngineConfig()) if n == 'backend')
     parser.add_argument('--backend', choices=backends, help='inference runtime (auto)')
     add_topic_arguments(parser)
     parser.add_argument(

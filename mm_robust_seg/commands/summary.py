@@ -13,7 +13,8 @@ from rich.table import Table
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, ModalitySet
-from mm_robust_seg.training.recipe import BACKBONES, load_recipe, Recipe
+from mm_robust_seg.network.backbones import BACKBONES
+from mm_robust_seg.training.recipe import load_recipe, Recipe
 
 if TYPE_CHECKING:
     from mm_robust_seg.network.segmenter import Segmenter

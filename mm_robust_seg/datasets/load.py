@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mm_robust_seg import plugins
 from mm_robust_seg.datasets.folder import FolderSplit
 from mm_robust_seg.datasets.mfnet import MFNet
 from mm_robust_seg.datasets.mm5 import MM5
@@ -25,6 +26,11 @@ _BY_FOLDER: Mapping[str, Callable[[Path, str], Dataset]] = {
 }
 
 
+def kinds() -> tuple[str, ...]:
+    """Return every kind that ``load_split`` opens, plug-ins included."""
+    return (*KINDS, *plugins.DATASETS.names)
+
+
 def load_split(
     kind: str,
     folder: Path,
@@ -38,7 +44,7 @@ def load_split(
     """Open one split of a data set.
 
     Args:
-        kind: one of ``KINDS``.
+        kind: one of :func:`kinds`.
         folder: of the data set; not used by ``sim``.
         split: ``train`` or ``val``, or another one that the data set has.
         classes: number of classes where a data set has several class lists; 0 means its usual.
@@ -46,10 +52,10 @@ def load_split(
 
     Raises:
         ConfigError: if there is no such kind, or not in so many classes.
+        PluginError: if the package that should bring the kind cannot be used.
         DataError: if the folder is not what it should be.
     """
-    if kind not in KINDS:
-        raise ConfigError(f'there is no data set {kind!r}: expected one of {", ".join(KINDS)}')
+    plugin = plugins.DATASETS.find(kind, KINDS)
     if kind != 'sim' and not folder.is_dir():
         raise DataError(f'there is no folder {folder}: expected that of the data set {kind}')
     if kind == 'sim':
@@ -58,7 +64,7 @@ def load_split(
         has_original = (folder / LABELED).is_file()
         dataset = (NYUv2Labeled if has_original else NYUv2)(folder, split, classes or 40)
     else:
-        dataset = _BY_FOLDER[kind](folder, split)
+        dataset = (plugin or _BY_FOLDER[kind])(folder, split)
     if classes not in (0, len(dataset.classes)):
         raise ConfigError(
             f'{kind} has {len(dataset.classes)} classes, not {classes}: leave the number out'

@@ -16,6 +16,7 @@ import reprlib
 from typing import Any, cast, TypeVar
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.plugins import Seam
 
 Value = bool | int | float | str | list[str]
 LARGEST_INT = 2**63 - 1
@@ -31,6 +32,7 @@ class Spec:
 
     Attributes:
         maximum: the largest value; infinity allows it.
+        seam: where packages add to ``choices``.
         live: whether it may change while running.
         read: makes the value from (dotted name, what the file holds), where its type does not
             tell how.
@@ -42,6 +44,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     live: bool = True
     read: Callable[[str, Any], Any] | None = None
+    seam: Seam | None = None
 
     def check(self, name: str, value: Value) -> None:
         """Raise ConfigError if ``value`` is outside the range or the choices."""
@@ -52,10 +55,17 @@ class Spec:
             raise ConfigError(f'{name} is {value}: expected a value {self.bounds()}')
         if self.choices:
             for item in value if isinstance(value, list) else [value]:
-                if item not in self.choices:
-                    raise ConfigError(
-                        f'{name} is {shown(item)}: expected one of {", ".join(self.choices)}'
-                    )
+                if item not in self.choices and not (self.seam and item in self.seam.names):
+                    raise ConfigError(f'{name} is {shown(item)}: expected one of {self.known()}')
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The choices, and what packages add to them."""
+        return (*self.choices, *(self.seam.names if self.seam else ()))
+
+    def known(self) -> str:
+        """Say in words what may be chosen."""
+        return self.seam.known(self.choices) if self.seam else ', '.join(self.choices)
 
     def bounds(self) -> str:
         """Say the range in words."""
@@ -78,9 +88,10 @@ def parameter(
     choices: tuple[str, ...] = (),
     live: bool = True,
     read: Callable[[str, Any], T] | None = None,
+    seam: Seam | None = None,
 ) -> T:
     """Declare a dataclass field with its documentation and bounds; see :class:`Spec`."""
-    metadata = {'spec': Spec(doc, low, high, choices, live, read)}
+    metadata = {'spec': Spec(doc, low, high, choices, live, read, seam)}
     if isinstance(default, (list, dict)):
         return cast(T, field(default_factory=default.copy, metadata=metadata))
     return field(default=default, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Every method by name."""
+"""Every method by name, and where packages add theirs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from mm_robust_seg.errors import ConfigError
+from mm_robust_seg import plugins
+from mm_robust_seg.errors import ConfigError, PluginError
 from mm_robust_seg.network.adapters.placement import MakeAdapter
 from mm_robust_seg.network.adapters.registry import ADAPTERS
 from mm_robust_seg.training.objectives.adapters import PlainAdapters
@@ -46,10 +47,14 @@ class MethodEntry:
     adapter: MakeAdapter | None = None
 
 
-def _adapter(name: str, summary: str, source: str) -> MethodEntry:
-    adapter = ADAPTERS[name]
+def adapter_method(adapter: MakeAdapter, summary: str, source: str) -> MethodEntry:
+    """Return the method that trains an adapter for every incomplete combination."""
     make = partial(PlainAdapters, make_adapter=adapter)
     return MethodEntry(summary, source, 'adapters', make, adapter)
+
+
+def _adapter(name: str, summary: str, source: str) -> MethodEntry:
+    return adapter_method(ADAPTERS[name], summary, source)
 
 
 _SSF = 'Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986'
@@ -129,17 +134,34 @@ METHODS: Mapping[str, MethodEntry] = {
 }
 
 
+def find_method(name: str) -> MethodEntry:
+    """Return the method of that name, which may be a plug-in.
+
+    Raises:
+        PluginError: if there is none, or two, or its package cannot be imported.
+    """
+    entry = plugins.METHODS.find(name, METHODS) or METHODS[name]
+    if not isinstance(entry, MethodEntry):
+        raise PluginError(
+            f'method {name!r} of a package is a {type(entry).__name__}: expected a MethodEntry'
+        )
+    return entry
+
+
 def method_entry(name: str, kind: Kind) -> MethodEntry:
     """Return the method of that name.
 
     Raises:
         ConfigError: if there is none, or another command trains it.
+        PluginError: if there are two, or its package cannot be imported.
     """
-    entry = METHODS.get(name)
-    if entry is not None and entry.kind == kind:
-        return entry
     known = '\n'.join(f'  {key:18} {e.summary}' for key, e in METHODS.items() if e.kind == kind)
-    if entry is None:
-        raise ConfigError(f'there is no method {name!r}: expected one of\n{known}')
+    if name not in METHODS and name not in plugins.METHODS.names:
+        raise ConfigError(
+            f'there is no method {name!r}: expected one of\n{known}\n{plugins.METHODS.known()}'
+        )
+    entry = find_method(name)
+    if entry.kind == kind:
+        return entry
     command = {'network': 'train', 'adapters': 'adapt'}[entry.kind]
     raise ConfigError(f'{name} is trained by "mm-robust-seg {command}": expected one of\n{known}')

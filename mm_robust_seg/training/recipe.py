@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mm_robust_seg import plugins
+from mm_robust_seg.datasets.load import KINDS
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modalities.input_spec import InputSpec
+from mm_robust_seg.network.backbones import BACKBONES
 from mm_robust_seg.schema import (
     check_all,
     dotted,
@@ -20,8 +23,6 @@ from mm_robust_seg.schema import (
     with_values,
 )
 
-DATA_KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
-BACKBONES = ('mobilenetv2', 'mit_b0', 'mit_b1', 'mit_b2')
 PRECISIONS = ('auto', 'float32', 'bfloat16')
 
 
@@ -29,7 +30,7 @@ PRECISIONS = ('auto', 'float32', 'bfloat16')
 class DataRecipe:
     """Where the samples come from."""
 
-    kind: str = parameter('sim', 'Data set.', choices=DATA_KINDS)
+    kind: str = parameter('sim', 'Data set.', choices=KINDS, seam=plugins.DATASETS)
     folder: str = parameter('', 'Folder of the data set; --data overrides it.')
     classes: int = parameter(0, 'Size of the class map, where a data set has several; 0: its own.')
     strict: bool = parameter(True, 'Refuse data in which the survey finds problems.')
@@ -58,7 +59,9 @@ class InputRecipe:
 class NetworkRecipe:
     """The network that is trained; see ``network.segmenter.Segmenter``."""
 
-    backbone: str = parameter('mobilenetv2', 'Encoder of each modality.', choices=BACKBONES)
+    backbone: str = parameter(
+        'mobilenetv2', 'Encoder of each modality.', choices=BACKBONES, seam=plugins.NETWORKS
+    )
     channels: int = parameter(96, 'Width of fusion and decoder.', 1, 4096)
 
 

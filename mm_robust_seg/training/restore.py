@@ -12,7 +12,7 @@ from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.base_network import BASE, load_network, START
 from mm_robust_seg.training.loop.task_state import best_path, last_path, load_weights
-from mm_robust_seg.training.methods import METHODS
+from mm_robust_seg.training.methods import find_method
 from mm_robust_seg.training.objectives.base import Method, Setting
 from mm_robust_seg.training.placement import from_json
 from mm_robust_seg.training.run_folder import recipe_of
@@ -28,13 +28,13 @@ def restored_method(run: Path, facts: dict[str, Any], weights: str = 'last') -> 
     Raises:
         TrainingError: if the run is not finished, or a checkpoint is missing or of another
             network.
+        PluginError: if the method, or the package that brought it, is not there.
     """
     if not facts['finished']:
         raise TrainingError(
             f'{run} is not finished: give the command that made it again, with --resume'
         )
-    if facts['method'] not in METHODS:
-        raise TrainingError(f'{run} was trained by the unknown method {facts["method"]!r}')
+    entry = find_method(facts['method'])
     start = run / (BASE if facts['command'] == 'adapt' else START)
     recipe = recipe_of(facts)
     segmenter = (
@@ -49,7 +49,7 @@ def restored_method(run: Path, facts: dict[str, Any], weights: str = 'last') -> 
     )
     blocks = from_json(facts.get('blocks'))
     setting = Setting(recipe, segmenter, start.is_file(), _not_training, blocks=blocks)
-    method = METHODS[facts['method']].make(setting)
+    method = entry.make(setting)
     for task in method.tasks():
         path = (best_path if weights == 'best' else last_path)(run, task.name)
         load_weights(task.objective.trained, path)

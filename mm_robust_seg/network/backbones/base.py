@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import cast, Protocol
 
 from torch import nn, Tensor
 
-from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.network.backbones.mit import MixTransformer, SIZES
+from mm_robust_seg import plugins
+from mm_robust_seg.network.backbones import BACKBONES
+from mm_robust_seg.network.backbones.mit import MixTransformer
 from mm_robust_seg.network.backbones.mobilenetv2 import MobileNetV2
-
-BACKBONES = ('mobilenetv2', *SIZES)
 
 
 class Backbone(Protocol):
@@ -38,10 +37,8 @@ def build_backbone(name: str, channels_in: int) -> nn.Module:
     """Build a :class:`Backbone` for images of ``channels_in`` channels.
 
     Raises:
-        ConfigError: if there is none of that name.
+        PluginError: if there is none of that name, or two, or its package cannot be imported.
     """
-    if name == 'mobilenetv2':
-        return MobileNetV2(channels_in)
-    if name in SIZES:
-        return MixTransformer(name, channels_in)
-    raise ConfigError(f'there is no backbone {name!r}: expected one of {", ".join(BACKBONES)}')
+    if plugin := plugins.NETWORKS.find(name, BACKBONES):
+        return cast(nn.Module, plugin(channels_in))
+    return MobileNetV2(channels_in) if name == 'mobilenetv2' else MixTransformer(name, channels_in)

@@ -14,7 +14,7 @@ from mm_robust_seg.dataflow import (
 from mm_robust_seg.finding import Finding
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
-from mm_robust_seg.stages.health.checks import CHECKS
+from mm_robust_seg.stages.health.checks import checks_of
 from mm_robust_seg.stages.health.frame_statistics import measure
 from mm_robust_seg.stages.health.history import ImageFormat, SensorHistory
 from mm_robust_seg.stages.health.observation import Observation
@@ -47,11 +47,14 @@ class HealthMonitor:
 
     Attributes:
         clock_jumps: how often the clock jumped, or a bag began anew.
+
+    Raises:
+        PluginError: if a check that the configuration asks for cannot be used.
     """
 
     def __init__(self, config: Config, now_ns: int) -> None:
         self.clock_jumps = 0
-        self._config = config
+        self._config, self._checks = config, checks_of(config)
         self._topics = {m: TopicStatus() for m in Modality}
         self.reset(now_ns)
 
@@ -64,7 +67,10 @@ class HealthMonitor:
         self._has_jumped = False
 
     def reconfigure(self, config: Config) -> None:
-        """Use other limits from now on; verdicts stand. The enabled inputs must be the same."""
+        """Use other limits from now on; verdicts stand.
+
+        The enabled inputs and the extra checks must be the same.
+        """
         self._config = config
         for state in self._states.values():
             state.hysteresis = config.hysteresis
@@ -95,7 +101,7 @@ class HealthMonitor:
             self._skew_s(item.modality),
             self._self_monitor.is_overloaded,
         )
-        found = [finding for check in CHECKS if (finding := check(seen, self._config))]
+        found = [finding for check in self._checks if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):
             history.good_format = history.good_format or ImageFormat.of(item)
         state.judge(found, now_ns, is_new=history.equal_frames == 1)

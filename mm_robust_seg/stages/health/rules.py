@@ -47,6 +47,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.LOSSY: Rule(debounced=False),
     Reason.SLOW: Rule(debounced=True),
     Reason.SKEW: Rule(debounced=True),
+    Reason.EXTRA: Rule(debounced=True),
 }
 """Everything but OK that a check may find; FROZEN, FFC and LOSSY count their frames themselves.
 
