@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-
 from interface import (
     INPUTS,
     LIFECYCLE_SERVICES,
     NODE,
     outputs,
     PARAMETER_SERVICES,
-    ROOT,
     services,
 )
+from sros2_policy import allowed, POLICY
 
-POLICY = ET.parse(ROOT / 'config' / 'sros2_policy.xml').getroot()
 EVERY_NODE = {'/rosout', '/parameter_events'}
 EVERY_SERVICE = PARAMETER_SERVICES | {f'{NODE}/get_type_description'}
-
-
-def allowed(enclave: str, kind: str, right: str) -> set[str]:
-    """Return the topics or services of an enclave for which a right is given."""
-    profile = POLICY.find(f'enclaves/enclave[@path="{enclave}"]/profiles/profile')
-    return {
-        _resolved(item.text, profile)
-        for block in profile.findall(kind)
-        if block.get(right) == 'ALLOW'
-        for item in block
-    }
-
-
-def _resolved(name: str, profile: ET.Element) -> str:
-    namespace, node = profile.get('ns').rstrip('/'), profile.get('node')
-    if name.startswith('~/'):
-        return f'{namespace}/{node}/{name[2:]}'
-    return name if name.startswith('/') else f'{namespace}/{name}'
 
 
 def test_the_policy_has_the_form_of_sros2():

@@ -14,17 +14,15 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mm_robust_seg.config import InputsConfig
-from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node import qos
-from mm_robust_seg.ros.node.conversions import raw_image
+from mm_robust_seg.ros.node.conversions import present_ns, raw_image
+from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.events import event_callbacks
 from mm_robust_seg.ros.node.foreign_encodings import translated
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount, TransportNote
 
-Note = Callable[[Pipeline, int], None]
-"""Something to tell the pipeline; the time comes from whoever passes it on."""
+_QUIET_S = 5.0
 
 
 @dataclass
@@ -42,31 +40,32 @@ class Reception:
     size_bytes: int = 0
 
 
-class Inputs:
-    """Subscriptions to the enabled sensors.
+class Arrivals:
+    """Subscriptions to the enabled sensors; hands what comes to the engine thread.
 
     Their reliability, history and depth follow the parameters ``qos_overrides.<topic>.*``, as
     those of ROS tools do.
 
     Args:
-        node: owns the subscriptions.
+        node: owns the subscriptions, the clock and the log.
         config: which sensors, and how they are transported.
-        receive: is given every image, whatever is wrong with it, and when it arrived, in
-            nanoseconds on the node's clock.
-        tell: is given what else the pipeline should know.
-        report: is told what ``receive`` and ``tell`` raised.
+        engine_thread: is given every image, whatever is wrong with it, and what the middleware
+            tells besides.
+        camera_infos: where the last parameters of each camera are kept; emptied at the end.
+        report: is told what the engine thread raised.
     """
 
     def __init__(
         self,
         node: Node,
         config: InputsConfig,
-        receive: Callable[[RawImage, int], None],
-        tell: Callable[[Note], None],
+        engine_thread: EngineThread,
+        camera_infos: dict[Modality, CameraInfo],
         report: Callable[[Exception], None],
     ) -> None:
-        self._node, self._receive, self._tell, self._report = node, receive, tell, report
-        self._camera_infos: dict[Modality, CameraInfo] = {}
+        self._node, self._log = node, node.get_logger()
+        self._engine_thread, self._report = engine_thread, report
+        self._camera_infos = camera_infos
         self._images: dict[Modality, Subscription] = {}
         self._infos: list[Subscription] = []
         self._topics: dict[Modality, str] = {}
@@ -108,10 +107,7 @@ class Inputs:
         """Destroy the subscriptions."""
         for subscription in (*self._images.values(), *self._infos):
             self._node.destroy_subscription(subscription)
-
-    def camera_info(self, modality: Modality) -> CameraInfo | None:
-        """Return the last parameters of a camera, if it has told any."""
-        return self._camera_infos.get(modality)
+        self._camera_infos.clear()
 
     @property
     def subscriptions(self) -> Mapping[Modality, Subscription]:
@@ -124,13 +120,22 @@ class Inputs:
             self._on_matched(modality)
 
     def _on_image(self, modality: Modality, message: Any) -> None:
-        arrival_ns = int(self._node.get_clock().now().nanoseconds)
+        arrival_ns = present_ns(self._node)
         try:
             raw = raw_image(message, modality)
             reception = self.reception[modality]
             reception.received += 1
             reception.stamp_ns, reception.size_bytes = raw.stamp_ns, len(message.data)
-            self._receive(translated(raw, message), arrival_ns)
+            if arrival_ns == 0:
+                self._log.warning(
+                    'use_sim_time is set, but nothing publishes /clock: images are ignored; '
+                    'play the bag with --clock 200',
+                    throttle_duration_sec=_QUIET_S,
+                )
+                return
+            if modality is Modality.DEPTH and raw.encoding == 'mono16':
+                self._log.warning('depth comes as mono16: taken as 16UC1, millimetres', once=True)
+            self._engine_thread.offer(translated(raw, message), arrival_ns)
         except Exception as error:
             self._report(error)
 
@@ -151,6 +156,6 @@ class Inputs:
 
     def _note(self, note: TransportNote) -> None:
         try:
-            self._tell(lambda pipeline, now_ns: pipeline.note(note, now_ns))
+            self._engine_thread.note(note)
         except Exception as error:
             self._report(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
 from typing import Any
 
@@ -14,12 +14,13 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
 
 from mm_robust_seg.bundle import Bundle, SegmentationClass
-from mm_robust_seg.dataflow import Frame, HealthLevel, Segmentation
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.dataflow import HealthLevel, Segmentation
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.report.views import camera_view, caption, colorize, overlay
-from mm_robust_seg.ros.node import qos
-from mm_robust_seg.ros.node.conversions import header, image_message, time_message
-from mm_robust_seg.ros.node.diagnostics import status
+from mm_robust_seg.ros.node import diagnostics, qos
+from mm_robust_seg.ros.node.conversions import header, image_message, present_ns, time_message
+from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
+from mm_robust_seg.ros.node.engine_thread import EngineState
 
 try:  # not part of every installation
     from vision_msgs.msg import LabelInfo, VisionClass
@@ -27,12 +28,22 @@ except ImportError:
     LabelInfo = VisionClass = None
 
 
-class Outputs:
-    """Publishers of masks, pictures, labels and state; pictures only for subscribers."""
+class Departures:
+    """Publishes masks, pictures, labels and state; pictures only for subscribers.
 
-    def __init__(self, node: Node, bundle: Bundle) -> None:
-        self._node = node
+    Args:
+        node: owns the publishers and the clock.
+        bundle: says what the classes are, and which adapter a combination has.
+        camera_infos: the last parameters of each camera that has told any.
+    """
+
+    def __init__(
+        self, node: Node, bundle: Bundle, camera_infos: Mapping[Modality, CameraInfo]
+    ) -> None:
+        self._node, self._bundle, self._camera_infos = node, bundle, camera_infos
+        self._name = node.get_fully_qualified_name().lstrip('/')
         self._classes = bundle.classes
+        self._deliveries = Deliveries()
         self._publishers: list[Publisher] = []
         self._mask = self._create(Image, '~/mask', qos.MASK)
         self._confidence = self._create(Image, '~/confidence', qos.MASK)
@@ -68,15 +79,28 @@ class Outputs:
             ]
             self._label_info.publish(LabelInfo(header=stamp, class_map=class_map, threshold=0.0))
 
-    def publish_mask(self, result: Segmentation, camera_info: CameraInfo | None) -> None:
+    def publish(self, result: Segmentation) -> None:
+        """Publish everything about one mask, the mask first."""
+        self._publish_mask(result)
+        adapter = self._bundle.adapters.get(result.combination)
+        name = adapter.stem if adapter is not None else 'none'
+        delivery = Delivery(result, published_ns=present_ns(self._node), adapter=name)
+        self._deliveries.add(delivery)
+        stamped = header(result.stamp_ns, result.reference.frame_id)
+        status = diagnostics.frame_info(f'{self._name}: frame', delivery)
+        self._frame_info.publish(DiagnosticArray(header=stamped, status=[status]))
+        self.publish_pictures(result)
+
+    def _publish_mask(self, result: Segmentation) -> None:
         """Publish the mask, and the camera's parameters where they are known."""
         stamped = header(result.stamp_ns, result.reference.frame_id)
         self._mask.publish(image_message(result.labels, 'mono8', stamped))
+        camera_info = self._camera_infos.get(result.reference.modality)
         if camera_info is not None:
             camera_info.header = stamped
             self._camera_info.publish(camera_info)
 
-    def publish_pictures(self, result: Segmentation, thermal: Frame | None) -> None:
+    def publish_pictures(self, result: Segmentation) -> None:
         """Publish confidence and the pictures that somebody has subscribed to."""
         stamped = header(result.stamp_ns, result.reference.frame_id)
         if self._confidence.get_subscription_count():
@@ -89,29 +113,31 @@ class Outputs:
             view = camera_view(result.reference.modality, result.reference.image)
             picture = overlay(view, result.labels, self._classes, text)
             self._overlay.publish(image_message(picture, 'rgb8', stamped))
+        thermal = result.frames.frames.get(Modality.THERMAL)
         if thermal is not None and self._thermal_view.get_subscription_count():
             view = camera_view(thermal.modality, thermal.image)[..., 0]
             own = header(thermal.stamp_ns, thermal.frame_id)
             self._thermal_view.publish(image_message(view, 'mono8', own))
 
-    def publish_frame_info(self, result: Segmentation, status: DiagnosticStatus) -> None:
-        """Publish how the mask of the same stamp came to be."""
-        stamped = header(result.stamp_ns, result.reference.frame_id)
-        self._frame_info.publish(DiagnosticArray(header=stamped, status=[status]))
-
-    def publish_state(
-        self, now_ns: int, state: DiagnosticStatus, diagnostics: Sequence[DiagnosticStatus]
-    ) -> None:
+    def publish_state(self, state: State, engine: EngineState) -> None:
         """Latch the state of the modalities, and publish all diagnostics."""
-        self._state.publish(state)
+        now_ns = state.report.now_ns
+        modality = diagnostics.modality_state(f'{self._name}: modality', state)
+        statuses = [
+            *(diagnostics.sensor_status(self._name, h) for h in state.report.sensors.values()),
+            modality,
+            diagnostics.engine_status(self._name, engine, {'bundle': self._bundle.name}),
+            diagnostics.output_status(self._name, engine, self._deliveries.summary(now_ns)),
+        ]
+        self._state.publish(modality)
         stamped = Header(stamp=time_message(now_ns))
-        self._diagnostics.publish(DiagnosticArray(header=stamped, status=list(diagnostics)))
+        self._diagnostics.publish(DiagnosticArray(header=stamped, status=statuses))
 
-    def publish_inactive(self, node: str) -> None:
+    def publish_inactive(self) -> None:
         """Latch that nothing runs, for those who would take the last state for the present."""
         values = {'active': ModalitySet(), 'previous': ModalitySet()}
-        name = f'{node}: modality'
-        self._state.publish(status(HealthLevel.STALE, name, 'the node is not active', values))
+        name, why = f'{self._name}: modality', 'the node is not active'
+        self._state.publish(diagnostics.status(HealthLevel.STALE, name, why, values))
 
 
 def labels_json(classes: Sequence[SegmentationClass]) -> str:

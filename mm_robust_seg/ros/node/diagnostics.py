@@ -11,6 +11,7 @@ import numpy as np
 
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, Segmentation, SensorHealth
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.ros.node.engine_thread import EngineState
 
 
 @dataclass(frozen=True)
@@ -108,39 +109,41 @@ def modality_state(name: str, state: State) -> DiagnosticStatus:
 
 
 def engine_status(
-    node: str, description: str, failures: int, trouble: str, values: Mapping[str, object]
+    node: str, engine: EngineState, values: Mapping[str, object]
 ) -> DiagnosticStatus:
-    """Describe the engine.
+    """Describe the engine; inferences that failed are a warning for a person to look at.
 
     Args:
-        failures: inferences that failed so far; they are a warning for a person to look at.
-        trouble: why the last frame set has no mask; empty if it has one.
         values: what else there is to know, such as the bundle.
     """
-    level, message = HealthLevel.OK, description
-    if trouble:
+    failures = engine.counters['engine_failures']
+    level, message = HealthLevel.OK, engine.description
+    if engine.trouble:
         level = HealthLevel.ERROR
-        message = f'{trouble}; deactivate, clean up and configure the node to load the engine anew'
+        advice = 'deactivate, clean up and configure the node to load the engine anew'
+        message = f'{engine.trouble}; {advice}'
     elif failures:
-        level, message = HealthLevel.WARN, f'{description}; {failures} inferences failed so far'
+        level, message = HealthLevel.WARN, f'{message}; {failures} inferences failed so far'
     return status(level, f'{node}: engine', message, {'failures': failures, **values})
 
 
-def output_status(node: str, is_enabled: bool, summary: Mapping[str, object]) -> DiagnosticStatus:
+def output_status(
+    node: str, engine: EngineState, summary: Mapping[str, object]
+) -> DiagnosticStatus:
     """Describe the stream of masks.
 
     Args:
-        summary: of ``Deliveries``, with the counters of the pipeline.
+        summary: of ``Deliveries``.
     """
-    if not is_enabled:
+    if not engine.is_enabled:
         level, message = HealthLevel.WARN, 'switched off by ~/enable'
     elif not summary['mask_hz']:
         level, message = HealthLevel.WARN, 'no mask in the last second'
     else:
         level, message = HealthLevel.OK, f'{summary["mask_hz"]} masks in the last second'
-    if overload := summary.get('overload'):
+    if overload := engine.counters['overload']:
         message += f'; {overload} frame sets skipped so far while the engine was busy'
-    return status(level, f'{node}: output', message, summary)
+    return status(level, f'{node}: output', message, {**summary, **engine.counters})
 
 
 @dataclass(frozen=True)
@@ -148,20 +151,18 @@ class Delivery:
     """One published mask, and when; times on the node's clock.
 
     Attributes:
-        opened_ns: arrival of the first image of the set.
         published_ns: when the mask had been handed to the middleware.
         adapter: the adapter that was folded into the network, or ``none``.
     """
 
     segmentation: Segmentation
-    opened_ns: int
     published_ns: int
     adapter: str
 
     @property
     def end_to_end_ms(self) -> float:
         """From the arrival of the set's first image to the published mask."""
-        return (self.published_ns - self.opened_ns) * 1e-6
+        return (self.published_ns - self.segmentation.frames.opened_ns) * 1e-6
 
     @property
     def age_ms(self) -> float:

@@ -1,18 +1,20 @@
-"""The threads behind the node: inference, and the watch over the sensors.
+"""The thread that owns the engine and the pipeline.
 
-They wait in steady time; every time that reaches the pipeline comes from the node's clock.
+It waits in steady time; every time that reaches the pipeline comes from the node's clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 import threading
 from typing import TypeVar
 
-from mm_robust_seg.dataflow import Job, RawImage
+from mm_robust_seg.dataflow import Job, RawImage, Segmentation
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.pipeline import Pipeline
+from mm_robust_seg.transport import TransportNote
 
 TICK_S = 0.010
 """How often a due frame set, or a sensor that may have failed, is looked for."""
@@ -21,28 +23,52 @@ _SHORTEST_WAIT_S = 0.001
 T = TypeVar('T')
 
 
-class Worker:
-    """One thread that owns the engine: it builds it, and runs the newest due frame set.
+@dataclass(frozen=True)
+class EngineState:
+    """What is to be known about engine and output.
 
-    While it is busy, the pipeline replaces waiting sets by newer ones, so that latency never
-    grows. Other threads reach the pipeline through ``ask``, which takes its lock.
+    Attributes:
+        description: of the engine.
+        trouble: why the last frame set has no mask; empty if it has one.
+        is_enabled: whether masks are made.
+        counters: of the pipeline.
+    """
+
+    description: str
+    trouble: str
+    is_enabled: bool
+    counters: Mapping[str, int]
+
+
+class EngineThread:
+    """Builds the pipeline, and runs the newest due frame set.
+
+    While inference runs, which holds no lock, the pipeline replaces waiting sets by newer ones, so
+    that latency never grows. Other threads reach the pipeline through ``offer``, ``note`` and
+    ``ask``, which take its lock.
 
     Args:
         build: makes the pipeline and its engine; is given what tells whether they are still
             wanted.
-        deliver: runs a job and publishes the result.
-        report: is told what ``deliver`` or the pipeline raised; the thread goes on.
+        publish: is given every mask.
+        report: is told what ``publish`` or the pipeline raised; the thread goes on.
         now_ns: the present on the node's clock.
+
+    Attributes:
+        description: of the engine, once it is loaded.
+        arrived: set when an image was admitted; whoever waits for one clears it.
     """
 
     def __init__(
         self,
         build: Callable[[Callable[[], bool]], tuple[Pipeline, Engine]],
-        deliver: Callable[[Pipeline, Job], None],
+        publish: Callable[[Segmentation], None],
         report: Callable[[Exception], None],
         now_ns: Callable[[], int],
     ) -> None:
-        self._build, self._deliver, self._report, self._now_ns = build, deliver, report, now_ns
+        self._build, self._publish, self._report, self._now_ns = build, publish, report, now_ns
+        self.description = self._trouble = ''
+        self.arrived = threading.Event()
         self._changed = threading.Condition()
         self._built = threading.Event()
         self._pipeline: Pipeline | None = None
@@ -84,26 +110,10 @@ class Worker:
             self._is_enabled = is_enabled
             self._changed.notify_all()
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Wait until no frame set is in hand."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_busy)
-
-    def ask(self, question: Callable[[Pipeline, int], T]) -> T:
-        """Call ``question`` with the pipeline and the present, under the pipeline's lock.
-
-        The time is taken under the lock too: to the pipeline, time that went back while a thread
-        waited is a jump of the clock.
-        """
-        with self._changed:
-            if self._pipeline is None:
-                raise EngineError('the engine is not loaded: configure the node first')
-            return question(self._pipeline, self._now_ns())
-
-    def wake(self) -> None:
-        """Look for a due frame set anew: what the pipeline waits for may have changed."""
-        with self._changed:
-            self._changed.notify_all()
 
     def offer(self, raw: RawImage, arrival_ns: int) -> None:
         """Decode one image on the caller's thread, and see whether it completes a set.
@@ -112,9 +122,40 @@ class Worker:
             raw: the message.
             arrival_ns: when it arrived; decoding it takes time, which the pipeline is told too.
         """
-        item = self.ask(lambda pipeline, _: pipeline).decode(raw, arrival_ns)
-        self.ask(lambda pipeline, present_ns: pipeline.admit(item, present_ns))
-        self.wake()
+        pipeline = self._loaded()
+        item = pipeline.decode(raw, arrival_ns)
+        with self._changed:
+            pipeline.admit(item, self._now_ns())
+            self._changed.notify_all()
+        self.arrived.set()
+
+    def note(self, note: TransportNote) -> None:
+        """Pass on what the middleware tells besides the images."""
+        self.ask(lambda pipeline, now_ns: pipeline.note(note, now_ns))
+
+    def ask(self, question: Callable[[Pipeline, int], T]) -> T:
+        """Call ``question`` with the pipeline and the present, under the pipeline's lock.
+
+        The time is taken under the lock too: to the pipeline, time that went back while a thread
+        waited is a jump of the clock.
+        """
+        with self._changed:
+            return question(self._loaded(), self._now_ns())
+
+    def wake(self) -> None:
+        """Look for a due frame set anew: what the pipeline waits for may have changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def state(self) -> EngineState:
+        """Return what the diagnostics say about engine and output."""
+        counters = self.ask(lambda pipeline, _: pipeline.counters)
+        return EngineState(self.description, self._trouble, self._is_enabled, counters)
+
+    def _loaded(self) -> Pipeline:
+        if self._pipeline is None:
+            raise EngineError('the engine is not loaded: configure the node first')
+        return self._pipeline
 
     def _run(self) -> None:
         try:
@@ -123,16 +164,25 @@ class Worker:
             self._failure = error
             self._built.set()
             return
-        self._pipeline = pipeline
+        self._pipeline, self.description = pipeline, engine.description
         self._built.set()
         try:
             while (job := self._next_job(pipeline)) is not None:
-                self._attempt(lambda job=job: self._deliver(pipeline, job))  # type: ignore[misc]
+                self._attempt(lambda job=job: self._serve(pipeline, job))  # type: ignore[misc]
         finally:
             engine.close()
 
+    def _serve(self, pipeline: Pipeline, job: Job) -> None:
+        try:
+            result = pipeline.run(job)
+        except Exception as error:
+            self._trouble = str(error)
+            raise
+        self._trouble = ''
+        self._publish(result)
+
     def _next_job(self, pipeline: Pipeline) -> Job | None:
-        """Wait for the next due frame set; None when the worker is closed."""
+        """Wait for the next due frame set; None when the thread is to end."""
         with self._changed:
             self._is_busy = False
             self._changed.notify_all()
@@ -160,42 +210,3 @@ class Worker:
         except Exception as error:
             self._report(error)
             return None
-
-
-class Watchdog:
-    """A thread that looks again and again, whatever the other threads are busy with.
-
-    Args:
-        tick: looks, and returns the seconds until it should be called again.
-        report: is told what ``tick`` raised; the thread goes on.
-    """
-
-    def __init__(self, tick: Callable[[], float], report: Callable[[Exception], None]) -> None:
-        self._tick, self._report = tick, report
-        self._is_closed = False
-        self._woken = threading.Event()
-        self._thread = threading.Thread(target=self._run, name='watchdog')
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look at once."""
-        self._woken.set()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._is_closed = True
-        self._woken.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        wait_s = TICK_S
-        while True:
-            self._woken.wait(wait_s)
-            self._woken.clear()
-            if self._is_closed:
-                return
-            try:
-                wait_s = self._tick()
-            except Exception as error:
-                wait_s = TICK_S
-                self._report(error)

@@ -64,10 +64,10 @@ class SegmentationNode(LifecycleNode):
         super().__init__('segmentation', **options)
         self._stopping = stopping
         self._session: Session | None = None
-        self._settings = Parameters(self)
-        for warning in self._settings.warnings:
+        self._config_parameters = Parameters(self)
+        for warning in self._config_parameters.warnings:
             self.get_logger().warning(warning)
-        for problem in self._settings.problems:
+        for problem in self._config_parameters.problems:
             self.get_logger().error(f'{problem}; the node cannot be configured until it is set')
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self.create_service(SetBool, '~/enable', self._on_enable)
@@ -77,7 +77,7 @@ class SegmentationNode(LifecycleNode):
     @_guarded
     def on_configure(self, state: LifecycleState) -> None:
         """Check the parameters, verify the bundle, load and warm every graph."""
-        config = self._settings.config()
+        config = self._config_parameters.config()
         bundle = load_bundle(find_bundle(config.engine.bundle))
         self._session = Session(self, config, bundle)
         try:
@@ -124,7 +124,7 @@ class SegmentationNode(LifecycleNode):
 
     def _on_set_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
-            config = self._settings.changed(changes, configured=self._session is not None)
+            config = self._config_parameters.changed(changes, configured=self._session is not None)
             if config is not None and self._session is not None:
                 self._session.reconfigure(config)
         except Exception as error:

@@ -16,8 +16,8 @@ from mm_robust_seg.dataflow import HealthReport
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.node.arrivals import Inputs
-from mm_robust_seg.ros.node.engine_thread import Worker
+from mm_robust_seg.ros.node.arrivals import Arrivals
+from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.self_check import explain, Facts, Publisher, Surroundings, type_name
 
 _PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
@@ -30,20 +30,22 @@ class SelfCheck:
     Args:
         node: sees the other nodes.
         config: says what is expected of each input.
-        inputs: have been listening since now.
-        worker: holds the verdicts.
+        arrivals: have just been subscribed to.
+        engine_thread: holds the verdicts.
     """
 
-    def __init__(self, node: Node, config: Config, inputs: Inputs, worker: Worker) -> None:
+    def __init__(
+        self, node: Node, config: Config, arrivals: Arrivals, engine_thread: EngineThread
+    ) -> None:
         self._node, self._config = node, config
-        self._inputs, self._worker = inputs, worker
+        self._arrivals, self._engine_thread = arrivals, engine_thread
         self._began_s = time.monotonic()
 
     def run(self) -> list[str]:
         """Return one sentence for each input that is not as it should be."""
-        report = self._worker.ask(lambda pipeline, now_ns: pipeline.assess(now_ns))
+        report = self._engine_thread.ask(lambda pipeline, now_ns: pipeline.assess(now_ns))
         around = self._surroundings()
-        facts = [self._facts(m, report) for m in self._inputs.subscriptions]
+        facts = [self._facts(m, report) for m in self._arrivals.subscriptions]
         return [sentence for item in facts if (sentence := explain(item, around))]
 
     def log(self) -> None:
@@ -56,8 +58,8 @@ class SelfCheck:
             log.info('self-check: every input delivers what it should')
 
     def _facts(self, modality: Modality, report: HealthReport) -> Facts:
-        subscription = self._inputs.subscriptions[modality]
-        reception = self._inputs.reception[modality]
+        subscription = self._arrivals.subscriptions[modality]
+        reception = self._arrivals.reception[modality]
         stamp_ns = reception.stamp_ns
         return Facts(
             name=f'{modality}/image',

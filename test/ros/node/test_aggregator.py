@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.ros.node import diagnostics
+from mm_robust_seg.ros.node.engine_thread import EngineState
 
 pytestmark = pytest.mark.ros
 
@@ -47,11 +49,12 @@ def _leaves(group):
 def _names(node):
     health = {m: SensorHealth(m, HealthLevel.OK, Reason.OK, True, '', 0) for m in Modality}
     state = diagnostics.State(HealthReport(0, health), COMPLETE, ModalitySet())
+    engine = EngineState('engine', '', True, Counter())
     return [
         *(diagnostics.sensor_status(node, item) for item in health.values()),
         diagnostics.modality_state(f'{node}: modality', state),
-        diagnostics.engine_status(node, 'engine', 0, '', {}),
-        diagnostics.output_status(node, True, {'mask_hz': 1}),
+        diagnostics.engine_status(node, engine, {}),
+        diagnostics.output_status(node, engine, {'mask_hz': 1}),
     ]
 
 

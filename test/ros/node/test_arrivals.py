@@ -1,4 +1,4 @@
-"""The subscriptions: what the middleware says besides the messages reaches the pipeline."""
+"""The subscriptions: images, and what the middleware tells besides, reach the engine thread."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 import rclpy
+from rclpy.event_handler import QoSSubscriptionEventType
 from rclpy.qos import QoSPolicyKind
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import arrivals as module
 from mm_robust_seg.ros.node import qos
-from mm_robust_seg.ros.node.arrivals import Inputs
+from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.events import event_callbacks
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
@@ -25,17 +26,27 @@ pytestmark = pytest.mark.ros
 RGB, THERMAL, DEPTH = Modality
 
 
-class Diary:
-    """A pipeline that writes down what it is told."""
+class Recorder:
+    """Takes the place of the engine thread, and keeps what it is given."""
 
     def __init__(self):
-        self.lines = []
+        self.notes, self.images = [], []
 
-    def tell(self, note):
-        note(self, 7)
+    def note(self, note):
+        self.notes.append(note)
 
-    def note(self, note, now_ns):
-        self.lines.append((note, now_ns))
+    def offer(self, raw, arrival_ns):
+        self.images.append((raw, arrival_ns))
+
+
+class Broken:
+    """An engine thread without a pipeline."""
+
+    def note(self, note):
+        raise RuntimeError('no pipeline')
+
+    def offer(self, raw, arrival_ns):
+        raise RuntimeError('no pipeline')
 
 
 def _raise(error):
@@ -64,30 +75,41 @@ def camera(ros):
     made.destroy_node()
 
 
-def test_publishers_are_counted_when_they_come_and_go(node, camera):
-    diary = Diary()
-    inputs = Inputs(node, Config().inputs, print, diary.tell, _raise)
+@pytest.fixture
+def listen():
+    """Make arrivals that are closed at the end."""
+    made = []
+
+    def arrivals(node, engine_thread, report=_raise, camera_infos=None):
+        infos = {} if camera_infos is None else camera_infos
+        made.append(Arrivals(node, Config().inputs, engine_thread, infos, report))
+        return made[-1]
+
+    yield arrivals
+    for item in made:
+        item.close()
+
+
+def test_publishers_are_counted_when_they_come_and_go(node, camera, listen):
+    recorder = Recorder()
+    arrivals = listen(node, recorder)
     publisher = camera.create_publisher(Image, 'rgb/image', qos.SENSOR)
-    _spin_until(node, lambda: (PublisherCount(RGB, 1), 7) in diary.lines)
+    _spin_until(node, lambda: PublisherCount(RGB, 1) in recorder.notes)
     camera.destroy_publisher(publisher)
-    _spin_until(node, lambda: diary.lines[-1] == (PublisherCount(RGB, 0), 7))
-    inputs.count_publishers()
-    assert diary.lines[-3:] == [(PublisherCount(m, 0), 7) for m in Modality]
-    inputs.close()
+    _spin_until(node, lambda: recorder.notes[-1] == PublisherCount(RGB, 0))
+    arrivals.count_publishers()
+    assert recorder.notes[-3:] == [PublisherCount(m, 0) for m in Modality]
 
 
-def test_the_policy_of_a_publisher_that_does_not_fit_is_told(node, camera):
+def test_the_policy_of_a_publisher_that_does_not_fit_is_told(ros, camera, listen):
     name = 'qos_overrides./thermal/image.subscription.reliability'
     demanding = rclpy.create_node(
         'demanding', parameter_overrides=[rclpy.Parameter(name, value='reliable')]
     )
-    diary = Diary()
-    inputs = Inputs(demanding, Config().inputs, print, diary.tell, _raise)
+    recorder = Recorder()
+    listen(demanding, recorder)
     camera.create_publisher(Image, 'thermal/image', qos.SENSOR)
-    wanted = (IncompatibleQos(THERMAL, 'RELIABILITY'), 7)
-    _spin_until(demanding, lambda: wanted in diary.lines)
-    inputs.close()
-    demanding.destroy_node()
+    _spin_until(demanding, lambda: IncompatibleQos(THERMAL, 'RELIABILITY') in recorder.notes)
     assert qos.SENSOR.reliability.name == 'BEST_EFFORT', 'the overrides stay with their node'
 
 
@@ -100,23 +122,23 @@ def test_losses_are_told_as_they_grow():
     assert told == [2, 'DURABILITY']
 
 
-def test_lost_messages_reach_the_pipeline_and_the_count(node):
-    diary = Diary()
-    inputs = Inputs(node, Config().inputs, print, diary.tell, _raise)
-    handlers = inputs.subscriptions[DEPTH].event_handlers
-    inputs._on_lost(DEPTH, 3)
-    inputs._on_lost(DEPTH, 1)
-    assert handlers, 'the subscription listens to events'
-    assert [line for line in diary.lines if isinstance(line[0], LostMessages)] == [
-        (LostMessages(DEPTH, 3), 7),
-        (LostMessages(DEPTH, 1), 7),
+def test_lost_messages_reach_the_engine_thread_and_the_count(node, listen):
+    recorder = Recorder()
+    arrivals = listen(node, recorder)
+    [handler] = [
+        item
+        for item in arrivals.subscriptions[DEPTH].event_handlers
+        if item.event_type is QoSSubscriptionEventType.RCL_SUBSCRIPTION_MESSAGE_LOST
     ]
-    assert inputs.reception[DEPTH].lost == 4
-    inputs.close()
+    handler.callback(SimpleNamespace(total_count_change=3))
+    handler.callback(SimpleNamespace(total_count_change=1))
+    lost = [note for note in recorder.notes if isinstance(note, LostMessages)]
+    assert lost == [LostMessages(DEPTH, 3), LostMessages(DEPTH, 1)]
+    assert arrivals.reception[DEPTH].lost == 4
 
 
-def test_an_image_has_arrived_before_it_is_translated(node, monkeypatch):
-    translated_ns, received = [], []
+def test_an_image_has_arrived_before_it_is_translated(node, listen, monkeypatch):
+    translated_ns, recorder = [], Recorder()
 
     def translate(raw, message):
         begun_ns = node.get_clock().now().nanoseconds
@@ -126,21 +148,28 @@ def test_an_image_has_arrived_before_it_is_translated(node, monkeypatch):
         return raw
 
     monkeypatch.setattr(module, 'translated', translate)
-    inputs = Inputs(node, Config().inputs, lambda *given: received.append(given), print, _raise)
+    arrivals = listen(node, recorder)
     before_ns = node.get_clock().now().nanoseconds
-    inputs._on_image(RGB, Image(encoding='bayer_rggb8', data=b''))
-    [(_, arrival_ns)] = received
+    arrivals.subscriptions[RGB].callback(Image(encoding='bayer_rggb8', data=b''))
+    [(_, arrival_ns)] = recorder.images
     assert before_ns <= arrival_ns < translated_ns[0]
-    inputs.close()
 
 
-def test_what_the_pipeline_raises_is_reported(node):
+def test_the_last_parameters_of_a_camera_are_kept_until_the_end(node, camera, listen):
+    infos = {}
+    arrivals = listen(node, Recorder(), camera_infos=infos)
+    publisher = camera.create_publisher(CameraInfo, 'thermal/camera_info', qos.SENSOR)
+    for width_px in (320, 640):
+        publisher.publish(CameraInfo(width=width_px))
+        _spin_until(node, lambda w=width_px: [info.width for info in infos.values()] == [w])
+    assert list(infos) == [THERMAL]
+    arrivals.close()
+    assert not infos
+
+
+def test_what_the_engine_thread_raises_is_reported(node, listen):
     errors = []
-
-    def tell(note):
-        raise RuntimeError('no pipeline')
-
-    inputs = Inputs(node, Config().inputs, print, tell, errors.append)
-    inputs.count_publishers()
-    assert [str(error) for error in errors] == 3 * ['no pipeline']
-    inputs.close()
+    arrivals = listen(node, Broken(), errors.append)
+    arrivals.count_publishers()
+    arrivals.subscriptions[RGB].callback(Image(encoding='rgb8', data=b''))
+    assert [str(error) for error in errors] == 4 * ['no pipeline']

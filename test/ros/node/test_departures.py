@@ -11,15 +11,28 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo
 
 from mm_robust_seg.bundle import load_bundle
-from mm_robust_seg.dataflow import Frame, FrameSet, HealthReport, Segmentation
+from mm_robust_seg.dataflow import (
+    Frame,
+    FrameSet,
+    HealthLevel,
+    HealthReport,
+    Reason,
+    Segmentation,
+    SensorHealth,
+)
 from mm_robust_seg.modality import COMPLETE, Modality
-from mm_robust_seg.ros.node import departures, qos
-from mm_robust_seg.ros.node.departures import Outputs
+from mm_robust_seg.ros.node import departures as module
+from mm_robust_seg.ros.node import qos
+from mm_robust_seg.ros.node.departures import Departures
+from mm_robust_seg.ros.node.diagnostics import State
+from mm_robust_seg.ros.node.engine_thread import EngineState
 
 pytestmark = pytest.mark.ros
 
+NOW_NS = 40_000_000
 SIZE = (48, 64)
 RGB = Frame(Modality.RGB, 7, 8, np.zeros((*SIZE, 3), np.uint8), 'rgb_camera')
 THERMAL = Frame(Modality.THERMAL, 6, 8, np.full(SIZE, 300, np.float32), 'thermal_camera')
@@ -55,7 +68,10 @@ class FakeNode:
         return self.topics[topic]
 
     def get_clock(self):
-        return SimpleNamespace(now=Time)
+        return SimpleNamespace(now=lambda: Time(nanoseconds=NOW_NS))
+
+    def get_fully_qualified_name(self):
+        return '/robot/segmentation'
 
 
 @pytest.fixture
@@ -69,43 +85,86 @@ def bundle(tiny_bundle):
 
 
 @pytest.fixture
+def departures(node, bundle):
+    return Departures(node, bundle, {})
+
+
+@pytest.fixture
 def made(monkeypatch):
     """Count what is made for the pictures."""
     calls = Counter()
 
     def watch(name):
-        real = getattr(departures, name)
+        real = getattr(module, name)
 
         def counted(*given):
             calls[name] += 1
             return real(*given)
 
-        monkeypatch.setattr(departures, name, counted)
+        monkeypatch.setattr(module, name, counted)
 
     for name in set().union(*MAKERS.values()):
         watch(name)
     return calls
 
 
-def _publish_pictures(outputs):
+def _result():
     plane = np.zeros(SIZE, np.uint8)
-    report = HealthReport(0, {})
+    report = HealthReport(NOW_NS, {})
     frames = FrameSet({Modality.RGB: RGB, Modality.THERMAL: THERMAL}, 8, 8)
-    result = Segmentation(plane, plane, RGB, COMPLETE, report, frames, 0.01, False)
-    outputs.publish_pictures(result, THERMAL)
+    return Segmentation(plane, plane, RGB, COMPLETE, report, frames, 0.01, False)
 
 
-def test_nothing_is_made_while_nobody_listens(node, bundle, made):
-    _publish_pictures(Outputs(node, bundle))
+def _sent(node):
+    return {topic: p.messages for topic, p in node.topics.items() if p.messages}
+
+
+def test_a_mask_comes_with_its_camera_info_and_frame_info_of_the_same_stamp(node, bundle):
+    infos = {Modality.RGB: CameraInfo(width=64), Modality.THERMAL: CameraInfo(width=32)}
+    Departures(node, bundle, infos).publish(_result())
+    sent = _sent(node)
+    assert set(sent) == {'~/mask', '~/camera_info', '~/frame_info'}
+    [mask], [info], [frame_info] = sent['~/mask'], sent['~/camera_info'], sent['~/frame_info']
+    assert info.width == 64
+    assert mask.header == info.header == frame_info.header
+    assert (mask.header.stamp.nanosec, mask.header.frame_id) == (7, 'rgb_camera')
+    values = {pair.key: pair.value for pair in frame_info.status[0].values}
+    assert frame_info.status[0].name == 'robot/segmentation: frame'
+    assert values['adapter'] == 'none'
+    assert float(values['end_to_end_ms']) == pytest.approx(40, abs=0.001)
+
+
+def test_without_camera_info_the_mask_comes_alone(node, departures):
+    departures.publish(_result())
+    assert set(_sent(node)) == {'~/mask', '~/frame_info'}
+
+
+def test_the_state_is_latched_and_six_tasks_are_in_the_diagnostics(node, departures):
+    departures.publish(_result())
+    sensors = {
+        m: SensorHealth(m, HealthLevel.OK, Reason.OK, True, 'well', NOW_NS) for m in Modality
+    }
+    state = State.after(None, HealthReport(NOW_NS, sensors), COMPLETE)
+    departures.publish_state(state, EngineState('fake', '', True, Counter(skipped=2)))
+    [latched], [array] = (node.topics[t].messages for t in ('~/modality_state', '/diagnostics'))
+    assert node.topics['~/modality_state'].profile == qos.LATCHED
+    names = [f'robot/segmentation: {task}' for task in (*Modality, 'modality', 'engine', 'output')]
+    assert [status.name for status in array.status] == names
+    assert array.status[3] == latched and array.header.stamp.nanosec == NOW_NS
+    values = {pair.key: pair.value for status in array.status[4:] for pair in status.values}
+    assert (values['masks'], values['skipped'], values['bundle']) == ('1', '2', 'tiny')
+
+
+def test_nothing_is_made_while_nobody_listens(node, departures, made):
+    departures.publish_pictures(_result())
     assert not made
     assert not any(publisher.messages for publisher in node.topics.values())
 
 
 @pytest.mark.parametrize('listened', MAKERS)
-def test_only_the_picture_that_somebody_listens_to_is_made(node, bundle, made, listened):
-    outputs = Outputs(node, bundle)
+def test_only_the_picture_that_somebody_listens_to_is_made(node, departures, made, listened):
     node.topics[f'~/{listened}'].listeners = 1
-    _publish_pictures(outputs)
+    departures.publish_pictures(_result())
     assert made == MAKERS[listened]
     told = {topic for topic, publisher in node.topics.items() if publisher.messages}
     assert told == {f'~/{listened}'}
@@ -115,13 +174,13 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
     class LabelInfo(SimpleNamespace):
         pass
 
-    monkeypatch.setattr(departures, 'LabelInfo', LabelInfo)
-    monkeypatch.setattr(departures, 'VisionClass', SimpleNamespace)
-    outputs = Outputs(node, bundle)
+    monkeypatch.setattr(module, 'LabelInfo', LabelInfo)
+    monkeypatch.setattr(module, 'VisionClass', SimpleNamespace)
+    departures = Departures(node, bundle, {})
     publisher = node.topics['~/label_info']
     assert (publisher.kind, publisher.profile) == (LabelInfo, qos.LATCHED)
     assert not publisher.messages, 'nothing is said before the node is active'
-    outputs.publish_labels()
+    departures.publish_labels()
     [message] = publisher.messages
     assert [(c.class_id, c.class_name) for c in message.class_map] == [
         (index, item.name) for index, item in enumerate(bundle.classes)
@@ -130,7 +189,7 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
 
 
 def test_without_vision_msgs_the_labels_come_as_text_alone(node, bundle, monkeypatch):
-    monkeypatch.setattr(departures, 'LabelInfo', None)
-    Outputs(node, bundle).publish_labels()
+    monkeypatch.setattr(module, 'LabelInfo', None)
+    Departures(node, bundle, {}).publish_labels()
     assert '~/label_info' not in node.topics
     assert len(node.topics['~/labels'].messages) == 1

@@ -19,6 +19,7 @@ from mm_robust_seg.dataflow import (
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.ros.node import diagnostics
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
+from mm_robust_seg.ros.node.engine_thread import EngineState
 
 pytestmark = pytest.mark.ros
 
@@ -48,7 +49,7 @@ def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS
     result = Segmentation(
         plane, plane, frame, ModalitySet.parse(combination), _report(), frames, 0.015, True
     )
-    return Delivery(result, opened_ns, published_ns, 'rgb+depth')
+    return Delivery(result, published_ns, 'rgb+depth')
 
 
 def test_levels_are_one_byte_and_names_begin_with_the_node():
@@ -144,13 +145,16 @@ def test_masks_of_before_a_bag_began_anew_are_not_recent():
     ],
 )
 def test_the_output_says_why_there_are_no_masks(is_enabled, mask_hz, level, text):
-    status = diagnostics.output_status('n', is_enabled, {'mask_hz': mask_hz})
+    engine = EngineState('OpenVINO', '', is_enabled, {'overload': 0})
+    status = diagnostics.output_status('n', engine, {'mask_hz': mask_hz})
     assert (status.level, text in status.message) == (level, True)
 
 
 def test_an_engine_that_is_too_slow_is_told_without_alarm():
-    status = diagnostics.output_status('n', True, {'mask_hz': 9, 'overload': 4})
+    engine = EngineState('OpenVINO', '', True, {'overload': 4})
+    status = diagnostics.output_status('n', engine, {'mask_hz': 9})
     assert (status.level, status.message.count('4 frame sets skipped')) == (b'\x00', 1)
+    assert _values(status) == {'mask_hz': '9', 'overload': '4'}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,8 @@ def test_an_engine_that_is_too_slow_is_told_without_alarm():
     ],
 )
 def test_the_engine_says_whether_it_works(failures, trouble, level, text):
-    status = diagnostics.engine_status('n', 'OpenVINO', failures, trouble, {'bundle': 'sim'})
+    engine = EngineState('OpenVINO', trouble, True, {'engine_failures': failures})
+    status = diagnostics.engine_status('n', engine, {'bundle': 'sim'})
     assert (status.level, text in status.message) == (level, True)
     assert _values(status) == {'failures': str(failures), 'bundle': 'sim'}
 

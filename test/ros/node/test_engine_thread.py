@@ -9,12 +9,15 @@ import threading
 import pytest
 
 from mm_robust_seg.errors import BundleError, EngineError
-from mm_robust_seg.ros.node.engine_thread import Watchdog, Worker
+from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.node.engine_thread import EngineState, EngineThread
+from mm_robust_seg.transport import LostMessages
 
 WAIT_S = 10
 
 
 class FakeEngine:
+    description = 'fake'
     is_closed = False
 
     def close(self):
@@ -22,13 +25,16 @@ class FakeEngine:
 
 
 class FakePipeline:
-    """Gives the newest of the offered numbers as job."""
+    """Gives the newest of the offered items as job; running it waits for ``go``."""
 
     next_deadline_ns = None
+    counters = {'late': 3}  # noqa: RUF012
 
     def __init__(self):
         self.offered = deque(maxlen=1)
         self.taken = self.rests = 0
+        self.threads = set()
+        self.busy, self.go = threading.Event(), threading.Event()
 
     def rested(self):
         self.rests += 1
@@ -44,32 +50,45 @@ class FakePipeline:
         self.taken += 1
         return self.offered.pop() if self.offered else None
 
-
-class Harness:
-    """A worker whose deliveries wait for ``go``."""
-
-    def __init__(self):
-        self.engine, self.pipeline = FakeEngine(), FakePipeline()
-        self.done, self.errors = [], []
-        self.threads = set()
-        self.busy, self.go, self.heard = (threading.Event() for _ in range(3))
-        self.worker = Worker(self.build, self.deliver, self.report, lambda: 1)
-
-    def build(self, is_cancelled):
-        self.threads.add(threading.current_thread().name)
-        return self.pipeline, self.engine
-
-    def deliver(self, pipeline, job):
+    def run(self, job):
         self.threads.add(threading.current_thread().name)
         self.busy.set()
         assert self.go.wait(WAIT_S)
         if job == 'bad':
             raise RuntimeError('bad job')
-        self.done.append(job)
+        return job
+
+    def note(self, note, now_ns):
+        self.noted = note, now_ns
+
+
+class Harness:
+    """An engine thread with a fake pipeline."""
+
+    def __init__(self):
+        self.engine, self.pipeline = FakeEngine(), FakePipeline()
+        self.done, self.errors = [], []
+        self.threads = self.pipeline.threads
+        self.busy, self.go = self.pipeline.busy, self.pipeline.go
+        self.reported = threading.Event()
+        self.engine_thread = self.make(self.build)
+
+    def make(self, build, now_ns=lambda: 1):
+        return EngineThread(build, self.publish, self.report, now_ns)
+
+    def build(self, is_cancelled):
+        self.threads.add(threading.current_thread().name)
+        return self.pipeline, self.engine
+
+    def publish(self, result):
+        self.threads.add(threading.current_thread().name)
+        self.done.append(result)
+        if result == 'unpublishable':
+            raise RuntimeError('the middleware broke')
 
     def report(self, error):
         self.errors.append(error)
-        self.heard.set()
+        self.reported.set()
 
 
 @pytest.fixture
@@ -77,21 +96,21 @@ def harness():
     made = Harness()
     yield made
     made.go.set()
-    made.worker.close()
+    made.engine_thread.close()
 
 
 def _started(harness):
-    harness.worker.start(is_cancelled=lambda: False)
-    harness.worker.enable(True)
-    return harness.worker
+    harness.engine_thread.start(is_cancelled=lambda: False)
+    harness.engine_thread.enable(True)
+    return harness.engine_thread
 
 
 def test_the_latest_job_wins_while_one_is_running(harness):
-    worker = _started(harness)
-    worker.offer(1, 0)
+    thread = _started(harness)
+    thread.offer(1, 0)
     assert harness.busy.wait(WAIT_S)
     for number in (2, 3, 4):
-        worker.offer(number, 0)
+        thread.offer(number, 0)
     harness.go.set()
     while len(harness.done) < 2:
         harness.busy.wait(0.01)
@@ -100,51 +119,80 @@ def test_the_latest_job_wins_while_one_is_running(harness):
 
 
 def test_the_pipeline_is_told_arrival_and_present(harness):
-    worker = _started(harness)
+    thread = _started(harness)
     harness.pipeline.decode = lambda raw, now_ns: now_ns
     harness.go.set()
-    worker.offer('image', 0)
+    thread.offer('image', 0)
     while not harness.done:
         harness.busy.wait(0.01)
     assert (harness.done, harness.pipeline.admitted_ns) == ([0], 1)
 
 
 def test_an_exception_is_reported_and_the_next_job_runs(harness):
-    worker = _started(harness)
+    thread = _started(harness)
     harness.go.set()
-    worker.offer('bad', 0)
-    assert harness.heard.wait(WAIT_S)
-    worker.offer('good', 0)
-    worker.enable(True)
+    thread.offer('bad', 0)
+    assert harness.reported.wait(WAIT_S)
+    thread.offer('good', 0)
+    thread.enable(True)
     while not harness.done:
-        harness.heard.wait(0.01)
+        harness.reported.wait(0.01)
     assert (harness.done, [str(e) for e in harness.errors]) == (['good'], ['bad job'])
 
 
+def test_the_state_tells_why_the_last_set_has_no_mask(harness):
+    thread = _started(harness)
+    harness.go.set()
+    assert thread.state() == EngineState('fake', '', True, {'late': 3})
+    thread.offer('bad', 0)
+    assert harness.reported.wait(WAIT_S)
+    thread.enable(False)
+    assert thread.state() == EngineState('fake', 'bad job', False, {'late': 3})
+    harness.reported.clear()
+    thread.enable(True)
+    thread.offer('unpublishable', 0)
+    assert harness.reported.wait(WAIT_S)
+    assert thread.state().trouble == '', 'there was a mask'
+    assert [str(error) for error in harness.errors] == ['bad job', 'the middleware broke']
+
+
+def test_a_note_comes_with_the_present(harness):
+    note = LostMessages(Modality.DEPTH, 3)
+    _started(harness).note(note)
+    assert harness.pipeline.noted == (note, 1)
+
+
+def test_whoever_waits_for_an_image_learns_of_one_that_was_admitted(harness):
+    thread = _started(harness)
+    assert not thread.arrived.is_set()
+    thread.offer(1, 0)
+    assert thread.arrived.is_set()
+
+
 def test_stopping_waits_for_the_job_in_progress_and_takes_no_other(harness):
-    worker = _started(harness)
-    worker.offer(1, 0)
+    thread = _started(harness)
+    thread.offer(1, 0)
     assert harness.busy.wait(WAIT_S)
-    worker.enable(False)
-    stopped = threading.Thread(target=worker.settle)
+    thread.enable(False)
+    stopped = threading.Thread(target=thread.drain)
     stopped.start()
     stopped.join(0.05)
     assert stopped.is_alive()
     harness.go.set()
     stopped.join(WAIT_S)
     assert harness.done == [1]
-    worker.offer(2, 0)
-    worker.close()
+    thread.offer(2, 0)
+    thread.close()
     assert harness.done == [1]
 
 
-def test_only_a_worker_that_was_not_enabled_has_rested(harness):
-    worker = _started(harness)
+def test_only_a_thread_that_was_not_enabled_has_rested(harness):
+    thread = _started(harness)
     rests = harness.pipeline.rests
-    worker.enable(True)
+    thread.enable(True)
     assert harness.pipeline.rests == rests
-    worker.enable(False)
-    worker.enable(True)
+    thread.enable(False)
+    thread.enable(True)
     assert harness.pipeline.rests == rests + 1
 
 
@@ -157,10 +205,10 @@ def test_what_building_raised_is_raised_where_it_was_asked_for(harness):
     def fail(is_cancelled):
         raise BundleError('no such bundle')
 
-    worker = Worker(fail, harness.deliver, harness.report, lambda: 1)
+    thread = harness.make(fail)
     with pytest.raises(BundleError, match='no such bundle'):
-        worker.start(is_cancelled=lambda: False)
-    worker.close()
+        thread.start(is_cancelled=lambda: False)
+    thread.close()
 
 
 def test_loading_can_be_cancelled_and_still_frees_the_engine(harness):
@@ -170,99 +218,71 @@ def test_loading_can_be_cancelled_and_still_frees_the_engine(harness):
         assert loading.wait(WAIT_S)
         return harness.build(is_cancelled)
 
-    worker = Worker(slow, harness.deliver, harness.report, lambda: 1)
+    thread = harness.make(slow)
     with pytest.raises(EngineError, match='cancelled'):
-        worker.start(is_cancelled=lambda: True)
+        thread.start(is_cancelled=lambda: True)
     loading.set()
-    worker.close()
+    thread.close()
     assert harness.engine.is_closed
 
 
 def test_a_build_that_listens_ends_when_it_is_cancelled(harness):
     def endless(is_cancelled):
         while not is_cancelled():
-            harness.heard.wait(0.01)
+            harness.reported.wait(0.01)
         raise EngineError('the build ended')
 
     cancelled = iter([False, False])
-    worker = Worker(endless, harness.deliver, harness.report, lambda: 1)
+    thread = harness.make(endless)
     with pytest.raises(EngineError, match=r'cancelled|ended'):
-        worker.start(is_cancelled=lambda: next(cancelled, True))
-    worker.close()
+        thread.start(is_cancelled=lambda: next(cancelled, True))
+    thread.close()
 
 
 def test_asking_before_the_engine_is_loaded_is_an_error(harness):
     with pytest.raises(EngineError, match='not loaded'):
-        harness.worker.ask(lambda pipeline, now_ns: pipeline)
+        harness.engine_thread.ask(lambda pipeline, now_ns: pipeline)
+    with pytest.raises(EngineError, match='not loaded'):
+        harness.engine_thread.offer(1, 0)
 
 
 def test_time_never_goes_back_for_the_pipeline_however_long_a_thread_waits(harness):
     clock = itertools.count()
-    harness.worker = Worker(harness.build, harness.deliver, harness.report, lambda: next(clock))
-    worker, later = _started(harness), []
-    other = threading.Thread(target=lambda: worker.ask(lambda _, now_ns: later.append(now_ns)))
+    harness.engine_thread = harness.make(harness.build, lambda: next(clock))
+    thread, later = _started(harness), []
+    other = threading.Thread(target=lambda: thread.ask(lambda _, now_ns: later.append(now_ns)))
 
     def question(pipeline, now_ns):
         other.start()
         other.join(0.05)
         return next(clock)
 
-    at_the_end = worker.ask(question)
+    at_the_end = thread.ask(question)
     other.join()
     assert later > [at_the_end]
 
 
-def test_with_no_frame_at_hand_the_worker_sleeps_until_it_is_woken(harness):
-    worker = _started(harness)
+def test_with_no_frame_at_hand_the_thread_sleeps_until_it_is_woken(harness):
+    thread = _started(harness)
     while not harness.pipeline.taken:
-        harness.heard.wait(0.01)
+        harness.reported.wait(0.01)
     taken = harness.pipeline.taken
-    harness.heard.wait(0.2)
+    harness.reported.wait(0.2)
     assert harness.pipeline.taken == taken
-    worker.wake()
+    thread.wake()
     while harness.pipeline.taken == taken:
-        harness.heard.wait(0.01)
+        harness.reported.wait(0.01)
 
 
 def test_a_frame_that_waits_for_others_is_looked_after(harness):
     harness.pipeline.next_deadline_ns = 10**9
     _started(harness)
     while harness.pipeline.taken < 3:
-        harness.heard.wait(0.01)
-
-
-def test_the_watchdog_goes_on_after_an_exception():
-    ticks, errors, enough = [], [], threading.Event()
-
-    def tick():
-        ticks.append(None)
-        if len(ticks) == 3:
-            enough.set()
-        raise RuntimeError('tick')
-
-    watchdog = Watchdog(tick, errors.append)
-    assert enough.wait(WAIT_S)
-    watchdog.close()
-    assert len(errors) == len(ticks)
-
-
-def test_the_watchdog_rests_as_long_as_it_is_told_and_can_be_woken():
-    ticked = threading.Event()
-
-    def tick():
-        ticked.set()
-        return 1000.0
-
-    watchdog = Watchdog(tick, print)
-    for _ in range(3):
-        assert ticked.wait(WAIT_S)
-        ticked.clear()
-        watchdog.wake()
-    watchdog.close()
+        harness.reported.wait(0.01)
 
 
 def test_a_slow_decoder_holds_up_nobody(harness):
-    worker = _started(harness)
+    thread = _started(harness)
     decoding, finish = threading.Event(), threading.Event()
 
     def decode(raw, now_ns):
@@ -271,11 +291,11 @@ def test_a_slow_decoder_holds_up_nobody(harness):
         return raw
 
     harness.pipeline.decode = decode
-    slow = threading.Thread(target=worker.offer, args=(1, 0))
+    slow = threading.Thread(target=thread.offer, args=(1, 0))
     slow.start()
     assert decoding.wait(WAIT_S)
     answered = threading.Event()
-    other = threading.Thread(target=lambda: worker.ask(lambda pipeline, now_ns: answered.set()))
+    other = threading.Thread(target=lambda: thread.ask(lambda pipeline, now_ns: answered.set()))
     other.start()
     was_free = answered.wait(WAIT_S)
     finish.set()

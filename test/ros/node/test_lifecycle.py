@@ -11,30 +11,36 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.config import Config
-from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node import node as module
-from mm_robust_seg.ros.node import session
+from mm_robust_seg.ros.node import qos, session
+from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.node import SegmentationNode
+from mm_robust_seg.ros.node.session import Session
 
 pytestmark = pytest.mark.ros
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+WAIT_S = 20
 
 
 @pytest.fixture
 def make(ros):
     nodes = []
 
-    def build(**overrides):
+    def build(stopping=None, **overrides):
         given = [Parameter(name.replace('__', '.'), value=v) for name, v in overrides.items()]
-        nodes.append(SegmentationNode(threading.Event(), parameter_overrides=given))
+        nodes.append(SegmentationNode(stopping or threading.Event(), parameter_overrides=given))
         return nodes[-1]
 
     yield build
@@ -48,6 +54,41 @@ def inactive(make, tiny_bundle):
     node = make(engine__bundle=str(tiny_bundle), engine__threads=1)
     assert node.trigger_configure() is SUCCESS
     return node
+
+
+@pytest.fixture
+def robot(ros):
+    """Another node of the robot."""
+    made = rclpy.create_node('robot')
+    yield made
+    made.destroy_node()
+
+
+def _spin_until(condition, *nodes):
+    executor = SingleThreadedExecutor()
+    for node in nodes:
+        executor.add_node(node)
+    end_s = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end_s, 'it did not come true in time'
+        executor.spin_once(timeout_sec=0.1)
+    executor.shutdown()
+
+
+@pytest.fixture
+def call(robot):
+    """Call a service of a node."""
+
+    def answer(node, name, request):
+        kind = SetBool if isinstance(request, SetBool.Request) else Trigger
+        client = robot.create_client(kind, f'segmentation/{name}')
+        _spin_until(client.service_is_ready, robot, node)
+        future = client.call_async(request)
+        _spin_until(future.done, robot, node)
+        robot.destroy_client(client)
+        return future.result()
+
+    return answer
 
 
 def _set(node, name, value):
@@ -119,8 +160,9 @@ def test_a_build_ends_when_the_process_is_to_end(make, tiny_bundle, monkeypatch,
         raise EngineError('the build ended')
 
     monkeypatch.setattr(session, 'build_pipeline', build)
-    node = make(engine__bundle=str(tiny_bundle))
-    threading.Thread(target=lambda: building.wait(10) and node._stopping.set()).start()
+    stopping = threading.Event()
+    node = make(stopping, engine__bundle=str(tiny_bundle))
+    threading.Thread(target=lambda: building.wait(10) and stopping.set()).start()
     assert node.trigger_configure() is FAILURE
     assert ended.is_set()
     assert 'cannot configure' in _errors(capfd)[0]
@@ -168,11 +210,16 @@ def test_each_transition_takes_back_what_its_counterpart_made(make, tiny_bundle)
         assert _entities(node) == unconfigured
 
 
-def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, capfd):
+def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, robot, monkeypatch, capfd):
+    received = []
+    monkeypatch.setattr(EngineThread, 'offer', lambda self, raw, now_ns: received.append(raw))
     inactive.trigger_activate()
-    for number in range(3):
-        raw = RawImage(Modality.DEPTH, number, 1, 1, 'mono16', 2, b'\x10\x00')
-        inactive._session._receive(raw, inactive._session.now_ns())
+    camera = robot.create_publisher(Image, 'depth/image', qos.SENSOR)
+    _spin_until(camera.get_subscription_count, robot, inactive)
+    for _ in range(3):
+        camera.publish(Image(height=1, width=1, encoding='mono16', step=2, data=b'\x10\x00'))
+    _spin_until(lambda: len(received) == 3, robot, inactive)
+    assert {raw.encoding for raw in received} == {'mono16'}
     assert capfd.readouterr().err.count('depth comes as mono16') == 1
 
 
@@ -188,16 +235,11 @@ def test_engine_and_inputs_are_refused_while_the_engine_is_loaded(inactive, is_a
 
 def test_live_parameters_change_while_active(inactive, monkeypatch):
     inactive.trigger_activate()
-    heard = []
-    monkeypatch.setattr(inactive._session._worker, 'ask', lambda q: q(_Recorder(heard), 0))
+    applied = []
+    monkeypatch.setattr(Pipeline, 'reconfigure', lambda self, config: applied.append(config))
     assert _set(inactive, 'sync.wait_s', 0.05).successful
-    [config] = heard
+    [config] = applied
     assert config.sync == dataclasses.replace(Config().sync, wait_s=0.05)
-
-
-class _Recorder:
-    def __init__(self, heard):
-        self.reconfigure = heard.append
 
 
 @pytest.mark.parametrize(
@@ -217,36 +259,35 @@ def test_a_wrong_value_is_refused_with_a_reason(inactive, name, value, text):
     assert inactive.get_parameter(name).value == before
 
 
-def test_services_answer_in_every_state(make, inactive):
-    on, off, reset = SetBool.Request(data=True), SetBool.Request(data=False), Trigger.Request()
+ON, OFF, TRIGGER = SetBool.Request(data=True), SetBool.Request(data=False), Trigger.Request()
+
+
+def test_an_unconfigured_node_answers_what_to_do(make, call):
     bare = make()
-    for answer in (
-        bare._on_enable(on, SetBool.Response()),
-        bare._on_reset_monitor(reset, Trigger.Response()),
-    ):
+    for name, request in (('enable', ON), ('reset_monitor', TRIGGER)):
+        answer = call(bare, name, request)
         assert not answer.success and 'configure it first' in answer.message
+
+
+def test_services_answer_while_inactive_and_active(inactive, call):
     for activate in (False, True):
         if activate:
             inactive.trigger_activate()
-        assert inactive._on_enable(off, SetBool.Response()).success
-        assert inactive._on_enable(on, SetBool.Response()).success
-        assert inactive._on_reset_monitor(reset, Trigger.Response()).success
+        for name, request in (('enable', OFF), ('enable', ON), ('reset_monitor', TRIGGER)):
+            assert call(inactive, name, request).success
 
 
-def test_a_client_is_answered_whatever_goes_wrong(inactive, monkeypatch, capfd):
+def test_a_client_is_answered_whatever_goes_wrong(inactive, call, monkeypatch, capfd):
     def fail(*_):
         raise ValueError('unforeseen')
 
     inactive.trigger_activate()
     capfd.readouterr()
-    monkeypatch.setattr(inactive._session._worker, 'ask', fail)
-    monkeypatch.setattr(inactive._session._worker, 'enable', fail)
-    monkeypatch.setattr(inactive._session, 'self_check', fail)
-    for answer in (
-        inactive._on_enable(SetBool.Request(data=True), SetBool.Response()),
-        inactive._on_reset_monitor(Trigger.Request(), Trigger.Response()),
-        inactive._on_self_check(Trigger.Request(), Trigger.Response()),
-    ):
+    monkeypatch.setattr(EngineThread, 'ask', fail)
+    monkeypatch.setattr(EngineThread, 'enable', fail)
+    monkeypatch.setattr(Session, 'self_check', fail)
+    for name, request in (('enable', ON), ('reset_monitor', TRIGGER), ('self_check', TRIGGER)):
+        answer = call(inactive, name, request)
         assert not answer.success and 'ValueError: unforeseen' in answer.message
     result = _set(inactive, 'sync.wait_s', 0.05)
     assert not result.successful and 'ValueError: unforeseen' in result.reason

@@ -20,7 +20,7 @@ from std_srvs.srv import SetBool, Trigger
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
-from mm_robust_seg.ros.node import departures, qos, session, watch
+from mm_robust_seg.ros.node import departures, qos, session, watchdog
 from mm_robust_seg.ros.node.conversions import stamp_ns
 
 pytestmark = pytest.mark.ros
@@ -89,7 +89,7 @@ def test_jpeg_is_refused_for_depth_and_costs_no_other_sensor(make_robot, start):
 
 
 def test_an_idle_watch_wakes_when_images_come(robot, start, monkeypatch):
-    monkeypatch.setattr(watch, '_IDLE_S', 1000.0)
+    monkeypatch.setattr(watchdog, 'IDLE_S', 1000.0)
     robot.live.clear()
     start()
     robot.until(lambda: active(robot) == 'none')

@@ -12,7 +12,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from interface import INPUTS, NODE, outputs, services
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from test_sros2 import allowed
+from sros2_policy import allowed
 
 from mm_robust_seg.ros.node.node import SegmentationNode
 

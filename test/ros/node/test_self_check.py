@@ -213,7 +213,7 @@ def start(tiny_bundle):
 
 def test_a_running_node_explains_topic_type_and_stamps(robot, start, monkeypatch, capfd):
     """RGB is published under another name, thermal compressed, and depth with old stamps."""
-    monkeypatch.setattr(watch, '_SELF_CHECK_S', 1.0)
+    monkeypatch.setattr(watch, 'SELF_CHECK_S', 1.0)
     for modality in (RGB, THERMAL):
         robot.live.discard(modality)
         robot.node.destroy_publisher(robot.cameras[modality])
