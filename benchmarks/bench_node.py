@@ -8,7 +8,6 @@ Example: python benchmarks/bench_node.py --rate-hz 15
 """
 
 import argparse
-import json
 from pathlib import Path
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ from rich.console import Console
 import yaml
 
 from mm_robust_seg.files import write_json
-from mm_robust_seg.ros.demo.demo import DemoOptions, run
+from mm_robust_seg.ros.demo.demo import DemoOptions, play
 
 FAULTS = [
     {'thermal': 'silent'},
@@ -63,10 +62,7 @@ def main() -> None:
             width_px=640,
             height_px=480,
         )
-        code = run(options, Console())
-        if code:
-            raise SystemExit(code)
-        summary = json.loads((folder / 'out/summary.json').read_text(encoding='utf-8'))
+        summary = play(options, Console())
         write_json(args.out, {'rate_hz': args.rate_hz, 'image': '640x480', **summary})
     finally:
         shutil.rmtree(folder)

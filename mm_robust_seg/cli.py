@@ -1,7 +1,8 @@
 """``mm-robust-seg``: one command for everything that is not a ROS node.
 
-A command's module is imported when the command is used, so that each needs only its own
-dependencies. It has ``EXAMPLE``, ``add_arguments(parser)`` and ``run(args) -> exit code``.
+The module of a command has its name, with ``_`` for ``-``, and is imported when the command is
+used, so that each needs only its own dependencies. It has ``EXAMPLE``, ``add_arguments(parser)``
+and ``run(args) -> Result``, and ``DESCRIPTION`` where one line does not say enough.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 
 from mm_robust_seg import __version__
 from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.report.terminal import Result, show
 from mm_robust_seg.signals import INTERRUPTED, termination_interrupts
 
 PROGRAM = 'mm-robust-seg'
@@ -23,72 +25,39 @@ WRONG_INPUT = 2
 
 @dataclass(frozen=True)
 class Command:
-    """Where a command lives and what it takes to have it.
+    """What a command is.
 
     Attributes:
         summary: what it does, in one line.
-        module: where its options and its body are.
         remedy: what to install if an import fails.
+        ends: whether it comes to a result by itself, which programs may want as JSON.
     """
 
     summary: str
-    module: str
     remedy: str = 'pip install mm_robust_seg'
+    ends: bool = True
 
 
+_ROS = 'source /opt/ros/<distribution>/setup.bash, or use the environment of "make demo"'
 _TRAINING = 'in the folder of the package: pip install torch==2.13.0 && pip install -e ".[train]"'
 COMMANDS: Mapping[str, Command] = {
-    'demo': Command(
-        'play failing cameras through the ROS 2 node and report',
-        'mm_robust_seg.commands.demo',
-        'source /opt/ros/<distribution>/setup.bash, or start the demo with "make demo"',
-    ),
-    'rig': Command(
-        'publish simulated cameras that fail, as a ROS 2 node',
-        'mm_robust_seg.commands.rig',
-        'source /opt/ros/<distribution>/setup.bash, or run it from the environment of "make demo"',
-    ),
-    'replay': Command('make masks from a recorded bag', 'mm_robust_seg.commands.replay'),
-    'make-bag': Command('turn a folder of images into a bag', 'mm_robust_seg.commands.make_bag'),
-    'break-bag': Command('copy a bag in which cameras fail', 'mm_robust_seg.commands.break_bag'),
-    'bundle-info': Command(
-        'verify a model bundle and show it', 'mm_robust_seg.commands.bundle_info'
-    ),
-    'build-engines': Command(
-        'build the TensorRT engines of a bundle for this GPU',
-        'mm_robust_seg.commands.build_engines',
-    ),
-    'inspect': Command('look a labelled data set over', 'mm_robust_seg.commands.inspect'),
-    'evaluate': Command(
-        'measure a bundle on a labelled data set', 'mm_robust_seg.commands.evaluate'
-    ),
-    'compare': Command('put methods side by side on one base', 'mm_robust_seg.commands.compare'),
-    'train': Command('train a network on a data set', 'mm_robust_seg.commands.train', _TRAINING),
-    'adapt': Command(
-        'train adapters on a frozen network', 'mm_robust_seg.commands.adapt', _TRAINING
-    ),
-    'export': Command(
-        'write a trained run as a model bundle', 'mm_robust_seg.commands.export', _TRAINING
-    ),
-    'quantize': Command(
-        'write a model bundle in fp16 or int8',
-        'mm_robust_seg.commands.quantize',
-        'pip install "onnx>=1.16,<2"',
-    ),
-    'golden': Command(
-        'give a model bundle the label maps that engines are checked with',
-        'mm_robust_seg.commands.golden',
-    ),
-    'summary': Command(
-        'count what a network and its adapters cost',
-        'mm_robust_seg.commands.summary',
-        _TRAINING,
-    ),
-    'importance': Command(
-        'measure how much each sensor carries, and where',
-        'mm_robust_seg.commands.importance',
-        _TRAINING,
-    ),
+    'demo': Command('play failing cameras through the ROS 2 node and report', _ROS),
+    'rig': Command('publish simulated cameras that fail, as a ROS 2 node', _ROS, ends=False),
+    'replay': Command('make masks from a recorded bag'),
+    'make-bag': Command('turn a folder of images into a bag'),
+    'break-bag': Command('copy a bag in which cameras fail'),
+    'bundle-info': Command('verify a model bundle and show it'),
+    'build-engines': Command('build the TensorRT engines of a bundle for this GPU'),
+    'inspect': Command('look a labelled data set over'),
+    'evaluate': Command('measure a bundle on a labelled data set'),
+    'compare': Command('put methods side by side on one base'),
+    'train': Command('train a network on a data set', _TRAINING),
+    'adapt': Command('train adapters on a frozen network', _TRAINING),
+    'export': Command('write a trained run as a model bundle', _TRAINING),
+    'quantize': Command('write a model bundle in fp16 or int8', 'pip install "onnx>=1.16,<2"'),
+    'golden': Command('give a model bundle the label maps that engines are checked with'),
+    'summary': Command('count what a network and its adapters cost', _TRAINING),
+    'importance': Command('measure how much each sensor carries, and where', _TRAINING),
 }
 
 
@@ -99,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with termination_interrupts():
             args = _parser(given[0] if given else '').parse_args(given)
             with _complete(given[0]):
-                return int(args.run(args))
+                result: Result = args.run(args)
+                show(result, as_json='json' in args and args.json)
+            if result.failure:
+                raise result.failure
+            return result.code
     except RobustSegError as error:
         return _fail(str(error))
     except OSError as error:
@@ -131,16 +104,15 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
     for name, command in COMMANDS.items():
-        options = commands.add_parser(
-            name,
-            help=command.summary,
-            description=command.summary,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        formatter = argparse.RawDescriptionHelpFormatter
+        options = commands.add_parser(name, help=command.summary, formatter_class=formatter)
         if name == chosen:
             with _complete(name):
-                module = import_module(command.module)
+                module = import_module(f'mm_robust_seg.commands.{name.replace("-", "_")}')
             module.add_arguments(options)
+            if command.ends:
+                options.add_argument('--json', action='store_true', help='print it as JSON')
+            options.description = getattr(module, 'DESCRIPTION', command.summary)
             options.epilog = f'example:\n  {module.EXAMPLE}'
             options.set_defaults(run=module.run)
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from mm_robust_seg import cli
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.report.document import Table, Text
+from mm_robust_seg.report.terminal import Result
 
 NEEDS = {'demo': 'rclpy', 'rig': 'rclpy'}
 
@@ -29,6 +32,7 @@ def test_help_of_every_command_shows_an_example(command, capsys):
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert f'example:\n  mm-robust-seg {command}' in text
+    assert ('--json' in text) == (command != 'rig'), 'programs read every result'
 
 
 def test_help_lists_every_command_without_importing_any():
@@ -83,10 +87,10 @@ class Script:
     def add_arguments(self, parser) -> None:
         pass
 
-    def run(self, args) -> int:
+    def run(self, args) -> Result:
         if self.error:
             raise self.error
-        return 0
+        return Result()
 
 
 @pytest.mark.parametrize(
@@ -109,9 +113,9 @@ def test_expected_ends_give_one_line_and_their_exit_code(error, code, text, monk
 
 def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch):
     class Terminated(Script):
-        def run(self, args) -> int:
+        def run(self, args) -> Result:
             signal.raise_signal(signal.SIGTERM)
-            return 0
+            return Result()
 
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(cli, 'import_module', lambda name: Terminated(None))
@@ -153,7 +157,45 @@ def test_wrong_input_gives_one_line_that_names_it(arguments, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
-def test_every_command_is_where_the_table_says():
-    for command in cli.COMMANDS.values():
-        path = Path(cli.__file__).parent / Path(*command.module.split('.')[1:])
-        assert path.with_suffix('.py').is_file(), command.module
+class Finished(Script):
+    """A command with a result."""
+
+    def __init__(self, **end) -> None:
+        super().__init__(None)
+        table = Table(('sensor', 'masks'), [('rgb', '5'), ('[red]', '7')], colors=[(1, 2, 3)] * 2)
+        blocks = [Text('done in /a/b'), table]
+        self.result = Result({'masks': 12}, blocks, 'mm-robust-seg replay BAG', **end)
+
+    def run(self, args) -> Result:
+        return self.result
+
+
+def test_people_get_blocks_and_the_next_step_and_programs_the_facts(monkeypatch, capsys):
+    monkeypatch.setattr(cli, 'import_module', lambda name: Finished())
+    assert cli.main(['replay']) == 0
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ('done in /a/b', 'sensor', 'rgb', '[red]', '7'))
+    assert shown.endswith('next: mm-robust-seg replay BAG\n')
+    assert cli.main(['replay', '--json']) == 0
+    assert json.loads(capsys.readouterr().out) == {'masks': 12}
+
+
+@pytest.mark.parametrize('words', [['replay'], ['replay', '--json']])
+@pytest.mark.parametrize(
+    ('end', 'code', 'error'),
+    [({'code': 1}, 1, ''), ({'failure': DataError('wet')}, 2, 'mm-robust-seg: wet\n')],
+)
+def test_a_result_that_is_bad_or_in_part_is_shown_before_its_code(
+    words, end, code, error, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli, 'import_module', lambda name: Finished(**end))
+    assert cli.main(words) == code
+    shown = capsys.readouterr()
+    assert '12' in shown.out or 'done' in shown.out
+    assert shown.err == error
+
+
+def test_every_command_has_a_module_of_its_name_and_no_other_module_is_there():
+    folder = Path(cli.__file__).parent / 'commands'
+    found = {path.stem for path in folder.glob('*.py')} - {'__init__', 'options'}
+    assert found == {name.replace('-', '_') for name in cli.COMMANDS}

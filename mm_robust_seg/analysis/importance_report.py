@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 import io
 import math
+from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.analysis.importance import Importance
 from mm_robust_seg.bundle import SegmentationClass
+from mm_robust_seg.files import write_bytes, write_json
 from mm_robust_seg.modality import ModalitySet
 
 SCHEMA = 2
@@ -46,6 +48,16 @@ def facts_of(found: Importance, classes: Sequence[SegmentationClass]) -> dict[st
             for m in without
         },
     }
+
+
+def write_report(facts: Facts, out: Path) -> None:
+    """Write ``importance.png``, ``importance.md`` and, last, ``importance.json``."""
+    title = (
+        f'{facts["network"]} on {facts["samples"]} samples of {facts["dataset"]} {facts["split"]}'
+    )
+    write_bytes(out / 'importance.png', heat_map(facts, title))
+    write_bytes(out / 'importance.md', to_markdown(facts, title).encode())
+    write_json(out / 'importance.json', facts)
 
 
 def layers_of(facts: Facts) -> dict[str, list[float]]:

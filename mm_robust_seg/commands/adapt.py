@@ -6,11 +6,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mm_robust_seg.commands.training_options import (
-    add_run_arguments,
-    recipe_of_arguments,
-    run_command,
-)
+from mm_robust_seg.commands.options import add_run, recipe_of, trained
+from mm_robust_seg.report.terminal import Result
 
 EXAMPLE = (
     'mm-robust-seg adapt config/train_mm5.yaml --base runs/mm5 --method ssf --data MM5 '
@@ -20,7 +17,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run_arguments(parser, 'ssf')
+    add_run(parser, 'ssf')
     parser.add_argument(
         '--base', type=Path, required=True, help='run or bundle with the network to freeze'
     )
@@ -31,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Result:
     """Train an adapter for every incomplete combination and keep checkpoints."""
-    recipe = replace(recipe_of_arguments(args), pretrained='')
-    return run_command(args, 'adapt', recipe, args.base, args.importance)
+    recipe = replace(recipe_of(args), pretrained='')
+    then = f'mm-robust-seg export {args.out} --out BUNDLE'
+    return trained(args, 'adapt', recipe, then, args.base, args.importance)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
-import heapq
-from itertools import chain
 from pathlib import Path
 
-from rich.console import Console
-
-from mm_robust_seg.commands.bag_options import add_topic_arguments, open_named
-from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.recordings.bag import BagImage, ImageBag
-from mm_robust_seg.recordings.faults import FaultyBag
-from mm_robust_seg.recordings.storage import open_storage, Storage
-from mm_robust_seg.recordings.writer import BagWriter, STORAGES
-from mm_robust_seg.simulation.scenario import load_scenario, Scenario
+from mm_robust_seg.commands.options import add_topics, open_named
+from mm_robust_seg.recordings.break_bag import break_bag
+from mm_robust_seg.recordings.storage import open_storage
+from mm_robust_seg.recordings.writer import STORAGES
+from mm_robust_seg.report.document import Text
+from mm_robust_seg.report.terminal import Result
+from mm_robust_seg.simulation.scenario import load_scenario
 
 DESCRIPTION = """\
 Copy a rosbag2 and let its cameras fail as a scenario file says, to try any node on the result.
@@ -28,21 +21,17 @@ silent in the copy; faults of the clock cannot be recorded and are refused. To s
 pipeline through the same faults, replay BAG --scenario needs no copy."""
 EXAMPLE = 'mm-robust-seg break-bag my_bag --scenario config/demo_scenario.yaml --out out/broken'
 
-_Item = tuple[int, str, Callable[[], None]]
-"""Bag time, topic, and what writes the message."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = DESCRIPTION
     parser.add_argument('bag', type=Path, help='rosbag2 folder, .mcap or .db3 file')
     parser.add_argument('--scenario', type=Path, required=True, help='which camera fails when')
     parser.add_argument('--out', type=Path, required=True, help='folder of the new bag')
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='file format')
-    add_topic_arguments(parser)
+    add_topics(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Result:
     """Write the copy and say what it holds."""
     scenario = load_scenario(args.scenario)
     storage = open_storage(args.bag)
@@ -51,57 +40,10 @@ def run(args: argparse.Namespace) -> int:
             counts = break_bag(bag, storage, scenario, args.out, args.storage)
     finally:
         storage.close()
-    held = ', '.join(f'{count} x {topic}' for topic, count in sorted(counts.items()))
-    Console(soft_wrap=True, markup=False, highlight=False).print(f'{args.out}: {held}')
-    return 0
-
-
-def break_bag(
-    bag: ImageBag, storage: Storage, scenario: Scenario, out: Path, kind: str = 'mcap'
-) -> dict[str, int]:
-    """Write the bag with the faults of a scenario; return the message count by topic.
-
-    Args:
-        bag: the image topics.
-        storage: the same bag, opened again, for the other topics.
-        scenario: begins with the first image.
-        out: folder of the copy.
-        kind: its file format, one of ``STORAGES``.
-
-    Raises:
-        ConfigError: if the scenario makes the clock jump.
-        DataError: if ``out`` exists, the bag is damaged, one of ROS 1, or has images that a fault
-            cannot be applied to.
-    """
-    if scenario.moves_clock:
-        raise ConfigError(
-            'the scenario makes the clock jump, which a bag cannot hold: leave out the faults of '
-            'the rig, or use replay --scenario'
-        )
-    if storage.is_ros1:
-        raise DataError('the bag is one of ROS 1: expected a rosbag2; convert it first')
-    counts: Counter[str] = Counter()
-    with BagWriter(out, kind) as writer:
-        streams = _images(bag, scenario, writer), _others(bag, storage, writer)
-        for _, topic, write in heapq.merge(*streams, key=lambda item: item[0]):
-            write()
-            counts[topic] += 1
-    return dict(counts)
-
-
-def _images(bag: ImageBag, scenario: Scenario, writer: BagWriter) -> Iterator[_Item]:
-    recorded = bag.images()
-    first = next(recorded)
-    faulty = FaultyBag(scenario, bag.sensors, first.time_ns)
-    for item in faulty.play(chain([first], recorded)):
-        if isinstance(item, BagImage):
-            topic = bag.topics[item.image.modality]
-            write = partial(writer.write_message, topic, item.image, item.time_ns)
-            yield item.time_ns, topic, write
-
-
-def _others(bag: ImageBag, storage: Storage, writer: BagWriter) -> Iterator[_Item]:
-    images = set(bag.topics.values())
-    others = [c for c in storage.connections if c.topic not in images]
-    for connection, time_ns, data in storage.messages(others):
-        yield time_ns, connection.topic, partial(writer.copy, connection, time_ns, data)
+    counts = dict(sorted(counts.items()))
+    held = ', '.join(f'{count} x {topic}' for topic, count in counts.items())
+    return Result(
+        {'bag': str(args.out), 'messages': counts},
+        [Text(f'{args.out}: {held}')],
+        f'mm-robust-seg replay {args.out}',
+    )

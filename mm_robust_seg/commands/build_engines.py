@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-import json
 from pathlib import Path
 import time
-from typing import Any, TYPE_CHECKING
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.commands.options import add_bundle
 from mm_robust_seg.engine.tensorrt.availability import tensorrt_version
 from mm_robust_seg.engine.tensorrt.device_memory import find_device
 from mm_robust_seg.engine.tensorrt.plans import PlanFolder, Target
-
-if TYPE_CHECKING:
-    from mm_robust_seg.engine.tensorrt.plan_builder import Report
+from mm_robust_seg.report.document import Heading, Table, Text
+from mm_robust_seg.report.terminal import Result, TerminalProgress
 
 DESCRIPTION = """\
 Build the TensorRT engine of every combination of a bundle, for the GPU, driver and TensorRT
@@ -33,18 +25,16 @@ EXAMPLE = 'mm-robust-seg build-engines sim'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = DESCRIPTION
-    parser.add_argument('bundle', help='model folder, or the name of one in models/')
+    add_bundle(parser)
     parser.add_argument(
         '--plans', default='', help='folder of engines (mm_robust_seg/engines in the cache)'
     )
     parser.add_argument('--device-id', type=int, default=0, help='GPU, as CUDA counts (0)')
     parser.add_argument('--force', action='store_true', help='build also those that fit')
-    parser.add_argument('--json', action='store_true', help='print the result as JSON')
 
 
-def run(args: argparse.Namespace) -> int:
-    """Build what does not fit, and print what there is.
+def run(args: argparse.Namespace) -> Result:
+    """Build what does not fit, and say what there is.
 
     Raises:
         BundleError: if the bundle is incomplete or altered.
@@ -53,64 +43,43 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(find_bundle(args.bundle))
     facts = find_device(args.device_id)
     version = tensorrt_version()
-    from mm_robust_seg.engine.tensorrt.plan_builder import build_plans  # noqa: PLC0415
+    from mm_robust_seg.engine.tensorrt.plan_builder import build_plans
 
     folder = PlanFolder(bundle, args.plans)
     target = Target.on(facts, version, folder.precision)
     start_s = time.monotonic()
-    with _progress(folder) as report:
-        built = build_plans(folder, target, args.device_id, report, args.force)
-    result: dict[str, Any] = {
-        'bundle': folder.name,
-        'folder': str(folder.path),
-        'target': asdict(target),
-        'duration_s': round(time.monotonic() - start_s, 1),
-        'plans': {
-            source.stem: {'bytes': folder.plan_of(source).stat().st_size, 'built': source in built}
-            for source in folder.sources
-        },
-    }
-    console = Console(soft_wrap=True, highlight=False)
-    if args.json:
-        console.print_json(json.dumps(result))
-    else:
-        console.print(_table(result, target))
-    return 0
-
-
-@contextmanager
-def _progress(folder: PlanFolder) -> Iterator[Report]:
-    """Show one bar per ONNX file on the terminal; yield what moves them."""
-    columns = (
-        TextColumn('{task.fields[name]:>18}'),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn('{task.fields[phase]}'),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks = {
-            source: bars.add_task('', total=1.0, name=source.stem, phase='waits', start=False)
-            for source in folder.sources
-        }
+    with TerminalProgress() as progress:
+        bars = {source: progress.bar(source.stem, 100) for source in folder.sources}
 
         def report(source: Path, phase: str, share: float) -> None:
-            bars.start_task(tasks[source])
-            bars.update(tasks[source], completed=share, phase=phase)
+            bars[source].reach(100 * share, phase)
 
-        yield report
-
-
-def _table(result: dict[str, Any], target: Target) -> Table:
-    table = Table(
-        title=f'TensorRT {target.tensorrt}, {target.precision}, {target.gpu} '
-        f'({target.compute_capability}), driver {target.driver}',
-        caption=f'{result["duration_s"]} s; in {result["folder"]}',
+        built = build_plans(folder, target, args.device_id, report, args.force)
+    duration_s = round(time.monotonic() - start_s, 1)
+    plans = {
+        source.stem: {'bytes': folder.plan_of(source).stat().st_size, 'built': source in built}
+        for source in folder.sources
+    }
+    rows = [
+        (name, 'built' if plan['built'] else 'fits, kept', f'{plan["bytes"] / 1e6:.1f}')
+        for name, plan in plans.items()
+    ]
+    title = (
+        f'TensorRT {target.tensorrt}, {target.precision}, {target.gpu} '
+        f'({target.compute_capability}), driver {target.driver}'
     )
-    table.add_column('engine', no_wrap=True)
-    table.add_column('MB', justify='right')
-    table.add_column('')
-    for name, plan in result['plans'].items():
-        state = 'built' if plan['built'] else 'fits, kept'
-        table.add_row(name, f'{plan["bytes"] / 1e6:.1f}', state)
-    return table
+    return Result(
+        {
+            'bundle': folder.name,
+            'folder': str(folder.path),
+            'target': asdict(target),
+            'duration_s': duration_s,
+            'plans': plans,
+        },
+        [
+            Heading(title),
+            Table(('engine', '', 'MB'), rows, left=2),
+            Text(f'{duration_s} s; in {folder.path}'),
+        ],
+        f'ros2 launch mm_robust_seg robust_seg.launch.py bundle:={args.bundle}',
+    )

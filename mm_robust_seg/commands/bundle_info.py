@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
-from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
-
 from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
+from mm_robust_seg.commands.options import add_bundle
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.report.document import Block, Heading, Table, Text
+from mm_robust_seg.report.terminal import Result
 
 DESCRIPTION = """\
 Verify every checksum of a model bundle and print its manifest: classes, inputs, the combinations
@@ -23,23 +19,18 @@ EXAMPLE = 'mm-robust-seg bundle-info sim'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = DESCRIPTION
-    parser.add_argument('bundle', help='model folder, or the name of one in models/')
-    parser.add_argument('--json', action='store_true', help='print as JSON')
+    add_bundle(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the bundle.
+def run(args: argparse.Namespace) -> Result:
+    """Verify and describe the bundle.
 
     Raises:
         BundleError: if a file is missing or altered, or the manifest is not understood.
     """
     bundle = load_bundle(find_bundle(args.bundle))
-    if args.json:
-        Console(soft_wrap=True).print_json(json.dumps(facts(bundle)))
-    else:
-        Console(highlight=False).print(_page(bundle))
-    return 0
+    then = f'mm-robust-seg replay BAG --bundle {args.bundle}'
+    return Result(facts(bundle), _blocks(bundle), then)
 
 
 def facts(bundle: Bundle) -> dict[str, Any]:
@@ -77,57 +68,49 @@ def _share(bundle: Bundle, combination: ModalitySet) -> float | None:
     return own / total if own and total else None
 
 
-def _page(bundle: Bundle) -> RenderableType:
-    title = f'{bundle.name}: {bundle.description}'
-    verified = f'{len(bundle.checksums)} files verified in {bundle.path}'
-    return Group(
-        Text(title, style='bold'),
+def _blocks(bundle: Bundle) -> list[Block]:
+    base_kb = bundle.base.stat().st_size / 1000
+    meaning = bundle.provenance.get('scores', 'see the provenance')
+    return [
+        Heading(f'{bundle.name}: {bundle.description}'),
         Text(f'licence: {bundle.licence}'),
-        Text(verified, style='green'),
+        Text(f'{len(bundle.checksums)} files verified in {bundle.path}', 'good'),
         Text(f'precision: {bundle.precision}; golden label maps: {len(bundle.golden)}'),
-        _classes(bundle),
+        Table(
+            ('classes',),
+            [(f'{number} {item.name}',) for number, item in enumerate(bundle.classes)],
+            colors=[item.color for item in bundle.classes],
+        ),
         _combinations(bundle),
-        _rows('inputs', bundle.inputs.numbers()),
-        _rows('provenance', dict(bundle.provenance)),
-    )
-
-
-def _classes(bundle: Bundle) -> Columns:
-    lines = []
-    for number, item in enumerate(bundle.classes):
-        red, green, blue = item.color
-        swatch = Text('  ', style=f'on rgb({red},{green},{blue})')
-        lines.append(swatch.append(f' {number} {item.name}', style='default on default'))
-    return Columns(lines, column_first=True, title='classes')
+        Text(
+            f"base weights: {base_kb:.0f} kB; share: the adapter's of the network's parameters; "
+            f'scores in percent: {meaning}'
+        ),
+        Heading('inputs'),
+        _rows(bundle.inputs.numbers()),
+        Heading('provenance'),
+        _rows(dict(bundle.provenance)),
+    ]
 
 
 def _combinations(bundle: Bundle) -> Table:
     kinds = list(dict.fromkeys(kind for row in bundle.scores.values() for kind in row))
-    table = Table()
-    table.add_column('combination', no_wrap=True)
-    for name in ('graph kB', 'adapter kB', 'share', *kinds):
-        table.add_column(escape(name), justify='right')
+    rows = []
     for combination in bundle.combinations:
         entry, scores = _combination(bundle, combination), bundle.scores.get(str(combination), {})
         share, adapter = entry['adapter_share'], entry['adapter_bytes']
-        table.add_row(
-            str(combination),
-            f'{(entry["graph_bytes"] or 0) / 1000:.0f}',
-            '-' if adapter is None else f'{adapter / 1000:.0f}',
-            '-' if share is None else f'{share:.2%}',
-            *(f'{100 * scores[kind]:.1f}' if kind in scores else '-' for kind in kinds),
+        cells = (f'{100 * scores[kind]:.1f}' if kind in scores else '-' for kind in kinds)
+        rows.append(
+            (
+                str(combination),
+                f'{(entry["graph_bytes"] or 0) / 1000:.0f}',
+                '-' if adapter is None else f'{adapter / 1000:.0f}',
+                '-' if share is None else f'{share:.2%}',
+                *cells,
+            )
         )
-    base_kb = bundle.base.stat().st_size / 1000
-    meaning = bundle.provenance.get('scores', 'see the provenance')
-    table.caption = (
-        f"base weights: {base_kb:.0f} kB; share: the adapter's of the network's parameters; "
-        f'scores in percent: {escape(str(meaning))}'
-    )
-    return table
+    return Table(('combination', 'graph kB', 'adapter kB', 'share', *kinds), rows)
 
 
-def _rows(title: str, values: dict[str, Any]) -> Table:
-    table = Table(title=title, title_justify='left', show_header=False, box=None)
-    for name, value in values.items():
-        table.add_row(escape(name), escape(str(value)))
-    return table
+def _rows(values: dict[str, Any]) -> Table:
+    return Table(('', ''), [(name, str(value)) for name, value in values.items()], left=2)

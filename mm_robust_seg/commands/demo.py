@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mm_robust_seg.ros.demo.demo import DemoOptions
-from mm_robust_seg.ros.demo.demo import run as play
+from mm_robust_seg.observation.report import summary_blocks
+from mm_robust_seg.report.terminal import Result
+from mm_robust_seg.ros.demo.demo import DemoOptions, play
 
 EXAMPLE = 'mm-robust-seg demo --scenario my_scenario.yaml --out out/mine'
 
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--domain-id', type=int, help='ROS domain, to look on with other ROS tools (any free one)')
 
 
-def run(args: argparse.Namespace) -> int:
-    """Play the demo; return the exit code."""
+def run(args: argparse.Namespace) -> Result:
+    """Play the demo; what happens meanwhile is told on standard error."""
     options = DemoOptions(**{item.name: getattr(args, item.name) for item in fields(DemoOptions)})
-    return play(options, Console())
+    summary = play(options, Console(stderr=True))
+    then = f'look at {args.out}/contact_sheet.png and timeline.png; mm-robust-seg replay YOUR_BAG'
+    return Result(summary, summary_blocks(summary), then)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from rich.console import Console
-
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.bundling.folder import replacing_bundle, write_golden
+from mm_robust_seg.commands.options import add_bundle
+from mm_robust_seg.report.document import Text
+from mm_robust_seg.report.terminal import Result
 
 DESCRIPTION = """\
 Write the golden label maps of a bundle again: what ONNX Runtime on the CPU makes of a fixed input
@@ -19,11 +20,10 @@ EXAMPLE = 'mm-robust-seg golden models/sim'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = DESCRIPTION
-    parser.add_argument('bundle', help='model folder, or the name of one in models/')
+    add_bundle(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Result:
     """Replace the bundle by one with golden label maps.
 
     Raises:
@@ -34,5 +34,9 @@ def run(args: argparse.Namespace) -> int:
     with replacing_bundle(folder) as building:
         shutil.copytree(folder, building, dirs_exist_ok=True)
         write_golden(building)
-    Console(highlight=False).print(f'{len(combinations)} golden label maps written to {folder}')
-    return 0
+    names = [str(combination) for combination in combinations]
+    return Result(
+        {'bundle': str(folder), 'golden': names},
+        [Text(f'{len(names)} golden label maps written to {folder}')],
+        f'mm-robust-seg bundle-info {folder}',
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from mm_robust_seg.commands.dataset_options import add_dataset_arguments, open_dataset
-from mm_robust_seg.commands.training_options import chosen_device, DEVICES
-from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.commands.options import (
+    add_computing,
+    add_dataset,
+    add_split,
+    chosen_device,
+    open_dataset,
+    use_threads,
+)
+from mm_robust_seg.datasets.samples import evenly_spaced
+from mm_robust_seg.report.document import Text
+from mm_robust_seg.report.terminal import Result, TerminalProgress
 
 DESCRIPTION = """\
 Measure on a labelled split how much each sensor carries: for every class the IoU lost without it,
@@ -25,77 +27,48 @@ EXAMPLE = 'mm-robust-seg importance mm5 --dataset mm5 --data MM5_FOLDER --out ou
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = DESCRIPTION
     parser.add_argument('network', type=Path, help='run or bundle folder, or name in models/')
-    add_dataset_arguments(parser)
+    add_dataset(parser)
+    add_split(parser)
     parser.add_argument('--out', type=Path, required=True, help='folder of the results')
-    parser.add_argument('--device', choices=DEVICES, default='auto', help='default: auto')
-    parser.add_argument('--threads', type=int, default=0, help='CPU threads; 0 means all')
-    parser.add_argument('--json', action='store_true', help='print importance.json')
+    add_computing(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure, write the results and print the classes.
+def run(args: argparse.Namespace) -> Result:
+    """Measure, write the results and show the classes.
 
     Raises:
         RobustSegError: if network and data set do not fit, or cannot be read.
     """
-    # Here, so that --help works without torch.
-    import torch  # noqa: PLC0415
+    from mm_robust_seg.analysis.importance import measured
+    from mm_robust_seg.analysis.importance_report import facts_of, write_report
+    from mm_robust_seg.training.trained import load_trained
 
-    from mm_robust_seg.analysis.importance import measured  # noqa: PLC0415
-    from mm_robust_seg.analysis.importance_report import facts_of  # noqa: PLC0415
-    from mm_robust_seg.training.trained import load_trained  # noqa: PLC0415
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args)
     segmenter, spec = load_trained(args.network)
-    dataset = open_dataset(args, spec, segmenter.class_count)
-    count = min(args.samples or len(dataset), len(dataset))
-    indices = np.linspace(0, len(dataset) - 1, count).round().astype(int).tolist()
-    with _progress() as progress:
-        task = progress.add_task('samples', total=count)
-        found = measured(
-            segmenter.to(chosen_device(args.device)),
-            dataset,
-            indices,
-            spec,
-            lambda: progress.advance(task),
-        )
-    about = {'network': args.network.name, 'dataset': args.dataset, 'split': args.split}
-    facts = {**facts_of(found, dataset.classes), **about, 'samples': count}
-    _write(facts, args.out)
-    _print(facts, args)
-    return 0
-
-
-def _write(facts: dict[str, Any], out: Path) -> None:
-    from mm_robust_seg.analysis.importance_report import heat_map, to_markdown  # noqa: PLC0415
-
-    title = (
-        f'{facts["network"]} on {facts["samples"]} samples of {facts["dataset"]} {facts["split"]}'
+    size = (spec, segmenter.class_count)
+    dataset = open_dataset(args, *size, split=args.split, samples=args.samples)
+    indices = evenly_spaced(len(dataset), args.samples)
+    segmenter = segmenter.to(chosen_device(args.device))
+    with TerminalProgress() as progress:
+        bar = progress.bar('samples', len(indices))
+        found = measured(segmenter, dataset, indices, spec, bar.advance)
+    facts = {
+        **facts_of(found, dataset.classes),
+        'network': args.network.name,
+        'dataset': args.dataset,
+        'split': args.split,
+        'samples': len(indices),
+    }
+    write_report(facts, args.out)
+    return Result(
+        facts,
+        [Text(_said(modality, drop)) for modality, drop in facts['miou']['drop'].items()],
+        f'mm-robust-seg adapt RECIPE --base {args.network} --importance '
+        f'{args.out}/importance.json --out RUN; see {args.out}/importance.png',
     )
-    write_bytes(out / 'importance.png', heat_map(facts, title))
-    write_bytes(out / 'importance.md', to_markdown(facts, title).encode())
-    write_json(out / 'importance.json', facts)
 
 
-def _print(facts: dict[str, Any], args: argparse.Namespace) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    if args.json:
-        console.print_json(json.dumps(facts))
-        return
-    for modality, drop in facts['miou']['drop'].items():
-        text = 'no class occurs' if drop is None else f'{100 * drop:.1f} points of mIoU lost'
-        console.print(f'without {modality}: {text}')
-    console.print(f'Results: {args.out}', markup=False)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+def _said(modality: str, drop: float | None) -> str:
+    lost = 'no class occurs' if drop is None else f'{100 * drop:.1f} points of mIoU lost'
+    return f'without {modality}: {lost}'

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from mm_robust_seg.files import shipped
+from mm_robust_seg.report.terminal import Result
 from mm_robust_seg.ros.processes.children import parameters
 from mm_robust_seg.ros.rig import node as rig
 from mm_robust_seg.simulation.scenario import load_scenario
@@ -26,7 +27,6 @@ _PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; their defaults are those of the node's parameters."""
     default = rig.PARAMETERS
-    parser.description = DESCRIPTION
     add = parser.add_argument
     add('--scenario', type=Path, metavar='FILE', help='what fails when (nothing, without end)')
     add('--rate-hz', type=float, default=default['rate_hz'], help='frame rate (%(default)s)')
@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the node until Ctrl-C; return the exit code.
+def run(args: argparse.Namespace) -> Result:
+    """Run the node until Ctrl-C.
 
     Images of several processes get through Fast DDS with the package's profile, which is used
     unless the environment names another.
@@ -73,4 +73,4 @@ def run(args: argparse.Namespace) -> int:
     if not os.environ.keys() & set(_PROFILES):
         profile = str(shipped('config/fastdds_profile.xml'))
         os.environ.update(dict.fromkeys(_PROFILES, profile))
-    return rig.main(['rig', '--ros-args', *parameters(values)])
+    return Result(code=rig.main(['rig', '--ros-args', *parameters(values)]))

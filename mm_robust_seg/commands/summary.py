@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
-
-from rich.box import SIMPLE
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, ModalitySet
 from mm_robust_seg.network.backbones import BACKBONES
+from mm_robust_seg.report.document import Block, Heading, Table, Text
+from mm_robust_seg.report.terminal import Result
 from mm_robust_seg.training.recipe import load_recipe, Recipe
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ _MULTIPLE_PX, _LEAST_PX = 4, 32
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = DESCRIPTION
     parser.add_argument(
         'network',
         help='recipe, run or bundle folder, name of a bundle in models/, or one of '
@@ -42,30 +38,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--modalities', help='of an untrained network, such as rgb+depth (all three)'
     )
-    parser.add_argument('--json', action='store_true', help='print as JSON')
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the costs.
+def run(args: argparse.Namespace) -> Result:
+    """Count the costs.
 
     Raises:
         ConfigError, TrainingError, BundleError: if there is no such network.
     """
-    # Here, so that --help works without torch.
-    from mm_robust_seg.analysis.summary import summarized  # noqa: PLC0415
+    from mm_robust_seg.analysis.summary import summarized
 
     segmenter, size_px = _network(args)
     facts = summarized(segmenter, _size(args.size) if args.size else size_px)
-    if args.json:
-        Console(soft_wrap=True).print_json(json.dumps(facts))
-    else:
-        Console(highlight=False).print(_page(facts))
-    return 0
+    return Result(facts, _blocks(facts), 'mm-robust-seg train RECIPE --set NAME=VALUE changes it')
 
 
 def _network(args: argparse.Namespace) -> tuple[Segmenter, tuple[int, int]]:
     """Return the network that is meant, and its input's (height, width)."""
-    from mm_robust_seg.training.trained import load_trained  # noqa: PLC0415
+    from mm_robust_seg.training.trained import load_trained
 
     path = Path(args.network)
     if args.network in BACKBONES:
@@ -84,8 +74,8 @@ def _network(args: argparse.Namespace) -> tuple[Segmenter, tuple[int, int]]:
 
 
 def _untrained(recipe: Recipe, backbone: str, args: argparse.Namespace) -> Segmenter:
-    from mm_robust_seg.analysis.summary import META  # noqa: PLC0415
-    from mm_robust_seg.network.segmenter import Segmenter  # noqa: PLC0415
+    from mm_robust_seg.analysis.summary import META
+    from mm_robust_seg.network.segmenter import Segmenter
 
     classes = recipe.data.classes or CLASSES if args.classes is None else args.classes
     if classes < 1:
@@ -111,37 +101,33 @@ def _size(text: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _page(facts: dict[str, Any]) -> RenderableType:
-    title = (
-        f'{facts["backbone"]} for {facts["modalities"]}, {facts["class_count"]} classes, '
-        f'{facts["width_px"]} x {facts["height_px"]} px'
-    )
+def _blocks(facts: dict[str, Any]) -> list[Block]:
     whole = facts['combinations'][facts['modalities']]
     complete = {'parameters': facts['parameters'], 'macs': whole['macs']}
-    parts = {**facts['parts'], 'complete network': complete}
-    tables = [_costs('part', parts), _costs('combination', facts['combinations'])]
-    return Group(title, *tables, _adapters(facts))
+    return [
+        Heading(
+            f'{facts["backbone"]} for {facts["modalities"]}, {facts["class_count"]} classes, '
+            f'{facts["width_px"]} x {facts["height_px"]} px'
+        ),
+        _costs('part', {**facts['parts'], 'complete network': complete}),
+        _costs('combination', facts['combinations']),
+        _adapters(facts),
+        Text('parameters of an adapter, and of how much of the network'),
+    ]
 
 
 def _costs(of: str, rows: dict[str, dict[str, int]]) -> Table:
-    table = Table(of)
-    table.add_column('parameters', justify='right')
-    table.add_column('MACs (G)', justify='right')
-    for name, row in rows.items():
-        table.add_row(name, f'{row["parameters"]:,}', f'{row["macs"] / 1e9:.3f}')
-    return table
+    cells = [(n, f'{row["parameters"]:,}', f'{row["macs"] / 1e9:.3f}') for n, row in rows.items()]
+    return Table((of, 'parameters', 'MACs (G)'), cells)
 
 
 def _adapters(facts: dict[str, Any]) -> Table:
-    combinations = list(facts['combinations'])[1:]
-    table = Table(box=SIMPLE, caption='parameters of an adapter, and of how much of the network')
-    table.add_column('adapter', no_wrap=True)
-    for name in combinations:
-        table.add_column(name.replace('+', '+\n'), justify='right')
-    for method, sizes in facts['adapters'].items():
-        cells = ['-' if sizes is None else _share(sizes[c], facts) for c in combinations]
-        table.add_row(method, *cells)
-    return table
+    names = list(facts['combinations'])[1:]
+    rows = [
+        (method, *('-' if sizes is None else _share(sizes[name], facts) for name in names))
+        for method, sizes in facts['adapters'].items()
+    ]
+    return Table(('adapter', *(name.replace('+', '+\n') for name in names)), rows)
 
 
 def _share(size: int, facts: dict[str, Any]) -> str:

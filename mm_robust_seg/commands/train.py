@@ -6,12 +6,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mm_robust_seg.commands.training_options import (
-    add_run_arguments,
-    recipe_of_arguments,
-    run_command,
-)
+from mm_robust_seg.commands.options import add_run, recipe_of, trained
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.report.terminal import Result
 
 EXAMPLE = (
     'mm-robust-seg train config/train_mm5.yaml --data MM5 --pretrained WEIGHTS.npz --out runs/mm5'
@@ -20,7 +17,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_run_arguments(parser, 'complete')
+    add_run(parser, 'complete')
     start = parser.add_mutually_exclusive_group()
     start.add_argument('--pretrained', type=Path, help='weights of the encoders (.npz)')
     start.add_argument(
@@ -28,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Result:
     """Train a network and keep checkpoints."""
-    recipe = recipe_of_arguments(args)
+    recipe = recipe_of(args)
     if args.pretrained:
         recipe = replace(recipe, pretrained=str(args.pretrained))
     if args.init and recipe.pretrained:
         raise ConfigError('the recipe names pretrained encoders: leave out either them or --init')
-    return run_command(args, 'train', recipe, args.init)
+    then = f'mm-robust-seg adapt {args.recipe} --base {args.out} --out {args.out}-ssf'
+    return trained(args, 'train', recipe, then, args.init)

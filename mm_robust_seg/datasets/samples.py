@@ -52,3 +52,9 @@ class Dataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
+
+
+def evenly_spaced(count: int, wanted: int | None = None) -> list[int]:
+    """Return up to ``wanted`` of the indices below ``count``, or all; each at most once."""
+    chosen = np.linspace(0, count - 1, min(wanted or count, count)).round()
+    return [int(index) for index in chosen]

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
-from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.datasets.samples import Dataset, evenly_spaced
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.errors import DataError
-from mm_robust_seg.evaluation.damage import benchmark_damages, Damage
+from mm_robust_seg.evaluation.damage import benchmark_damages
 from mm_robust_seg.evaluation.pictures import sample_picture
 from mm_robust_seg.evaluation.run import DatasetRun, Predictor, run_dataset
 from mm_robust_seg.evaluation.scores import SCHEMA_VERSION, Scores, summarize
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.report.document import Picture
+from mm_robust_seg.report.progress import Progress, SILENT
 
 _PICTURED = 3
 
@@ -54,6 +43,7 @@ def evaluate(
     engine_config: EngineConfig,
     limit: int | None = None,
     damage: bool = True,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Measure every combination that ``bundle`` serves and ``dataset`` can feed.
 
@@ -67,11 +57,12 @@ def evaluate(
         EngineError: if the engine cannot be built or fails.
     """
     modalities = _require_match(bundle, dataset)
-    indices = _spread(len(dataset), min(limit or len(dataset), len(dataset)))
+    indices = evenly_spaced(len(dataset), limit)
     engine = build_engine(engine_config, bundle, modalities)
     try:
         damages = benchmark_damages(engine.combinations[0]) if damage else ()
-        run = _watched_run(engine, bundle, dataset, indices, damages)
+        advance = progress.bar('evaluating', len(indices)).advance
+        run = run_dataset(engine, bundle.inputs, dataset, indices, damages, advance)
         samples = _pictures(engine, bundle, dataset, indices)
         description = engine.description
     finally:
@@ -103,37 +94,11 @@ def _require_match(bundle: Bundle, dataset: Dataset) -> ModalitySet:
     return modalities
 
 
-def _spread(count: int, wanted: int) -> list[int]:
-    return [int(i) for i in np.linspace(0, count - 1, wanted).round()]
-
-
-def _watched_run(
-    engine: Engine,
-    bundle: Bundle,
-    dataset: Dataset,
-    indices: Sequence[int],
-    damages: Sequence[Damage],
-) -> DatasetRun:
-    with _progress() as progress:
-        bar = progress.add_task('Evaluating', total=len(indices))
-        return run_dataset(
-            engine, bundle.inputs, dataset, indices, damages, lambda: progress.advance(bar)
-        )
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as progress:
-        yield progress
-
-
 def _pictures(
     engine: Engine, bundle: Bundle, dataset: Dataset, indices: Sequence[int]
 ) -> list[Picture]:
     predictor, pictures = Predictor(engine, bundle.inputs), []
-    for number, place in enumerate(_spread(len(indices), min(_PICTURED, len(indices)))):
+    for number, place in enumerate(evenly_spaced(len(indices), _PICTURED)):
         sample = dataset[indices[place]]
         inputs = predictor.inputs(sample)
         masks = {c: predictor.labels(inputs, c, *sample.labels.shape) for c in engine.combinations}

@@ -9,7 +9,7 @@ import numpy as np
 
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import UNLABELED
-from mm_robust_seg.datasets.samples import Dataset, Sample
+from mm_robust_seg.datasets.samples import Dataset, evenly_spaced, Sample
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.run import Labels
 from mm_robust_seg.modality import ModalitySet
@@ -53,9 +53,9 @@ def write_sheet(splits: Mapping[str, Dataset], path: Path, limit: int) -> bool:
 
 
 def _some(dataset: Dataset, limit: int) -> Iterator[Sample]:
-    for index in np.unique(np.linspace(0, len(dataset) - 1, limit).astype(int)):
+    for index in evenly_spaced(len(dataset), limit):
         try:
-            yield dataset[int(index)]
+            yield dataset[index]
         except DataError:
             continue
 

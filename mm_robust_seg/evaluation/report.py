@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mm_robust_seg.evaluation.evaluation import Evaluation
 from mm_robust_seg.evaluation.plots import plots
-from mm_robust_seg.report.document import Block, Bullets, Heading, Picture, Table, Text
+from mm_robust_seg.files import replacing, write_json
+from mm_robust_seg.report.document import (
+    Block,
+    Bullets,
+    Heading,
+    Picture,
+    Table,
+    Text,
+    write_document,
+)
 
 Scores = Mapping[str, Any]
 
@@ -35,6 +48,29 @@ def report(scores: Scores, samples: Sequence[Picture]) -> list[Block]:
     if samples:
         blocks += [Heading('Samples'), *samples]
     return blocks
+
+
+def write_results(found: Evaluation, scores: Scores, out: Path) -> None:
+    """Write the counts first and ``evaluation.json`` last: it says that all is there."""
+    counts = {str(combination): array for combination, array in found.run.clean.items()}
+    with replacing(out / 'confusion.npz') as temporary:
+        np.savez_compressed(temporary, **counts)  # type: ignore[arg-type]
+    title = f'{scores["bundle"]} on {scores["dataset"]} {scores["split"]}'
+    blocks = report(scores, found.samples)
+    write_document(title, blocks, out / 'evaluation.md', out / 'evaluation.html')
+    write_json(out / 'evaluation.json', scores)
+
+
+def summary_blocks(scores: Scores) -> list[Block]:
+    """Return the figures that most people look for."""
+    expected = ', '.join(f'E({p}) {text(value)}' for p, value in scores['emm_e'].items())
+    return [
+        Text(f'{scores["samples"]} samples; scores in percent'),
+        _combinations(scores),
+        Text(f'EMM Avg {text(scores["emm_avg"])}, {expected}'),
+        Text(f'counter-intuitive rate {text(scores["counter_intuitive_rate"])} %'),
+        Bullets(scores['notes']),
+    ]
 
 
 def text(value: float | None, bounds: Sequence[float | None] | None = None) -> str:

@@ -44,6 +44,22 @@ def report(comparison: Comparison) -> list[Block]:
     return blocks
 
 
+def summary_blocks(comparison: Comparison) -> list[Block]:
+    """Return the figures that most people look for."""
+    rows = []
+    for name, row in comparison['rows'].items():
+        cells = ['-'] * 4
+        if 'combinations' in row:
+            complete = next(iter(row['combinations'].values()))
+            gain = measured(row['gain_over_plain'], sign=True)
+            cells = [measured(complete), measured(row['mean_incomplete']), gain]
+            cells.append(f'{row["seconds"]:.0f}')
+        rows.append((name, row['status'], *cells))
+    figures = ('complete', 'mean of incomplete', f'gain over {PLAIN}', 'seconds')
+    table = Table(('method', 'status', *figures), rows, left=2)
+    return [Heading(comparison['name']), table]
+
+
 def measured(facts: Mapping[str, Any] | None, sign: bool = False) -> str:
     """Return a score in percent with interval and spread, such as ``46.1 [41.0, 50.2] ± 0.4``."""
     if facts is None or facts['value'] is None:

@@ -34,7 +34,7 @@ RUN, BASE = 'run.json', 'base.safetensors'
 
 
 @dataclass(frozen=True)
-class Options:
+class Request:
     """What the command line adds to a plan.
 
     Attributes:
@@ -95,18 +95,18 @@ def run_command(words: Sequence[str], log: Path) -> int:
             raise
 
 
-def base_of(plan: Plan, options: Options, runner: Runner) -> Path:
+def base_of(plan: Plan, request: Request, runner: Runner) -> Path:
     """Return the folder of the base, after training it where the plan names none.
 
     Raises:
         TrainingError: if its training fails.
         ConfigError: if it holds no network.
     """
-    given = options.base or plan.base
+    given = request.base or plan.base
     if given is None:
-        run, log = options.out / 'base' / 'run', options.out / 'base' / 'log.txt'
-        words = _training(plan, options, 'complete', plan.base_settings, run)
-        pretrained = ['--pretrained', str(options.pretrained)] if options.pretrained else []
+        run, log = request.out / 'base' / 'run', request.out / 'base' / 'log.txt'
+        words = _training(plan, request, 'complete', plan.base_settings, run)
+        pretrained = ['--pretrained', str(request.pretrained)] if request.pretrained else []
         if not _is_finished(run) and runner([*words, *pretrained], log) != 0:
             raise TrainingError(f'the base cannot be trained: {last_words(log)}; see {log}')
         return run
@@ -117,7 +117,7 @@ def base_of(plan: Plan, options: Options, runner: Runner) -> Path:
 
 
 def run_trial(
-    trial: Trial, plan: Plan, options: Options, base: Path, runner: Runner
+    trial: Trial, plan: Plan, request: Request, base: Path, runner: Runner
 ) -> Iterator[str]:
     """Run what is missing of a trial; yield the name of each step before it starts.
 
@@ -128,7 +128,7 @@ def run_trial(
         _note(trial, f'made before with another {changed}: remove {trial.folder}')
         return
     write_json(trial.folder / 'trial.json', {'order': order, 'failed': None})
-    for name, is_done, words in _steps(trial, plan, options, base):
+    for name, is_done, words in _steps(trial, plan, request, base):
         if is_done:
             continue
         yield name
@@ -167,22 +167,22 @@ def last_words(log: Path) -> str:
 
 
 def _steps(
-    trial: Trial, plan: Plan, options: Options, base: Path
+    trial: Trial, plan: Plan, request: Request, base: Path
 ) -> list[tuple[str, bool, list[str]]]:
     """Return name, whether it is done, and command of each step."""
     row, bundle = trial.row, trial.folder / 'bundle'
-    words = _training(plan, options, row.method, row.settings, trial.run, row.command)
+    words = _training(plan, request, row.method, row.settings, trial.run, row.command)
     words += ['--seed', str(trial.seed)]
     if row.starts_from_base:
         words += ['--base' if row.command == 'adapt' else '--init', str(base)]
-    elif options.pretrained:
-        words += ['--pretrained', str(options.pretrained)]
-    threads = ['--threads', str(options.threads)]
+    elif request.pretrained:
+        words += ['--pretrained', str(request.pretrained)]
+    threads = ['--threads', str(request.threads)]
     measure = ['evaluate', '--bundle', str(bundle), '--dataset', plan.dataset, '--split', 'val']
-    measure += ['--out', str(trial.evaluation.parent), *_data(plan, options), *threads]
+    measure += ['--out', str(trial.evaluation.parent), *_data(plan, request), *threads]
     measure += [] if plan.val_count is None else ['--samples', str(plan.val_count)]
     measure += [] if plan.noise else ['--skip-noise']
-    export = ['export', str(trial.run), '--bundle', str(bundle), '--no-scores', *threads]
+    export = ['export', str(trial.run), '--out', str(bundle), '--no-scores', *threads]
     return [
         (row.command, _is_finished(trial.run), words),
         ('export', (bundle / MANIFEST).is_file(), export),
@@ -192,21 +192,21 @@ def _steps(
 
 def _training(
     plan: Plan,
-    options: Options,
+    request: Request,
     method: str,
     settings: Sequence[str],
     run: Path,
     command: str = 'train',
 ) -> list[str]:
     words = [command, str(plan.recipe), '--method', method, '--out', str(run)]
-    words += [*_data(plan, options), '--device', options.device]
-    words += ['--threads', str(options.threads)]
+    words += [*_data(plan, request), '--device', request.device]
+    words += ['--threads', str(request.threads)]
     words += [word for setting in settings for word in ('--set', setting)]
     return [*words, '--resume'] if (run / RUN).is_file() else words
 
 
-def _data(plan: Plan, options: Options) -> list[str]:
-    folder = options.data or plan.folder
+def _data(plan: Plan, request: Request) -> list[str]:
+    folder = request.data or plan.folder
     return ['--data', str(folder)] if folder else []
 
 

@@ -1,4 +1,4 @@
-"""A report written once and rendered twice: as Markdown, and as one self-contained HTML page."""
+"""A report written once: rendered as Markdown, as one self-contained HTML page, on a terminal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from mm_robust_seg.files import write_bytes
+
+Tone = Literal['', 'good', 'remark', 'problem']
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph, without markup."""
+    """A paragraph, without markup; ``tone`` colours it on a terminal."""
 
     text: str
+    tone: Tone = ''
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,22 @@ class Bullets:
     """A list of remarks."""
 
     items: Sequence[str]
+    tone: Tone = ''
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text; all columns but the first are aligned to the right."""
+    """Cells of text.
+
+    Attributes:
+        left: how many columns are aligned to the left; the others are to the right.
+        colors: shown before each row on a terminal.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    left: int = 1
+    colors: Sequence[tuple[int, int, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,8 @@ def _markdown(block: Block) -> str:
         return '\n'.join(f'- {item}' for item in block.items)
     if isinstance(block, Picture):
         return f'![{block.caption}]({block.name})'
-    rule = ['---', *['---:'] * (len(block.header) - 1)]
+    right = len(block.header) - block.left
+    rule = [*['---'] * block.left, *['---:'] * right]
     rows = (
         [cell.replace('|', '\\|') for cell in row] for row in (block.header, rule, *block.rows)
     )
@@ -100,13 +113,15 @@ def _html(block: Block) -> str:
         caption = escape(block.caption)
         image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
         return f'<figure>{image}<figcaption>{caption}</figcaption></figure>'
-    head = _cells(block.header, 'th')
-    body = ''.join(_cells(row, 'td') for row in block.rows)
+    head = _cells(block.header, 'th', block.left)
+    body = ''.join(_cells(row, 'td', block.left) for row in block.rows)
     return f'<div class="wide"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
 
 
-def _cells(row: Sequence[str], tag: str) -> str:
-    return '<tr>' + ''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row) + '</tr>'
+def _cells(row: Sequence[str], tag: str, left: int) -> str:
+    marks = [' class="left"'] * left + [''] * (len(row) - left)
+    cells = zip(marks, row, strict=True)
+    return f'<tr>{"".join(f"<{tag}{mark}>{escape(cell)}</{tag}>" for mark, cell in cells)}</tr>'
 
 
 _STYLE = """
@@ -117,7 +132,7 @@ h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #d5dbe2; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .28rem .7rem; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+.left { text-align: left; }
 thead th { border-bottom: 2px solid #8a97a6; }
 tbody tr:nth-child(even) { background: #f3f5f8; }
 figure { margin: 1.2rem 0; }

@@ -1,4 +1,4 @@
-"""From an request to a finished run folder: data, start, every task, and what came of it."""
+"""From a request to a finished run folder: data, start, every task, and what came of it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 import torch
 
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import lines
 from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import BASE, fingerprint, load_base, save_network, START
 from mm_robust_seg.training.costs import parameter_costs
 from mm_robust_seg.training.data.augment import class_weights
@@ -30,7 +30,7 @@ from mm_robust_seg.training.methods import Kind, method_entry, MethodEntry
 from mm_robust_seg.training.objectives.base import Inputs, Method, SegmentationLoss, Setting, Task
 from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
 from mm_robust_seg.training.recipe import NetworkRecipe, portable, Recipe
-from mm_robust_seg.training.run_folder import claim, write_run
+from mm_robust_seg.training.run_folder import claim, read_run, write_run
 
 Command = Literal['train', 'adapt']
 _KINDS: dict[Command, Kind] = {'train': 'network', 'adapt': 'adapters'}
@@ -57,8 +57,11 @@ class RunRequest:
     importance: Path | None = None
 
 
-def run_method(request: RunRequest, console: Console) -> None:
-    """Run or resume a whole training; what came of it is in ``run.json`` in the end.
+def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, Any] | None:
+    """Run or resume a whole training.
+
+    Returns:
+        What ``run.json`` holds in the end; None in processes that do not lead.
 
     Raises:
         TrainingError, DataError, ConfigError, BundleError: before the first step wherever
@@ -81,7 +84,7 @@ def run_method(request: RunRequest, console: Console) -> None:
         if group.leads:
             _claim(request, facts, segmenter)
         group.wait()
-        with TrainingLog(request.out, console, group.leads) as log:
+        with TrainingLog(request.out, progress, group.leads) as log:
             for line in lines(found):
                 log.say(line)
             training = Training(recipe, train, val, request.out, request.device, group, log)
@@ -99,6 +102,7 @@ def run_method(request: RunRequest, console: Console) -> None:
             if group.leads:
                 _look_over(method, setting, log)
                 _finish(request.out, method, facts)
+    return read_run(request.out) if group.leads else None
 
 
 def _check_share(group: ProcessGroup, kind: Kind, batch_size: int) -> None:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.torch
 
 
 def export(run, bundle, *options):
-    assert cli.main(['export', str(run), '--bundle', str(bundle), *map(str, options)]) == 0
+    assert cli.main(['export', str(run), '--out', str(bundle), *map(str, options)]) == 0
     return load_bundle(bundle)
 
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_exported_is_explained(adapter_run, scenes, tmp_path, cap
     run = shutil.copytree(adapter_run, tmp_path / 'run')
 
     def refused(*options):
-        arguments = ['export', str(run), '--bundle', str(tmp_path / 'bundle'), *map(str, options)]
+        arguments = ['export', str(run), '--out', str(tmp_path / 'bundle'), *map(str, options)]
         assert cli.main(arguments) == 2
         assert not (tmp_path / 'bundle').exists()
         return capsys.readouterr().err
@@ -188,7 +188,7 @@ def test_what_cannot_be_exported_is_explained(adapter_run, scenes, tmp_path, cap
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(adapter_run, tmp_path, capsys):
     (tmp_path / 'mine').mkdir()
-    arguments = ['export', str(adapter_run), '--bundle', str(tmp_path / 'mine'), '--no-scores']
+    arguments = ['export', str(adapter_run), '--out', str(tmp_path / 'mine'), '--no-scores']
     assert cli.main(arguments) == 2
     assert 'is not a bundle' in capsys.readouterr().err
     assert (tmp_path / 'mine').is_dir()
@@ -234,10 +234,13 @@ def write_merging(path, merged, names=('surface', 'thing')):
     return path
 
 
-def test_classes_can_be_merged_at_export(two_base, tmp_path):
-    """Also of a run whose combinations share one network."""
+def test_classes_can_be_merged_at_export(two_base, tmp_path, capsys):
+    """Also of a run whose combinations share one network; the manifest is there as JSON."""
     file = write_merging(tmp_path / 'merging.json', [0, 1, 1])
-    bundle = export(two_base, tmp_path / 'bundle', '--no-scores', '--merge', file)
+    bundle = export(two_base, tmp_path / 'bundle', '--no-scores', '--merge', file, '--json')
+    facts = json.loads(capsys.readouterr().out)
+    assert facts['bundle'] == str(tmp_path / 'bundle')
+    assert [c['name'] for c in facts['classes']] == ['surface', 'thing']
     assert [c.name for c in bundle.classes] == ['surface', 'thing']
     rng = np.random.default_rng(0)
     given = {
@@ -254,7 +257,7 @@ def test_classes_can_be_merged_at_export(two_base, tmp_path):
 @pytest.mark.parametrize('merged', [[0, 1], [0, 1, 2], [0, 0, 0], 'ab', [0, -1, 1]])
 def test_a_merging_must_place_every_class(two_base, tmp_path, capsys, merged):
     file = write_merging(tmp_path / 'merging.json', merged)
-    arguments = ['export', str(two_base), '--bundle', str(tmp_path / 'b'), '--merge', str(file)]
+    arguments = ['export', str(two_base), '--out', str(tmp_path / 'b'), '--merge', str(file)]
     assert cli.main(arguments) == 2
     assert 'merging' in capsys.readouterr().err
     assert not (tmp_path / 'b').exists()

@@ -1,6 +1,7 @@
 """A bundle in another precision is a bundle: same ports, nearly the same label maps."""
 
 from collections import Counter
+import json
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from tiny_bundle import TINY_CLASSES
 from mm_robust_seg import cli
 from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import load_bundle, SegmentationClass
+from mm_robust_seg.bundling import quantize as quantize_work
 from mm_robust_seg.bundling.precision import sensitive, simplified, tail
 from mm_robust_seg.commands import quantize as quantize_command
 from mm_robust_seg.config import EngineConfig
@@ -46,7 +48,7 @@ def fp16(source, tmp_path_factory):
 def int8(source, tmp_path_factory):
     out = tmp_path_factory.mktemp('int8') / 'bundle'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantize_command, 'open_dataset', lambda *_: Scenes())
+        patch.setattr(quantize_command, 'open_dataset', lambda *_, **__: Scenes())
         assert quantize(source, *INT8, '--no-scores', '--out', out) == 0
     return load_bundle(out)
 
@@ -139,16 +141,29 @@ def test_sensitive_and_tail_are_found_by_structure(source, tmp_path):
 
 def test_scores_are_measured_and_kept(tmp_path, monkeypatch, capsys):
     write_small_bundle(tmp_path / 'small', (COMPLETE,))
-    monkeypatch.setattr(quantize_command, 'open_dataset', lambda *_: Scenes())
+    monkeypatch.setattr(quantize_command, 'open_dataset', lambda *_, **__: Scenes())
     mious = iter(MEASURED.values())
     found = lambda bundle, _: {COMPLETE: next(mious)}  # noqa: E731
-    monkeypatch.setattr(quantize_command, 'miou_by_combination', found)
+    monkeypatch.setattr(quantize_work, 'miou_by_combination', found)
     out = tmp_path / 'out'
     assert quantize(tmp_path / 'small', *INT8, '--out', out) == 0
     printed = capsys.readouterr().out
     row = load_bundle(out).scores[str(COMPLETE)]
     assert row == pytest.approx(MEASURED)
     assert all(f'{100 * value:.2f}' in printed for value in MEASURED.values())
+
+
+def test_the_scores_are_printed_as_json(tmp_path, monkeypatch, capsys):
+    write_small_bundle(tmp_path / 'small', (COMPLETE,))
+    monkeypatch.setattr(quantize_command, 'open_dataset', lambda *_, **__: Scenes())
+    mious = iter(MEASURED.values())
+    found = lambda bundle, _: {COMPLETE: next(mious)}  # noqa: E731
+    monkeypatch.setattr(quantize_work, 'miou_by_combination', found)
+    out = tmp_path / 'out'
+    assert quantize(tmp_path / 'small', *INT8, '--out', out, '--json') == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts['scores'] == {str(COMPLETE): MEASURED}
+    assert (facts['bundle'], facts['precision']) == (str(out), 'int8')
 
 
 MEASURED = {'f32': 0.7125, 'int8': 0.705}
@@ -198,5 +213,8 @@ def test_golden_label_maps_are_added_to_a_bundle(tmp_path, capsys):
     assert not load_bundle(folder).golden
     assert cli.main(['golden', str(folder)]) == 0
     assert '1 golden label maps' in capsys.readouterr().out
+    assert cli.main(['golden', str(folder), '--json']) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {'bundle': str(folder), 'golden': [str(RGB_DEPTH)]}
     assert load_bundle(folder).golden.keys() == {RGB_DEPTH}
     assert [p.name for p in tmp_path.iterdir()] == ['small']

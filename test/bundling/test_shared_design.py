@@ -25,7 +25,7 @@ BACKENDS = ['onnxruntime', 'openvino']
 
 
 def export(run, folder, design):
-    options = ['--bundle', str(folder), '--no-scores', '--design', design]
+    options = ['--out', str(folder), '--no-scores', '--design', design]
     return cli.main(['export', str(run), *options])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from bag_making import PERIOD_NS, START_NS, write_bag, write_messages
 import numpy as np
 import pytest
@@ -35,8 +37,9 @@ def _images(path, modality):
     return {i.image.stamp_ns: i.image for i in items if i.image.modality is modality}
 
 
-def _break(bag, scenario, out):
-    return cli.main(['break-bag', str(bag), '--scenario', str(scenario), '--out', str(out)])
+def _break(bag, scenario, out, *options):
+    words = ['break-bag', str(bag), '--scenario', str(scenario), '--out', str(out), *options]
+    return cli.main(words)
 
 
 def test_cameras_fail_in_the_copy(tmp_path, scenario, capsys):
@@ -86,6 +89,17 @@ def test_other_topics_are_copied(tmp_path, scenario, storage):
     ]
     stored.close()
     assert [b'hello' in texts[0], b'again' in texts[1], len(texts)] == [True, True, 2]
+
+
+def test_the_messages_are_counted_as_json(tmp_path, scenario, capsys):
+    bag, out = write_bag(tmp_path / 'bag', count=18), tmp_path / 'broken'
+    assert _break(bag, scenario, out, '--json') == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts['bag'] == str(out)
+    assert facts['messages'] == {
+        f'/{modality}/image': len(_images(out, modality)) for modality in sorted(Modality, key=str)
+    }
+    assert facts['messages']['/thermal/image'] < facts['messages']['/depth/image']
 
 
 def test_faults_of_the_clock_are_refused(tmp_path, scenario, capsys):

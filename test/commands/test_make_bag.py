@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from mm_robust_seg.cli import main
-from mm_robust_seg.commands.make_bag import START_S
 from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.recordings.bag import BagImage, BagTruth, open_bag
 from mm_robust_seg.recordings.image_folders import find_images, load
+from mm_robust_seg.recordings.make_bag import START_S
 from mm_robust_seg.stages.sensors import decode
 
 RGB, THERMAL, DEPTH = Modality

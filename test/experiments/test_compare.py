@@ -15,14 +15,15 @@ import pytest
 from rich.console import Console
 
 from mm_robust_seg import cli
-from mm_robust_seg.commands.compare import run_plan, write_tables
 from mm_robust_seg.errors import BundleError, ConfigError, DataError, TrainingError
 from mm_robust_seg.experiments import trials as compare_run
+from mm_robust_seg.experiments.comparison import run_plan, write_tables
 from mm_robust_seg.experiments.plan import load_plan, Row
 from mm_robust_seg.experiments.results import Outcome, Results
 from mm_robust_seg.experiments.scores import compare
-from mm_robust_seg.experiments.trials import last_words, Options, run_command
+from mm_robust_seg.experiments.trials import last_words, Request, run_command
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.report.terminal import TerminalProgress
 from mm_robust_seg.scores import bootstrap
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ class Commands:
                 stream.write('epoch 1\nmm-robust-seg: the disk is full: free some\n  a list\n')
                 return 2
         if words[0] == 'export':
-            bundle = Path(words[words.index('--bundle') + 1])
+            bundle = Path(words[words.index('--out') + 1])
             bundle.mkdir()
             (bundle / 'manifest.json').touch()
             return 0
@@ -101,8 +102,9 @@ class Commands:
 def run_all(config: Path, commands: Commands, only=None, **options):
     plan, out = load_plan(config), config.parent / 'out'
     said = io.StringIO()
-    choice = Options(out, DATA, threads=1, **options)
-    run_plan(plan, choice, only, commands, Console(file=said, width=300))
+    choice = Request(out, DATA, threads=1, **options)
+    with TerminalProgress(Console(file=said, width=300)) as progress:
+        run_plan(plan, choice, only, commands, progress)
     return write_tables(plan, out), said.getvalue()
 
 

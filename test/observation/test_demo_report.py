@@ -8,9 +8,10 @@ from rich.console import Console
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.observation.log import DemoRecorder, PhaseRecord, StateRecord
-from mm_robust_seg.observation.report import print_summary, write_report
+from mm_robust_seg.observation.report import summary_blocks, write_report
 from mm_robust_seg.observation.score import summarize
 from mm_robust_seg.observation.timeline import spans
+from mm_robust_seg.report.terminal import rendered
 from mm_robust_seg.simulation.faults import Fault
 
 CLASSES = (SegmentationClass('ground', (90, 90, 90)), SegmentationClass('thing', (200, 30, 30)))
@@ -186,5 +187,5 @@ def test_a_run_that_was_cut_short_can_be_reported(tmp_path):
     summary = write_report(DemoRecorder(CLASSES).log(), tmp_path)
     assert summary['availability_min'] is None and summary['frames_lost_to_switch'] == 0
     console = Console(record=True, width=100)
-    print_summary(summary, console)
+    console.print(*map(rendered, summary_blocks(summary)))
     assert 'availability_min' in console.export_text()

@@ -78,15 +78,17 @@ def train_run():
     from rich.console import Console
     import torch
 
+    from mm_robust_seg.report.terminal import TerminalProgress
     from mm_robust_seg.training.methods import METHODS
     from mm_robust_seg.training.run import run_method, RunRequest
 
     def run(recipe, out, method='complete', start=None, resume=False):
         command = {'network': 'train', 'adapters': 'adapt'}[METHODS[method].kind]
-        console = Console(file=io.StringIO(), width=200)
+        said = io.StringIO()
         order = RunRequest(command, method, recipe, start, out, resume, torch.device('cpu'))
-        run_method(order, console)
-        return console.file.getvalue()
+        with TerminalProgress(Console(file=said, width=200)) as progress:
+            run_method(order, progress)
+        return said.getvalue()
 
     return run
 

@@ -17,7 +17,8 @@ from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.log import DemoRecorder
-from mm_robust_seg.observation.report import print_summary, write_report
+from mm_robust_seg.observation.report import write_report
+from mm_robust_seg.observation.score import Summary
 from mm_robust_seg.observation.view import DemoView
 from mm_robust_seg.ros.demo.listener import Listener
 from mm_robust_seg.ros.processes.bring_up import BringUp
@@ -27,7 +28,6 @@ from mm_robust_seg.ros.processes.children import (
     quiet_domain,
     ros_environment,
 )
-from mm_robust_seg.signals import INTERRUPTED
 from mm_robust_seg.simulation.classes import CLASS_NAMES
 from mm_robust_seg.simulation.scenario import load_scenario, Scenario
 
@@ -56,8 +56,8 @@ class DemoOptions:
     domain_id: int | None = None
 
 
-def run(options: DemoOptions, console: Console) -> int:
-    """Play the scenario and write the report; return the exit code.
+def play(options: DemoOptions, console: Console) -> Summary:
+    """Play the scenario and write the report; return its figures.
 
     Raises:
         RobustSegError: if it cannot be played; the message says what to do.
@@ -71,19 +71,11 @@ def run(options: DemoOptions, console: Console) -> int:
     bundle = load_bundle(find_bundle(options.bundle))
     _check_classes(bundle)
     recorder = DemoRecorder(bundle.classes)
-    try:
-        end = _Play(options, scenario, bundle, recorder, console).run()
-        if recorder.problem is not None:
-            console.print(f'masks could not be scored: {recorder.problem}', markup=False)
-        console.print('drawing the report ...')
-        log = recorder.log(end['late'], end['skipped'])
-        summary = write_report(log, options.out)
-    except KeyboardInterrupt:
-        console.print('interrupted: all processes were ended, no report was written')
-        return INTERRUPTED
-    print_summary(summary, console)
-    console.print(f'Results: {options.out}/contact_sheet.png, timeline.png, summary.json')
-    return 0
+    end = _Play(options, scenario, bundle, recorder, console).run()
+    if recorder.problem is not None:
+        console.print(f'masks could not be scored: {recorder.problem}', markup=False)
+    console.print('drawing the report ...')
+    return write_report(recorder.log(end['late'], end['skipped']), options.out)
 
 
 def _check_classes(bundle: Bundle) -> None:

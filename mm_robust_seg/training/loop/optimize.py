@@ -8,12 +8,12 @@ from pathlib import Path
 import time
 
 import numpy as np
-from rich.progress import TaskID
 import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.report.progress import Bar
 from mm_robust_seg.training.data.batches import Batch, batch_count, training_batches
 from mm_robust_seg.training.data.samples_picture import samples_picture
 from mm_robust_seg.training.data.scores import miou_of
@@ -59,9 +59,7 @@ def optimize(task: Task, training: Training) -> TaskState:
         module.to(device=training.device, memory_format=torch.channels_last)
     steps = batch_count(training.train, training.recipe)
     state = TaskState(task, training.folder, steps)
-    bar = training.log.progress.add_task(
-        task.name, total=task.stage.epochs * steps, completed=state.steps
-    )
+    bar = training.log.progress.bar(task.name, task.stage.epochs * steps, state.steps)
     if not task.stage.epochs and training.group.leads:
         state.save()
     _train(state, training, steps, bar)
@@ -79,7 +77,7 @@ def rate_factor(done: float) -> float:
     )
 
 
-def _train(state: TaskState, training: Training, steps: int, bar: TaskID) -> None:
+def _train(state: TaskState, training: Training, steps: int, bar: Bar) -> None:
     task, epochs, group = state.task, state.task.stage.epochs, training.group
     while not state.finished:
         started_s = time.monotonic()
@@ -96,7 +94,7 @@ def _train(state: TaskState, training: Training, steps: int, bar: TaskID) -> Non
         group.wait()
 
 
-def _epoch(state: TaskState, training: Training, steps: int, bar: TaskID) -> float:
+def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
     """Train for one epoch and return the mean loss."""
     task, recipe, device = state.task, training.recipe, training.device
     total, last = 0.0, task.stage.epochs * steps
@@ -118,7 +116,7 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: TaskID) -> flo
         _descend(losses, state.optimizer, task.objective.trained, training.group)
         state.update_average()
         total += loss
-        training.log.progress.advance(bar)
+        bar.advance()
         curves = {'loss': loss, 'learning_rate': rate * task.stage.learning_rate}
         training.log.scalars(task.name, done, curves)
     return total / steps

@@ -1,4 +1,4 @@
-"""What a training tells: bars and lines on the terminal, log.txt, curves for TensorBoard."""
+"""What a training tells: progress, log.txt, curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,26 +9,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mm_robust_seg.report.progress import Progress, SILENT
 
 
 class TrainingLog:
     """Everything is said once; a process that does not lead keeps silent.
 
     Attributes:
-        progress: bars with the time that remains.
+        progress: where bars are shown.
     """
 
-    def __init__(self, folder: Path, console: Console, leads: bool = True) -> None:
+    def __init__(self, folder: Path, progress: Progress, leads: bool = True) -> None:
         self._folder, self._leads = folder, leads
-        self._console = console if leads else Console(quiet=True)
+        self.progress = progress if leads else SILENT
         self._writers: dict[str, Any] = {}
-        columns = (TextColumn('{task.description:>18}'), BarColumn(), MofNCompleteColumn())
-        self.progress = Progress(*columns, TimeRemainingColumn(), console=self._console)
 
     def __enter__(self) -> TrainingLog:
-        self.progress.start()
         return self
 
     def __exit__(
@@ -37,14 +34,13 @@ class TrainingLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.progress.stop()
         for writer in self._writers.values():
             if writer is not None:
                 writer.close()
 
     def say(self, line: str) -> None:
-        """Print a line and keep it in log.txt."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        """Tell a line and keep it in log.txt."""
+        self.progress.say(line)
         if self._leads:
             with (self._folder / 'log.txt').open('a', encoding='utf-8') as log:
                 log.write(line + '\n')

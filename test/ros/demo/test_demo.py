@@ -59,13 +59,8 @@ def demo_process(tmp_path, bundle, *options):
     command += ['--scenario', str(tmp_path / 'scenario.yaml'), '--out', str(tmp_path / 'out')]
     # A shell that runs the tests in the background lets them, and so the demo, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with (tmp_path / 'demo.txt').open('w') as stream:
-        return subprocess.Popen(
-            [*command, *options],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-        )
+    with (tmp_path / 'demo.txt').open('w') as told, (tmp_path / 'result.txt').open('w') as result:
+        return subprocess.Popen([*command, *options], stdout=result, stderr=told, cwd=ROOT)
 
 
 def processes_of(*paths) -> list[int]:
@@ -83,10 +78,11 @@ def processes_of(*paths) -> list[int]:
 
 
 def test_masks_go_on_while_sensors_fail(tmp_path, start_demo):
-    code = start_demo().wait(120)
+    code = start_demo('--json').wait(120)
     said = (tmp_path / 'demo.txt').read_text()
     assert code == 0, said
     summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
+    assert json.loads((tmp_path / 'result.txt').read_text()) == summary
     assert summary['availability_min'] > 0.9, said
     assert summary['faults_undetected'] == 0, said
     combinations = [summary[f'phase_{n}_combination'] for n in (1, 2, 3)]

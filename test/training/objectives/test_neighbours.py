@@ -29,7 +29,7 @@ def test_a_run_becomes_a_bundle(name, recipe, scenes, base_run, train_run, tmp_p
     facts = read_run(tmp_path / 'run')
     method = restored_method(tmp_path / 'run', facts)
     networks = method.networks()
-    command = ['export', str(tmp_path / 'run'), '--bundle', str(tmp_path / 'bundle')]
+    command = ['export', str(tmp_path / 'run'), '--out', str(tmp_path / 'bundle')]
     assert cli.main([*command, '--no-scores']) == 0
     bundle = load_bundle(tmp_path / 'bundle')
     assert bundle.combinations == all_combinations()

@@ -46,7 +46,7 @@ def test_every_combination_is_the_base(unadapted_run, base_run):
 
 
 def test_the_bundle_has_no_adapters(unadapted_run, tmp_path):
-    words = ['export', str(unadapted_run), '--bundle', str(tmp_path / 'b'), '--no-scores']
+    words = ['export', str(unadapted_run), '--out', str(tmp_path / 'b'), '--no-scores']
     assert main([*words, '--threads', '1']) == 0
     bundle = load_bundle(tmp_path / 'b')
     assert set(bundle.graphs) == set(all_combinations())

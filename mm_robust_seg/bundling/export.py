@@ -1,0 +1,119 @@
+"""From a finished run to a bundle: the method built again, its scores, its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mm_robust_seg.bundling.merging import read_merging
+from mm_robust_seg.bundling.writer import write_bundle
+from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.network.merging import merge_classes
+from mm_robust_seg.report.progress import Progress, SILENT
+from mm_robust_seg.training.data.scores import Scores, scores_of
+from mm_robust_seg.training.data.splits import load
+from mm_robust_seg.training.recipe import Recipe
+from mm_robust_seg.training.restore import restored_method
+from mm_robust_seg.training.run_folder import read_run, recipe_of
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export, and how.
+
+    Attributes:
+        run: folder that train or adapt made.
+        out: folder of the bundle.
+        data: folder of the data set to measure on.
+        is_scored: whether the mIoU on val is measured.
+        weights: ``'last'`` or ``'best'`` checkpoint.
+        merging: file with coarser classes; see ``read_merging``.
+        design: as in ``write_bundle``.
+    """
+
+    run: Path
+    out: Path
+    data: Path | None = None
+    is_scored: bool = True
+    weights: str = 'last'
+    merging: Path | None = None
+    design: str = 'folded'
+
+
+def export(request: ExportRequest, progress: Progress = SILENT) -> dict[str, Any]:
+    """Build the method of the run again, score every combination and write the bundle.
+
+    Returns:
+        The manifest, but for what ``write_bundle`` adds.
+
+    Raises:
+        RobustSegError: if the run is not finished or the data set does not fit, the classes cannot
+            be merged, or the bundle cannot be written.
+    """
+    facts = read_run(request.run)
+    recipe = recipe_of(facts)
+    recipe = replace(recipe, data=replace(recipe.data, folder=str(request.data or '')))
+    method = restored_method(request.run, facts, request.weights)
+    networks = method.networks()
+    if request.merging:
+        merged = read_merging(request.merging, len(facts['classes']))
+        for network in set(networks.values()):
+            merge_classes(network, merged.places)
+        facts['classes'] = merged.classes
+        recipe = replace(
+            recipe,
+            name=request.out.resolve().name,
+            description=merged.description or recipe.description,
+            data=replace(recipe.data, classes=len(merged.classes)),
+        )
+    scores = _scores(networks, recipe, facts, progress) if request.is_scored else {}
+    manifest = _manifest(facts, recipe, scores, request.weights)
+    inputs = recipe.input_spec
+    write_bundle(networks, method.adapters(), inputs, manifest, request.out, request.design)
+    return manifest
+
+
+def _scores(
+    networks: Mapping[ModalitySet, nn.Module],
+    recipe: Recipe,
+    facts: Mapping[str, Any],
+    progress: Progress,
+) -> Scores:
+    val = load(recipe, 'val')
+    if [c.name for c in val.classes] != [c['name'] for c in facts['classes']]:
+        raise TrainingError(
+            'the data set has other classes than the run: give its own with --data'
+        )
+    return scores_of(networks, val, recipe, progress.bar('validation', len(val)).advance)
+
+
+def _manifest(
+    facts: Mapping[str, Any], recipe: Recipe, scores: Scores, weights: str
+) -> dict[str, Any]:
+    own = facts['parameters']['per_combination']
+    return {
+        'name': recipe.name,
+        'description': recipe.description,
+        'licence': facts['licence'],
+        'classes': facts['classes'],
+        'scores': scores,
+        'provenance': {
+            'network': f'{recipe.network.backbone} encoder per sensor, gated fusion, sum decoder',
+            'method': facts['method'],
+            'weights': weights,
+            'start': facts['start'],
+            'parameters': facts['parameters']['base'],
+            'adapter_parameters': {name: number for name, number in own.items() if number},
+            **facts['provenance'],
+            'scores': 'mIoU on val, float32, at the size of the labels',
+            'seed': recipe.seed,
+            'epochs': {'base': recipe.base.epochs, 'adapters': recipe.adapters.epochs},
+            'steps': facts['steps'],
+            'seconds': facts['seconds'],
+        },
+    }
