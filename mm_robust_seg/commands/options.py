@@ -152,6 +152,7 @@ def open_dataset(
             classes=classes,
             count=samples or _SIMULATED_SAMPLES,
             size_px=(inputs.width_px, inputs.height_px),
+            inputs=inputs,
         )
 
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
-from mm_robust_seg.datasets.units import Units
+from mm_robust_seg.datasets.units import STATED
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.schema import load, parameter
 
@@ -14,19 +15,27 @@ FILES = ('dataset.json', 'dataset.yaml', 'dataset.yml')
 
 @dataclass(frozen=True)
 class Description:
-    """What the owner of a data folder says about it; see ``units.Units`` for the formulas."""
+    """What the owner of a data folder says about it, the units of each sensor aside."""
 
     name: str | None = parameter(None, 'Of the data.')
     licence: str | None = parameter(None, 'Under which they may be used.')
-    thermal_scale_k: float | None = parameter(None, 'Kelvin of one step.', 1e-12)
-    thermal_offset_k: float | None = parameter(None, 'Kelvin of the stored value 0.')
-    depth_scale_m: float | None = parameter(None, 'Metres of one step.', 1e-12)
 
-    def units(self, usual: Units) -> Units:
-        """Return ``usual`` changed by what is stated."""
-        names = [field.name for field in fields(Units)]
-        stated = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return replace(usual, **stated)
+    @property
+    def units(self) -> Mapping[str, float]:
+        """What is stated of the names in ``units.STATED``."""
+        values = {name: getattr(self, name, None) for name in STATED}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+_Described = make_dataclass(
+    'Description',
+    [
+        (name, float | None, parameter(None, spec.doc, spec.minimum, spec.maximum))
+        for name, (_, _, spec) in STATED.items()
+    ],
+    bases=(Description,),
+    frozen=True,
+)
 
 
 def read_description(folder: Path) -> Description:
@@ -41,6 +50,6 @@ def read_description(folder: Path) -> Description:
     if len(found) > 1:
         raise DataError(f'{folder} has {found[0].name} and {found[1].name}: expected one of them')
     try:
-        return load(Description, found[0], 'a description of the data set')
+        return load(_Described, found[0], 'a description of the data set')
     except ConfigError as error:
         raise DataError(str(error)) from error

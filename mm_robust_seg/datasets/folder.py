@@ -24,8 +24,9 @@ from mm_robust_seg.datasets.class_list import read_classes
 from mm_robust_seg.datasets.description import Description, FILES, read_description
 from mm_robust_seg.datasets.image_folders import image_files, Part, read_image, read_names, Stored
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
-from mm_robust_seg.datasets.units import Units
+from mm_robust_seg.datasets.units import scale_name
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 
 LAYOUT = (
@@ -34,14 +35,6 @@ LAYOUT = (
 )
 VAL_SHARE = 5
 """Without lists, one sample of so many is for validation."""
-
-_DTYPES: dict[Part, tuple[type[np.generic], ...]] = {
-    Modality.RGB: (np.uint8,),
-    Modality.THERMAL: (np.uint16, np.uint8, np.float32),
-    Modality.DEPTH: (np.uint16, np.uint8, np.float32),
-    None: (np.uint8,),
-}
-_UNIT_FIELDS = {Modality.THERMAL: 'thermal_scale_k', Modality.DEPTH: 'depth_scale_m'}
 
 
 class FolderSplit(StoredSplit):
@@ -56,7 +49,7 @@ class FolderSplit(StoredSplit):
             names,
             read_classes(folder / 'classes.json', LAYOUT),
             modalities,
-            description.units(Units()),
+            description.units,
             {
                 'data': description.name or f'folder {folder.resolve().name}',
                 'split': f'{split}, {len(names)}',
@@ -93,15 +86,19 @@ class FolderSplit(StoredSplit):
         types: dict[Modality, type[np.generic]] = {}
         for modality in self.modalities:
             path = self.source(self.names[0], modality)
-            image: Stored = read_image(path, modality, *_DTYPES[modality])
+            image: Stored = read_image(path, modality, *_file_types(modality))
             types[modality] = image.dtype.type
-            field = _UNIT_FIELDS.get(modality)
-            if field and image.dtype == np.uint8 and getattr(description, field) is None:
+            field = scale_name(modality)
+            if field and image.dtype == np.uint8 and field not in description.units:
                 raise DataError(
                     f'{path} has 8 bit and no unit: export it with 16 bit, or state {field} in '
                     f'{folder / FILES[0]}'
                 )
         return types
+
+
+def _file_types(modality: Modality) -> tuple[type[np.generic], ...]:
+    return (np.uint8,) if KINDS[modality].is_color else (np.uint16, np.uint8, np.float32)
 
 
 def _find(folder: Path) -> dict[Part, dict[str, Path]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 
 Stored = NDArray[Any]
@@ -26,12 +27,8 @@ Part = Modality | None
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp', '.pgm', '.ppm', '.jpg', '.jpeg')
 LOSSY = ('.jpg', '.jpeg')
 _LABEL_FOLDERS = ('labels', 'label')
-_MEANING = {
-    Modality.RGB: 'colours',
-    Modality.THERMAL: 'one channel of temperatures',
-    Modality.DEPTH: 'one channel of distances (whole numbers: millimetres)',
-    None: 'one channel of class ids (neither colours nor a palette)',
-}
+_TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+_LABELS = 'one channel of class ids (neither colours nor a palette)'
 
 
 def read_text(path: Path, layout: str) -> str:
@@ -122,21 +119,21 @@ def read_image(path: Path, part: Part, *dtypes: type[np.generic], lossy: bool = 
     """Read one image without any conversion of its values.
 
     Args:
-        part: decides the channels: 3 for RGB (grey is repeated, alpha dropped), else 1.
+        part: decides the channels: 3 for colours (grey is repeated, alpha dropped), else 1.
         dtypes: the pixel types that may be stored.
         lossy: whether values other than colours may come from a JPEG.
 
     Raises:
         DataError: if the file cannot be decoded, or has other channels or another type.
     """
-    allowed = (1, 3, 4) if part is Modality.RGB else (1,)
-    image = read_channels(path, allowed, dtypes, _MEANING[part])
-    if path.suffix.lower() in LOSSY and part is not Modality.RGB and not lossy:
-        raise DataError(f'{path} is a JPEG, which alters values: expected {_MEANING[part]} as PNG')
-    if part is not Modality.RGB:
-        return image
-    codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
-    return cv2.cvtColor(image, codes[_channels(image)])
+    is_color = part is not None and KINDS[part].is_color
+    meaning = KINDS[part].content if part else _LABELS
+    image = read_channels(path, (1, 3, 4) if is_color else (1,), dtypes, meaning)
+    if is_color:
+        return cv2.cvtColor(image, _TO_RGB[_channels(image)])
+    if path.suffix.lower() in LOSSY and not lossy:
+        raise DataError(f'{path} is a JPEG, which alters values: expected {meaning} as PNG')
+    return image
 
 
 def read_channels(

@@ -14,11 +14,13 @@ from mm_robust_seg.datasets.nyuv2_mat import LABELED, NYUv2Labeled
 from mm_robust_seg.datasets.pst900 import PST900
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.simulated import Simulated
+from mm_robust_seg.datasets.stored import StoredSplit
 from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.modalities.input_spec import InputSpec
 
 KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
 
-_BY_FOLDER: Mapping[str, Callable[[Path, str], Dataset]] = {
+_BY_FOLDER: Mapping[str, Callable[[Path, str], StoredSplit]] = {
     'mm5': MM5,
     'mfnet': MFNet,
     'pst900': PST900,
@@ -40,6 +42,7 @@ def load_split(
     count: int = 60,
     seed: int = 0,
     size_px: tuple[int, int] = (320, 240),
+    inputs: InputSpec | None = None,
 ) -> Dataset:
     """Open one split of a data set.
 
@@ -49,6 +52,7 @@ def load_split(
         split: ``train`` or ``val``, or another one that the data set has.
         classes: number of classes where a data set has several class lists; 0 means its usual.
         count, seed, size_px: samples, seed of the run and (width, height), of ``sim`` alone.
+        inputs: of a network, whose range takes the place of the usual one of a sensor.
 
     Raises:
         ConfigError: if there is no such kind, or not in so many classes.
@@ -59,7 +63,7 @@ def load_split(
     if kind != 'sim' and not folder.is_dir():
         raise DataError(f'there is no folder {folder}: expected that of the data set {kind}')
     if kind == 'sim':
-        dataset: Dataset = _simulated(split, count, seed, size_px)
+        dataset: StoredSplit = _simulated(split, count, seed, size_px)
     elif kind == 'nyuv2':
         has_original = (folder / LABELED).is_file()
         dataset = (NYUv2Labeled if has_original else NYUv2)(folder, split, classes or 40)
@@ -69,6 +73,8 @@ def load_split(
         raise ConfigError(
             f'{kind} has {len(dataset.classes)} classes, not {classes}: leave the number out'
         )
+    if inputs is not None:
+        dataset.prepare_for(inputs)
     return dataset
 
 

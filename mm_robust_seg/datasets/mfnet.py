@@ -22,8 +22,9 @@ from mm_robust_seg.datasets.image_folders import (
 )
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.datasets.units import PSEUDO_KELVIN, PSEUDO_KELVIN_NOTE
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import ModalitySet
 
+RGB, THERMAL = MODALITIES = ModalitySet.parse('rgb+thermal')
 NAMES = (
     'unlabeled',
     'car',
@@ -50,7 +51,7 @@ class MFNet(StoredSplit):
         super().__init__(
             names,
             numbered_classes(NAMES),
-            ModalitySet([Modality.RGB, Modality.THERMAL]),
+            MODALITIES,
             PSEUDO_KELVIN,
             {
                 'data': 'MFNet (Ha et al. 2017)',
@@ -59,7 +60,7 @@ class MFNet(StoredSplit):
             },
             'no explicit licence; research with citation (data: MFNet)',
         )
-        parts: tuple[Part, ...] = (Modality.RGB, None)
+        parts: tuple[Part, ...] = (RGB, None)
         require_files((self.source(name, part) for name in names for part in parts), LAYOUT)
 
     def source(self, name: str, part: Part) -> Path:
@@ -68,10 +69,10 @@ class MFNet(StoredSplit):
 
     def read(self, name: str) -> StoredSample:
         """Read two files."""
-        source = self.source(name, Modality.RGB)
+        source = self.source(name, RGB)
         image = read_channels(source, (4,), (np.uint8,), 'RGB and thermal in 4 channels')
         images = {
-            Modality.RGB: cv2.cvtColor(image, cv2.COLOR_BGRA2RGB),
-            Modality.THERMAL: np.ascontiguousarray(image[..., 3]),
+            RGB: cv2.cvtColor(image, cv2.COLOR_BGRA2RGB),
+            THERMAL: np.ascontiguousarray(image[..., 3]),
         }
         return StoredSample(images, read_image(self.source(name, None), None, np.uint8))

@@ -13,9 +13,9 @@ import numpy as np
 from mm_robust_seg.datasets.class_list import read_classes
 from mm_robust_seg.datasets.image_folders import Part, read_image, read_names, require_files
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
-from mm_robust_seg.datasets.units import Units
-from mm_robust_seg.modality import COMPLETE, Modality
+from mm_robust_seg.modality import ModalitySet
 
+RGB, THERMAL, DEPTH = MODALITIES = ModalitySet.parse('rgb+thermal+depth')
 THERMAL_SCALE_K = 1 / 64
 LAYOUT = (
     'the MM5 layout: rgb/ID.jpg, thermal/ID.png (uint16, kelvin x 64), depth/ID.png (uint16, mm), '
@@ -31,19 +31,19 @@ class MM5(StoredSplit):
         classes = read_classes(folder / 'classes.json', LAYOUT)
         names = read_names(folder / f'{split}.txt', LAYOUT)
         provenance = {'data': 'MM5 (Brenner et al. 2026)', 'split': f'{split}, {len(names)}'}
-        units = Units(thermal_scale_k=THERMAL_SCALE_K)
+        units = {'thermal_scale_k': THERMAL_SCALE_K}
         licence = 'CC BY-NC 4.0 (data: MM5)'
-        super().__init__(names, classes, COMPLETE, units, provenance, licence)
-        parts: tuple[Part, ...] = (*Modality, None)
+        super().__init__(names, classes, MODALITIES, units, provenance, licence)
+        parts: tuple[Part, ...] = (*MODALITIES, None)
         require_files((self.source(name, part) for name in names for part in parts), LAYOUT)
 
     def source(self, name: str, part: Part) -> Path:
         """Return the file of an image."""
-        kind, suffix = part.value if part else 'label', 'jpg' if part is Modality.RGB else 'png'
+        kind, suffix = part.value if part else 'label', 'jpg' if part is RGB else 'png'
         return self._folder / kind / f'{name}.{suffix}'
 
     def read(self, name: str) -> StoredSample:
         """Read four files."""
-        dtypes = {Modality.RGB: np.uint8, Modality.THERMAL: np.uint16, Modality.DEPTH: np.uint16}
-        images = {m: read_image(self.source(name, m), m, dtypes[m]) for m in Modality}
+        dtypes = {RGB: np.uint8, THERMAL: np.uint16, DEPTH: np.uint16}
+        images = {m: read_image(self.source(name, m), m, dtypes[m]) for m in MODALITIES}
         return StoredSample(images, read_image(self.source(name, None), None, np.uint8))

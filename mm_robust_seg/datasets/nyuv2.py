@@ -27,9 +27,8 @@ from mm_robust_seg.datasets.image_folders import (
     Stored,
 )
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
-from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import ModalitySet
 
 LICENCE = 'no explicit licence; academic research with citation (data: NYU Depth V2)'
 LAYOUT = (
@@ -37,7 +36,7 @@ LAYOUT = (
     'label40/NNNN.png, 0 void, 1..40; classes.json, train.txt, val.txt) or the original '
     'nyu_depth_v2_labeled.mat with splits.mat and classMapping40.mat'
 )
-MODALITIES = ModalitySet([Modality.RGB, Modality.DEPTH])
+RGB, DEPTH = MODALITIES = ModalitySet.parse('rgb+depth')
 
 # fmt: off
 NAMES_40 = (
@@ -70,7 +69,7 @@ class NYUv2(StoredSplit):
             names,
             classes_of(class_count),
             MODALITIES,
-            Units(depth_scale_m=1 / 25.5),
+            {'depth_scale_m': 1 / 25.5},
             {'data': 'NYU Depth V2 (Silberman et al. 2012)', 'split': f'{split}, {len(names)}'},
             LICENCE,
         )
@@ -79,7 +78,7 @@ class NYUv2(StoredSplit):
 
     def source(self, name: str, part: Part) -> Path:
         """Return the file of an image."""
-        kind, suffix = part.value if part else 'label40', 'jpg' if part is Modality.RGB else 'png'
+        kind, suffix = part.value if part else 'label40', 'jpg' if part is RGB else 'png'
         return self._folder / kind / f'{name}.{suffix}'
 
     def read(self, name: str) -> StoredSample:

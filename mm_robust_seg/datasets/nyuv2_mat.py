@@ -15,11 +15,17 @@ from typing import Any
 import numpy as np
 
 from mm_robust_seg.datasets.image_folders import Part
-from mm_robust_seg.datasets.nyuv2 import classes_of, LICENCE, lookup, merged, MODALITIES
+from mm_robust_seg.datasets.nyuv2 import (
+    classes_of,
+    DEPTH,
+    LICENCE,
+    lookup,
+    merged,
+    MODALITIES,
+    RGB,
+)
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
-from mm_robust_seg.datasets.units import Units
 from mm_robust_seg.errors import DataError
-from mm_robust_seg.modality import Modality
 
 LABELED = 'nyu_depth_v2_labeled.mat'
 _INDICES = {'train': 'trainNdxs', 'val': 'testNdxs', 'test': 'testNdxs'}
@@ -46,7 +52,7 @@ class NYUv2Labeled(StoredSplit):
             [f'{frame:04d}' for frame in frames],
             classes_of(class_count),
             MODALITIES,
-            Units(),
+            {},
             {
                 'data': 'NYU Depth V2 (Silberman et al. 2012)',
                 'split': f'{split} (official {official}), {len(frames)}',
@@ -56,7 +62,7 @@ class NYUv2Labeled(StoredSplit):
 
     def source(self, name: str, part: Part) -> Path:
         """Return the file, the array in it and the frame."""
-        arrays = {Modality.RGB: 'images', Modality.DEPTH: 'depths', None: 'labels'}
+        arrays = {RGB: 'images', DEPTH: 'depths', None: 'labels'}
         return self._path / arrays[part] / name
 
     def read(self, name: str) -> StoredSample:
@@ -64,8 +70,8 @@ class NYUv2Labeled(StoredSplit):
         with self._h5py.File(self._path) as file:
             rgb, depth, labels = (file[array][int(name) - 1].T for array in _AXES)
         images = {
-            Modality.RGB: np.ascontiguousarray(rgb),
-            Modality.DEPTH: np.ascontiguousarray(depth, np.float32),
+            RGB: np.ascontiguousarray(rgb),
+            DEPTH: np.ascontiguousarray(depth, np.float32),
         }
         return StoredSample(images, merged(labels, self._table, self.source(name, None)))
 

@@ -10,7 +10,6 @@ the 8-bit images where a ``dataset.json`` beside ``train/`` gives them one (``de
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,12 @@ from mm_robust_seg.datasets.class_list import numbered_classes
 from mm_robust_seg.datasets.description import read_description
 from mm_robust_seg.datasets.image_folders import list_images, Part, read_image, require_files
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
-from mm_robust_seg.datasets.units import PSEUDO_KELVIN, PSEUDO_KELVIN_NOTE, Units
+from mm_robust_seg.datasets.units import PSEUDO_KELVIN, PSEUDO_KELVIN_NOTE
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality, ModalitySet
 
+RGB, THERMAL, DEPTH = COMPLETE = ModalitySet.parse('rgb+thermal+depth')
+RGB_THERMAL = ModalitySet.parse('rgb+thermal')
 NAMES = ('background', 'fire extinguisher', 'backpack', 'hand drill', 'survivor')
 LAYOUT = (
     'the PST900 layout: train/ and test/, each with rgb/, thermal/ (8 bit), labels/ and, if you '
@@ -45,15 +46,14 @@ class PST900(StoredSplit):
         if not names:
             raise DataError(f'{labels} has no images: expected {LAYOUT}')
         description = read_description(folder)
-        self._raw = description.thermal_scale_k is not None
-        usual = Units() if self._raw else PSEUDO_KELVIN
+        self._raw = 'thermal_scale_k' in description.units
+        usual = {'depth_scale_m': DEPTH_SCALE_M, **({} if self._raw else PSEUDO_KELVIN)}
         has_depth = (self._folder / 'depth').is_dir()
-        sensors = [Modality.RGB, Modality.THERMAL, *([Modality.DEPTH] if has_depth else [])]
         super().__init__(
             names,
             numbered_classes(NAMES),
-            ModalitySet(sensors),
-            description.units(replace(usual, depth_scale_m=DEPTH_SCALE_M)),
+            COMPLETE if has_depth else RGB_THERMAL,
+            {**usual, **description.units},
             {
                 'data': 'PST900 (Shivakumar et al. 2020)',
                 'split': f'{split} (published {_FOLDERS[split]}), {len(names)}',
@@ -67,16 +67,16 @@ class PST900(StoredSplit):
     def source(self, name: str, part: Part) -> Path:
         """Return the file of an image."""
         kind = part.value if part else 'labels'
-        if part is Modality.THERMAL and self._raw:
+        if part is THERMAL and self._raw:
             kind = 'thermal_raw'
         return self._folder / kind / f'{name}.png'
 
     def read(self, name: str) -> StoredSample:
         """Read three or four files."""
         dtypes: dict[Modality, type[np.generic]] = {
-            Modality.RGB: np.uint8,
-            Modality.THERMAL: np.uint16 if self._raw else np.uint8,
-            Modality.DEPTH: np.uint16,
+            RGB: np.uint8,
+            THERMAL: np.uint16 if self._raw else np.uint8,
+            DEPTH: np.uint16,
         }
         images = {m: read_image(self.source(name, m), m, dtypes[m]) for m in self.modalities}
         return StoredSample(images, read_image(self.source(name, None), None, np.uint8))

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
+from pathlib import Path
 
 from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.datasets.samples import Sample
-from mm_robust_seg.datasets.units import Units
-from mm_robust_seg.modality import COMPLETE, Modality
-from mm_robust_seg.simulation import CLASS_COLORS, CLASS_NAMES, sample_captures
-
-_UNITS = Units(thermal_scale_k=0.01, depth_scale_m=0.001)
+from mm_robust_seg.datasets.image_folders import Part
+from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
+from mm_robust_seg.simulation import CLASS_COLORS, CLASS_NAMES, MODALITIES, sample_captures
 
 
-class Simulated:
+class Simulated(StoredSplit):
     """Captures of random worlds, places, hours and weathers; rendered once, kept in memory."""
 
-    classes = tuple(map(SegmentationClass, CLASS_NAMES, CLASS_COLORS))
-    modalities = COMPLETE
-    licence = 'Apache-2.0 (data: simulated)'
-
     def __init__(self, count: int, seed: int, width_px: int, height_px: int) -> None:
-        self._seed = seed
-        self._captures = list(sample_captures(count, seed, width_px, height_px))
-        self.provenance = {'data': 'simulated street', 'split': f'{count} captures, seed {seed}'}
+        captures = sample_captures(count, seed, width_px, height_px)
+        self._captures = {f'{seed}-{index:05d}': capture for index, capture in enumerate(captures)}
+        super().__init__(
+            list(self._captures),
+            tuple(map(SegmentationClass, CLASS_NAMES, CLASS_COLORS)),
+            MODALITIES,
+            {},
+            {'data': 'simulated street', 'split': f'{count} captures, seed {seed}'},
+            'Apache-2.0 (data: simulated)',
+        )
 
-    def __len__(self) -> int:
-        return len(self._captures)
+    def source(self, name: str, part: Part) -> Path:
+        """Return a name for messages: no image comes from a file."""
+        return Path('simulated') / name / str(part or 'labels')
 
-    def __getitem__(self, index: int) -> Sample:
-        capture = self._captures[index]
-        stored: dict[Modality, NDArray[Any]] = {
-            Modality.RGB: capture.rgb,
-            Modality.THERMAL: capture.thermal,
-            Modality.DEPTH: capture.depth,
-        }
-        images = {m: _UNITS.image(m, image) for m, image in stored.items()}
-        return Sample(f'{self._seed}-{index:05d}', images, capture.labels)
+    def read(self, name: str) -> StoredSample:
+        """Return a capture."""
+        capture = self._captures[name]
+        return StoredSample({m: capture[m] for m in MODALITIES}, capture.labels)

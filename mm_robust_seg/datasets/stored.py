@@ -11,8 +11,10 @@ from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.datasets.class_list import check_labels
 from mm_robust_seg.datasets.image_folders import Part, Stored
 from mm_robust_seg.datasets.samples import Sample
-from mm_robust_seg.datasets.units import Units
+from mm_robust_seg.datasets.units import STATED, units_of
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities.input_spec import InputSpec
+from mm_robust_seg.modalities.kind import Units
 from mm_robust_seg.modality import Modality, ModalitySet
 
 KEPT_BYTES = 4 << 30
@@ -36,6 +38,12 @@ class StoredSplit(ABC):
     """What is common to data sets in files; see ``samples.Dataset``.
 
     A sample is checked whenever it is read: one size, labels within the class list.
+
+    Args:
+        stated: what is known of the units, by the names in ``units.STATED``.
+
+    Attributes:
+        units: of every sensor.
     """
 
     def __init__(
@@ -43,11 +51,12 @@ class StoredSplit(ABC):
         names: Sequence[str],
         classes: tuple[SegmentationClass, ...],
         modalities: ModalitySet,
-        units: Units,
+        stated: Mapping[str, float],
         provenance: Mapping[str, str],
         licence: str,
     ) -> None:
-        self.classes, self.modalities, self.units = classes, modalities, units
+        self.classes, self.modalities = classes, modalities
+        self._stated, self.units = stated, units_of(stated)
         self.provenance, self.licence = dict(provenance), licence
         self.names = tuple(names)
         self._kept: dict[int, StoredSample] = {}
@@ -57,9 +66,16 @@ class StoredSplit(ABC):
         return len(self.names)
 
     def __getitem__(self, index: int) -> Sample:
-        stored = self._kept.get(index) or self._read_checked(index)
-        images = {m: self.units.image(m, stored.images[m]) for m in self.modalities}
-        return Sample(self.names[index], images, stored.labels)
+        return self._sample(index, self.units)
+
+    def unlimited(self, index: int) -> Sample:
+        """Return a sample with what lies beyond the range of its sensors left in."""
+        return self._sample(index, {m: units.unlimited() for m, units in self.units.items()})
+
+    def prepare_for(self, inputs: InputSpec) -> None:
+        """Let the range of the sensors be that of a network's inputs, where none is stated."""
+        known = {n: value for n, value in inputs.numbers().items() if n in STATED}
+        self.units = units_of({**known, **self._stated})
 
     @abstractmethod
     def read(self, name: str) -> StoredSample:
@@ -68,6 +84,11 @@ class StoredSplit(ABC):
     @abstractmethod
     def source(self, name: str, part: Part) -> Path:
         """Return where an image of a sample comes from."""
+
+    def _sample(self, index: int, units: Mapping[Modality, Units]) -> Sample:
+        stored = self._kept.get(index) or self._read_checked(index)
+        images = {m: units[m].image(stored.images[m]) for m in self.modalities}
+        return Sample(self.names[index], images, stored.labels)
 
     def _read_checked(self, index: int) -> StoredSample:
         name = self.names[index]

@@ -1,46 +1,24 @@
-"""From stored integers to kelvin and metres, with the robot's formula."""
+"""What the stored values of data sets mean; the robot's units, where nothing else is known."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mm_robust_seg.datasets.samples import Image
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.kind import Units
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.schema import Spec
 
+STATED: Mapping[str, tuple[Modality, str, Spec]] = {
+    f'{modality}_{item.name}': (modality, item.name, item.metadata['spec'])
+    for modality, kind in KINDS.items()
+    for item in fields(cast(Any, kind.units))
+}
+"""What may be stated of units, by names such as ``thermal_scale_k``: sensor, field, meaning."""
 
-@dataclass(frozen=True)
-class Units:
-    """Meaning of stored integers; images of floating point are in kelvin and metres already.
-
-    Attributes:
-        thermal_scale_k, thermal_offset_k: kelvin = scale x stored + offset, as a robot computes
-            it from ``inputs.thermal.scale_k`` and ``inputs.thermal.offset_k``.
-        depth_scale_m: metres = scale x stored; 0 means no return.
-    """
-
-    thermal_scale_k: float = 0.01
-    thermal_offset_k: float = 0.0
-    depth_scale_m: float = 0.001
-
-    def image(self, modality: Modality, stored: NDArray[Any]) -> Image:
-        """Return RGB as it is, thermal in kelvin, depth in metres; float32, 0 where invalid."""
-        if modality is Modality.RGB:
-            return stored
-        image: NDArray[np.float32] = stored.astype(np.float32)
-        if stored.dtype.kind == 'u' and modality is Modality.THERMAL:
-            image *= np.float32(self.thermal_scale_k)
-            image += np.float32(self.thermal_offset_k)
-        elif stored.dtype.kind == 'u':
-            image *= np.float32(self.depth_scale_m)
-        image[~(np.isfinite(image) & (image > 0))] = 0
-        return image
-
-
-PSEUDO_KELVIN = Units(thermal_scale_k=0.16, thermal_offset_k=280.0)
+PSEUDO_KELVIN: Mapping[str, float] = {'thermal_scale_k': 0.16, 'thermal_offset_k': 280.0}
 """For 8-bit thermal images whose contrast the camera set, which have no temperature.
 
 0..255 become 280..320.8 K, so that a network of absolute temperatures has sensible input. A robot
@@ -48,3 +26,18 @@ with such a camera sets ``inputs.thermal.scale_k: 0.16`` and ``inputs.thermal.of
 """
 
 PSEUDO_KELVIN_NOTE = '8 bit without unit, taken as 0.16 K x value + 280 K'
+
+
+def units_of(stated: Mapping[str, float]) -> dict[Modality, Units]:
+    """Return the units of every sensor, from what is stated by the names in ``STATED``."""
+    changes: dict[Modality, dict[str, float]] = {modality: {} for modality in KINDS}
+    for name, value in stated.items():
+        modality, field, _ = STATED[name]
+        changes[modality][field] = value
+    return {modality: kind.units(**changes[modality]) for modality, kind in KINDS.items()}
+
+
+def scale_name(modality: Modality) -> str | None:
+    """Return how the step of a sensor's stored integers is stated; None if they have no unit."""
+    of_sensor = [name for name, (of, _, _) in STATED.items() if of is modality]
+    return next((name for name in of_sensor if '_scale' in name), None)

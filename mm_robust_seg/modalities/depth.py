@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.finding import Finding, Reason
 from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, ViewScale
 from mm_robust_seg.modalities.measured import first_channel, kept, share
@@ -26,9 +27,16 @@ _SPECKLE_M = 0.4
 class DepthUnits:
     """Metres = scale_m x stored; what is nearer than min_m or farther than max_m is invalid."""
 
-    scale_m: float = 0.001
-    min_m: float = 0.2
-    max_m: float = 20.0
+    scale_m: float = parameter(0.001, 'Metres of one step.', 1e-12)
+    min_m: float = parameter(0.2, 'Nearer returns are invalid.', 0.0)
+    max_m: float = parameter(20.0, 'Farther returns are invalid.', 0.0)
+
+    def __post_init__(self) -> None:
+        if not self.min_m < self.max_m:
+            raise ConfigError(
+                f'depth from min_m {self.min_m:g} to max_m {self.max_m:g} is no range: expected '
+                'the lower bound below the upper one'
+            )
 
     def image(self, stored: Pixels) -> Float:
         """Return (H, W) float32 metres, 0 where it is not finite or out of range."""
@@ -161,7 +169,7 @@ DEPTH = SensorKind(
     encodings=('16UC1', '32FC1', 'mono16'),
     doubtful={'mono16': 'taken as 16UC1, millimetres'},
     file_encodings={'uint16': '16UC1', 'float32': '32FC1'},
-    content='one channel of distances',
+    content='one channel of distances (whole numbers: millimetres)',
     topic_words=('depth', 'range', 'disparity'),
     arranged=first_channel,
     units=DepthUnits,

@@ -26,8 +26,8 @@ _FLAT_SIGMA_K = 0.005
 class ThermalUnits:
     """Kelvin = scale_k x stored + offset_k; what is not above 0 K is invalid."""
 
-    scale_k: float = 0.01
-    offset_k: float = 0.0
+    scale_k: float = parameter(0.01, 'Kelvin of one step.', 1e-12)
+    offset_k: float = parameter(0.0, 'Kelvin of the stored value 0.')
 
     def image(self, stored: Pixels) -> Float:
         """Return (H, W) float32 kelvin, 0 where it is not finite or not above 0 K."""

@@ -15,15 +15,12 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.datasets.image_folders import image_files, Part, read_image, read_names
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.recordings.storage import natural_key
 
-_ENCODINGS: Mapping[Part, Mapping[type[np.generic], str]] = {
-    Modality.RGB: {np.uint8: 'rgb8'},
-    Modality.THERMAL: {np.uint16: 'mono16', np.uint8: 'mono8'},
-    Modality.DEPTH: {np.uint16: '16UC1'},
-    None: {np.uint8: 'mono8'},
-}
+_SENSORS = ', '.join(map(str, Modality))
+_LABEL_ENCODINGS = {'uint8': 'mono8'}
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class ImageFolders:
     def __post_init__(self) -> None:
         for name in self.names:
             if not any(name in files for part, files in self.files.items() if part):
-                raise DataError(f'no sensor has {name!r}: expected it in rgb, thermal or depth')
+                raise DataError(f'no sensor has {name!r}: expected it in one of {_SENSORS}')
 
 
 def find_images(folder: Path, split: Path | None = None) -> ImageFolders:
@@ -56,14 +53,13 @@ def find_images(folder: Path, split: Path | None = None) -> ImageFolders:
         DataError: if there are no images, names are ambiguous, or the list does not fit.
     """
     if not folder.is_dir():
-        raise DataError(f'there is no folder {folder}: expected one with rgb, thermal or depth')
+        raise DataError(f'there is no folder {folder}: expected one with any of {_SENSORS}')
     files = image_files(folder)
     sensors = {name for part, found in files.items() if part for name in found}
     if not sensors:
         found = ', '.join(sorted(p.name for p in folder.iterdir() if p.is_dir()))
         raise DataError(
-            f'{folder} has no images in rgb, thermal or depth; it has the folders '
-            f'{found or "(none)"}'
+            f'{folder} has no images in {_SENSORS}; it has the folders {found or "(none)"}'
         )
     names = _listed(folder, split) if split else sorted(sensors, key=natural_key)
     return ImageFolders(files, tuple(names))
@@ -75,8 +71,9 @@ def load(path: Path, part: Part) -> tuple[NDArray[Any], str]:
     Raises:
         DataError: if it cannot be read or is not what the sensor gives.
     """
-    image = read_image(path, part, *_ENCODINGS[part], lossy=True)
-    return image, _ENCODINGS[part][image.dtype.type]
+    encodings = KINDS[part].file_encodings if part else _LABEL_ENCODINGS
+    image = read_image(path, part, *(np.dtype(name).type for name in encodings), lossy=True)
+    return image, encodings[image.dtype.name]
 
 
 def _listed(folder: Path, split: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """A procedural street and an RGB-thermal-depth rig with exact labels."""
 
-from mm_robust_seg.simulation.cameras import Capture, SimulatedCameras
+from mm_robust_seg.simulation.cameras import Capture, MODALITIES, SimulatedCameras
 from mm_robust_seg.simulation.classes import CLASS_COLORS, CLASS_NAMES, SceneClass
 from mm_robust_seg.simulation.drive import sample_captures
 from mm_robust_seg.simulation.world.conditions import Conditions
@@ -11,6 +11,7 @@ __all__ = [
     'CLASS_COLORS',
     'CLASS_NAMES',
     'Conditions',
+    'MODALITIES',
     'sample_captures',
     'SceneClass',
     'SimulatedCameras',

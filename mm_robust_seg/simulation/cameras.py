@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.simulation.sensors import depth as depth_sensor
 from mm_robust_seg.simulation.sensors import rgb as rgb_sensor
 from mm_robust_seg.simulation.sensors import thermal as thermal_sensor
@@ -25,6 +26,9 @@ SMALLEST_PX = 16
 LARGEST_PX = 4096
 FFC_CLOSED_S = 1.0
 """How long the thermal shutter stays closed during a flat-field correction."""
+
+MODALITIES = ModalitySet.parse('rgb+thermal+depth')
+"""The cameras that are simulated."""
 
 _TAG_PATTERN = 41
 _TAG_RGB, _TAG_THERMAL, _TAG_DEPTH = 51, 52, 53
@@ -55,6 +59,13 @@ class Capture:
         """Make the pictures read-only."""
         for picture in (self.rgb, self.thermal, self.depth, self.labels):
             picture.setflags(write=False)
+
+    def __getitem__(self, modality: Modality) -> Bytes | Words:
+        """Return the picture of one camera, one of ``MODALITIES``."""
+        if modality not in MODALITIES:
+            raise ConfigError(f'no {modality} camera is simulated: expected one of {MODALITIES}')
+        picture: Bytes | Words = getattr(self, modality.value)
+        return picture
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_stated_units_names_and_licence_are_used(folder):
 
 
 def test_a_description_may_be_yaml(folder):
-    (folder / 'dataset.yaml').write_text('depth_scale_m: 0.01\n')
+    (folder / 'dataset.yaml').write_text('depth_scale_m: 0.01\ndepth_max_m: 30\n')
     assert FolderSplit(folder, 'train')[0].images[Modality.DEPTH][0, -1] == pytest.approx(24.0)
 
 

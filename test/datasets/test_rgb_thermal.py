@@ -37,8 +37,8 @@ def test_a_robot_set_to_the_documented_numbers_sees_the_same_temperatures(tmp_pa
     settings = with_values(
         Config(),
         {
-            'inputs.thermal.scale_k': PSEUDO_KELVIN.thermal_scale_k,
-            'inputs.thermal.offset_k': PSEUDO_KELVIN.thermal_offset_k,
+            'inputs.thermal.scale_k': PSEUDO_KELVIN['thermal_scale_k'],
+            'inputs.thermal.offset_k': PSEUDO_KELVIN['thermal_offset_k'],
         },
     )
     height, width = stored.shape

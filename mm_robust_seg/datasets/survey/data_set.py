@@ -10,10 +10,10 @@ from mm_robust_seg.datasets.survey.findings import (
     name_overlaps,
     split_problems,
     split_remarks,
-    UNIT,
     unlearned,
 )
 from mm_robust_seg.datasets.survey.split import Progress, SplitSurvey, survey_split
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import ModalitySet
 
 
@@ -56,7 +56,7 @@ def lines(found: Survey) -> list[str]:
             f'{split.unlabeled_share:.1%} of the pixels unlabeled'
         )
         for sensor, images in split.images.items():
-            values = f'{images.low:.4g} to {images.high:.4g} {UNIT[sensor]}'
+            values = f'{images.low:.4g} to {images.high:.4g} {KINDS[sensor].unit_sign}'
             invalid = f', {images.invalid_share:.1%} invalid' if images.invalid_share else ''
             text.append(f'{name}: {sensor} {values}{invalid}')
     text += [f'problem: {line}' for line in found.problems]

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mm_robust_seg.datasets.survey.split import PLAUSIBLE, SplitSurvey
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.datasets.survey.split import SplitSurvey
+from mm_robust_seg.modalities import KINDS
 
-UNIT = {Modality.RGB: 'grey levels', Modality.THERMAL: 'K', Modality.DEPTH: 'm'}
 MANY_INVALID = 0.5
 _NAMED = 5
 
@@ -26,13 +25,13 @@ def split_problems(name: str, split: SplitSurvey) -> Iterator[str]:
     if np.count_nonzero(split.class_pixels) < 2:
         yield f'{name}: the labels have fewer than two classes, so there is nothing to tell apart'
     for modality, images in split.images.items():
-        low, high = PLAUSIBLE[modality]
+        (low, high), unit = KINDS[modality].plausible, KINDS[modality].unit_sign
         typical = float(np.nanmedian(images.medians)) if images.high > 0 else 0.0
         if images.invalid_share == 1 or len(images.constant) == len(split.names):
             yield f'{name}: every {modality} image is empty or constant'
         elif not low <= typical <= high:
             yield (
-                f'{name}: {modality} is typically {typical:.4g} {UNIT[modality]}, expected '
+                f'{name}: {modality} is typically {typical:.4g} {unit}, expected '
                 f'{low:g} to {high:g}: the unit or scale is wrong'
             )
 
@@ -52,9 +51,9 @@ def split_remarks(name: str, split: SplitSurvey, classes: tuple[str, ...]) -> It
         if images.constant:
             yield f'{name}: {modality} is constant in {_listed(images.constant)}'
         if images.implausible:
-            low, high = PLAUSIBLE[modality]
+            (low, high), unit = KINDS[modality].plausible, KINDS[modality].unit_sign
             yield (
-                f'{name}: {modality} is outside {low:g} to {high:g} {UNIT[modality]} in '
+                f'{name}: {modality} is outside {low:g} to {high:g} {unit} in '
                 f'{_listed(images.implausible)}'
             )
         if images.invalid_share > MANY_INVALID:

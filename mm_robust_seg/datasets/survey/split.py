@@ -11,15 +11,10 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.datasets.samples import Dataset, Image, Sample
+from mm_robust_seg.datasets.stored import StoredSplit
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
-
-PLAUSIBLE: Mapping[Modality, tuple[float, float]] = {
-    Modality.RGB: (0.0, 255.0),
-    Modality.THERMAL: (200.0, 500.0),
-    Modality.DEPTH: (0.0, 100.0),
-}
-"""Where valid values are expected: grey levels, kelvin, metres."""
 
 _STEP = 4
 
@@ -34,9 +29,9 @@ class ImageSurvey:
     Attributes:
         low, high: range of the valid values, in grey levels, kelvin or metres.
         medians: (n,) median of the valid values of each image, NaN where there is none.
-        invalid_share: share of pixels of value 0, or not finite; always 0 for RGB.
+        invalid_share: share of pixels of value 0, or not finite; always 0 for colours.
         constant: names of the samples whose image has one value everywhere.
-        implausible: names of the samples with more than 1 % of values outside ``PLAUSIBLE``.
+        implausible: names of the samples with more than 1 % of values that are not plausible.
     """
 
     low: float
@@ -101,9 +96,10 @@ def survey_split(split: str, dataset: Dataset, progress: Progress | None) -> Spl
 def _samples(
     split: str, dataset: Dataset, unreadable: list[str], progress: Progress | None
 ) -> Iterator[Sample]:
+    read = dataset.unlimited if isinstance(dataset, StoredSplit) else dataset.__getitem__
     for index in range(len(dataset)):
         try:
-            sample = dataset[index]
+            sample = read(index)
         except DataError as error:
             unreadable.append(str(error))
         else:
@@ -116,7 +112,7 @@ class _Sensor:
     """Gathers what ``ImageSurvey`` reports, one image after the other."""
 
     def __init__(self, modality: Modality) -> None:
-        self._modality = modality
+        self._kind = KINDS[modality]
         self._low, self._high = np.inf, -np.inf
         self._medians: list[float] = []
         self._pixels = self._invalid = 0
@@ -125,8 +121,7 @@ class _Sensor:
 
     def add(self, name: str, image: Image) -> None:
         some = image[::_STEP, ::_STEP]
-        is_rgb = self._modality is Modality.RGB
-        valid = some[np.isfinite(some) & ((some > 0) | is_rgb)]
+        valid = some[np.isfinite(some) & ((some > 0) | self._kind.is_color)]
         self._pixels += some.size
         self._invalid += some.size - valid.size
         self._medians.append(float(np.median(valid)) if valid.size else np.nan)
@@ -135,7 +130,7 @@ class _Sensor:
         if valid.size:
             self._low = min(self._low, float(valid.min()))
             self._high = max(self._high, float(valid.max()))
-            low, high = PLAUSIBLE[self._modality]
+            low, high = self._kind.plausible
             if np.mean((valid < low) | (valid > high)) > 0.01:
                 self._implausible.append(name)
 

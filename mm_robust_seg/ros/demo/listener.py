@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.observation.log import DemoRecorder, PhaseRecord, StateRecord
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import stamp_ns
 from mm_robust_seg.ros.processes.client import Client
-from mm_robust_seg.ros.rig.camera import ENCODINGS
 from mm_robust_seg.ros.rig.node import PHASES
 from mm_robust_seg.simulation.faults import Fault
 
@@ -55,7 +55,7 @@ class Listener(Client):
 
     def _on_image(self, modality: Modality, message: Image) -> None:
         is_whole = len(message.data) == message.height * message.step
-        if is_whole and message.encoding == ENCODINGS[modality]:
+        if is_whole and message.encoding in KINDS[modality].file_encodings.values():
             self._recorder.image(modality, stamp_ns(message.header.stamp), pixels(message))
 
     def _on_frame_info(self, message: DiagnosticArray) -> None:

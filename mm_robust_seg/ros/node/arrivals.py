@@ -14,6 +14,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mm_robust_seg.config import InputsConfig
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import present_ns, raw_image
@@ -133,8 +134,8 @@ class Arrivals:
                     throttle_duration_sec=_QUIET_S,
                 )
                 return
-            if modality is Modality.DEPTH and raw.encoding == 'mono16':
-                self._log.warning('depth comes as mono16: taken as 16UC1, millimetres', once=True)
+            if meaning := KINDS[modality].doubtful.get(raw.encoding):
+                self._log.warning(f'{modality} comes as {raw.encoding}: {meaning}', once=True)
             self._engine_thread.offer(translated(raw, message), arrival_ns)
         except Exception as error:
             self._report(error)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from mm_robust_seg.dataflow import RawImage
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modalities import KINDS
 
 try:
     from cv_bridge import CvBridge
@@ -25,7 +25,7 @@ def translated(raw: RawImage, message: object) -> RawImage:
 
     Otherwise ``raw`` is returned as it is, and decoding rejects it by its encoding.
     """
-    is_foreign = raw.modality is Modality.RGB and raw.encoding.startswith(_FOREIGN)
+    is_foreign = KINDS[raw.modality].is_color and raw.encoding.startswith(_FOREIGN)
     if CvBridge is None or not is_foreign:
         return raw
     try:

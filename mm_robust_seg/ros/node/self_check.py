@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import difflib
 
 from mm_robust_seg.dataflow import Reason, SensorHealth
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -19,11 +20,6 @@ _MOST_HINTS = 3
 _LARGE_BYTES = 64 * 1024
 _FAR_S = 60.0
 _LEAST_RATIO = 0.5
-_WORDS: Mapping[Modality, tuple[str, ...]] = {
-    Modality.RGB: ('rgb', 'color', 'colour', 'visible', 'left'),
-    Modality.THERMAL: ('thermal', 'infra', 'lwir', 'flir', 'boson', 'lepton', 'ir/'),
-    Modality.DEPTH: ('depth', 'range', 'disparity'),
-}
 
 
 @dataclass(frozen=True)
@@ -213,6 +209,6 @@ def remappings(facts: Facts, topics: Mapping[str, Sequence[str]]) -> list[str]:
 def _speaks_of(topic: str) -> Modality | None:
     """Return the sensor that a topic's name speaks of; depth and thermal before RGB."""
     for modality in reversed(Modality):
-        if any(word in topic.lower() for word in _WORDS[modality]):
+        if any(word in topic.lower() for word in KINDS[modality].topic_words):
             return modality
     return None

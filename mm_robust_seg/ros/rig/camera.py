@@ -12,6 +12,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from mm_robust_seg.dataflow import RawImage
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import header
@@ -21,7 +22,6 @@ from mm_robust_seg.simulation.scenario import Scenario
 from mm_robust_seg.simulation.world.camera import HORIZONTAL_VIEW_RAD
 
 FRAME_ID = 'rgb_camera'
-ENCODINGS = {Modality.RGB: 'rgb8', Modality.THERMAL: 'mono16', Modality.DEPTH: '16UC1'}
 
 
 class Camera:
@@ -78,7 +78,7 @@ class Camera:
 
     def take(self, capture: Capture, due_ns: int, stamp_ns: int) -> list[Sent]:
         """Return what is to be published of a capture, and when."""
-        pixels = getattr(capture, self.modality.value)
+        pixels = capture[self.modality]
         data = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
         height_px, width_px = pixels.shape[:2]
         image = RawImage(
@@ -86,7 +86,7 @@ class Camera:
             stamp_ns,
             height_px,
             width_px,
-            ENCODINGS[self.modality],
+            KINDS[self.modality].file_encodings[pixels.dtype.name],
             data.size // height_px,
             data,
             frame_id=FRAME_ID,

@@ -7,7 +7,8 @@ import enum
 from typing import NamedTuple
 
 from mm_robust_seg.dataflow import Reason
-from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modality import COMPLETE, ModalitySet
 
 
 class Fault(enum.Enum):
@@ -52,7 +53,11 @@ class Fault(enum.Enum):
     @property
     def applies_to(self) -> ModalitySet:
         """The sensors that can have this fault; a fault of the whole rig concerns all."""
-        return _FACTS[self].applies_to
+        if self is Fault.FFC:
+            return ModalitySet(m for m, kind in KINDS.items() if kind.has_shutter)
+        if self in _OF_CONTENT:
+            return ModalitySet(m for m, kind in KINDS.items() if self.value in kind.faults)
+        return COMPLETE
 
     @property
     def is_of_rig(self) -> bool:
@@ -68,22 +73,14 @@ class Fault(enum.Enum):
 class _Facts(NamedTuple):
     reason: Reason
     about: str
-    applies_to: ModalitySet = COMPLETE
 
 
-_RGB, _THERMAL, _DEPTH = (ModalitySet([m]) for m in Modality)
-
-_PIXEL_FAULTS = frozenset(
-    {
-        Fault.DARK,
-        Fault.SATURATED,
-        Fault.FLAT,
-        Fault.NO_RETURN,
-        Fault.WRONG_ENCODING,
-        Fault.WRONG_SIZE,
-        Fault.WRONG_UNITS,
-    }
+_OF_CONTENT = frozenset(
+    {Fault.DARK, Fault.SATURATED, Fault.FLAT, Fault.NO_RETURN, Fault.WRONG_UNITS}
 )
+"""What a kind of sensor may have; ``modalities.SensorKind.faults`` says how it looks then."""
+
+_PIXEL_FAULTS = _OF_CONTENT | {Fault.WRONG_ENCODING, Fault.WRONG_SIZE}
 
 _FACTS: Mapping[Fault, _Facts] = {
     Fault.SILENT: _Facts(
@@ -98,23 +95,22 @@ _FACTS: Mapping[Fault, _Facts] = {
     Fault.FFC: _Facts(
         Reason.FFC,
         'The thermal shutter closes from time to time: the image stands still for a moment.',
-        _THERMAL,
     ),
     Fault.DARK: _Facts(
-        Reason.DARK, 'No light reaches the sensor, as under a lens cap; its noise is left.', _RGB
+        Reason.DARK,
+        'No light reaches the sensor, as under a lens cap; its noise is left.',
     ),
     Fault.SATURATED: _Facts(
-        Reason.SATURATED, 'Every pixel is white, as in the glare of the sun; noise is left.', _RGB
+        Reason.SATURATED,
+        'Every pixel is white, as in the glare of the sun; noise is left.',
     ),
     Fault.FLAT: _Facts(
         Reason.FLAT,
         'The image shows one level and noise, as behind fog on the lens or a stuck shutter.',
-        _RGB | _THERMAL,
     ),
     Fault.NO_RETURN: _Facts(
         Reason.NO_RETURN,
         'Hardly any pixel has a depth, as in bright sun, and those that have are stray.',
-        _DEPTH,
     ),
     Fault.STALE: _Facts(
         Reason.STALE, 'The stamps are old, as when a driver queues images or its clock is behind.'
@@ -143,7 +139,7 @@ _FACTS: Mapping[Fault, _Facts] = {
         Reason.FORMAT, 'Images come at half the size, as when a driver changes its mode.'
     ),
     Fault.WRONG_UNITS: _Facts(
-        Reason.UNITS, 'Thermal values come in steps of another size, as in another mode.', _THERMAL
+        Reason.UNITS, 'Thermal values come in steps of another size, as in another mode.'
     ),
     Fault.QOS_MISMATCH: _Facts(
         Reason.QOS, 'The publisher stays, but offers less than the subscription requests.'

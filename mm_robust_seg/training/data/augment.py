@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.datasets.samples import Image, Sample
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.preprocess import network_input
@@ -46,7 +47,7 @@ def augmented(
     step = -1 if rng.random() < 0.5 else 1
     images = {m: _cut(image, window, step) for m, image in sample.images.items()}
     labels = np.ascontiguousarray(sample.labels[window][:, ::step])
-    varied = {m: _VARY[m](images[m], rng) for m in ModalitySet(images)}
+    varied = {m: KINDS[m].varied(images[m], rng) for m in ModalitySet(images)}
     return _network_tensors(varied, labels, replace(spec, height_px=crop[0], width_px=crop[1]))
 
 
@@ -63,40 +64,6 @@ def _network_tensors(
 
 def _cut(image: Image, window: tuple[slice, slice], step: int) -> Image:
     return np.ascontiguousarray(image[window][:, ::step])  # type: ignore[return-value]
-
-
-def _vary_rgb(image: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
-    gain = rng.uniform(0.6, 1.4) * rng.uniform(0.92, 1.08, 3)
-    gamma = rng.uniform(0.8, 1.25)
-    levels = (np.arange(256) / 255.0) ** gamma
-    table = np.clip(levels[:, None] * gain * 255 + rng.uniform(-15, 15), 0, 255)
-    return cv2.LUT(image, table.astype(np.uint8)[None])  # type: ignore[return-value]
-
-
-def _vary_thermal(kelvin: Image, rng: np.random.Generator) -> Float:
-    valid = kelvin > 0
-    some = kelvin[::8, ::8]
-    some = some[some > 0]
-    middle = np.float32(np.median(some)) if some.size else np.float32(0)
-    gain, shift = np.float32(rng.uniform(0.85, 1.15)), np.float32(rng.normal(0, 1.5))
-    return np.where(valid, (kelvin - middle) * gain + (middle + shift), 0).astype(np.float32)
-
-
-def _vary_depth(metres: Image, rng: np.random.Generator) -> Float:
-    noise = cv2.resize(rng.normal(0, 0.006, (24, 32)).astype(np.float32), metres.shape[1::-1])
-    out = (metres * (np.float32(rng.uniform(0.93, 1.07)) + noise)).astype(np.float32)
-    if rng.random() < 0.3:
-        rows, columns = rng.integers(8, 48, 2)
-        top, left = rng.integers(metres.shape[0]), rng.integers(metres.shape[1])
-        out[top : top + rows, left : left + columns] = 0
-    return out
-
-
-_VARY: Mapping[Modality, Callable[[Image, np.random.Generator], Image]] = {
-    Modality.RGB: _vary_rgb,
-    Modality.THERMAL: _vary_thermal,
-    Modality.DEPTH: _vary_depth,
-}
 
 
 def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -29,6 +29,7 @@ def load(recipe: Recipe, split: str) -> Dataset:
         classes=data.classes,
         count=data.train_count if split == 'train' else data.val_count,
         size_px=(recipe.inputs.width_px, recipe.inputs.height_px),
+        inputs=recipe.input_spec,
     )
     if len(dataset) == 0:
         raise DataError(f'the split {split} is empty: expected at least one sample')
