@@ -20,7 +20,7 @@ from mm_robust_seg.modalities.input_spec import InputSpec
 
 KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
 
-_BY_FOLDER: Mapping[str, Callable[[Path, str], StoredSplit]] = {
+_BY_FOLDER: Mapping[str, Callable[[Path, str], Dataset]] = {
     'mm5': MM5,
     'mfnet': MFNet,
     'pst900': PST900,
@@ -63,7 +63,7 @@ def load_split(
     if kind != 'sim' and not folder.is_dir():
         raise DataError(f'there is no folder {folder}: expected that of the data set {kind}')
     if kind == 'sim':
-        dataset: StoredSplit = _simulated(split, count, seed, size_px)
+        dataset: Dataset = _simulated(split, count, seed, size_px)
     elif kind == 'nyuv2':
         has_original = (folder / LABELED).is_file()
         dataset = (NYUv2Labeled if has_original else NYUv2)(folder, split, classes or 40)
@@ -73,7 +73,7 @@ def load_split(
         raise ConfigError(
             f'{kind} has {len(dataset.classes)} classes, not {classes}: leave the number out'
         )
-    if inputs is not None:
+    if inputs is not None and isinstance(dataset, StoredSplit):
         dataset.prepare_for(inputs)
     return dataset
 
