@@ -33,7 +33,7 @@ def never() -> bool:
 class Engine(Protocol):
     """A runtime with one loaded graph per combination.
 
-    Not thread-safe: one worker owns it. Graph inputs are named after the modalities, shape
+    Not thread-safe: one thread owns it. Graph inputs are named after the modalities, shape
     (1, C, h, w) float32; the outputs ``labels`` and ``confidence`` are (1, h, w) uint8.
     """
 

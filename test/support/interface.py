@@ -45,7 +45,7 @@ def node_source(module: str) -> str:
 
 
 def outputs() -> dict[str, str]:
-    """Return {topic: name of its profile in ros/qos.py}, from the calls that create publishers."""
+    """Return {topic: name of its profile in qos.py}, from the calls that create publishers."""
     return {
         _absolute(topic): words[0]
         for call in _calls()

@@ -39,7 +39,7 @@ class Facts:
         name: the topic before remapping, such as ``rgb/image``.
         topic: the topic that is subscribed to.
         type: the message type that is expected there.
-        listened_s: time since activation.
+        active_s: time since activation.
         received, lost: messages since activation.
         size_bytes: of the last message.
         age_s: from the stamp of the last message to now; None before the first.
@@ -49,7 +49,7 @@ class Facts:
     topic: str
     type: str
     publishers: Sequence[Publisher]
-    listened_s: float
+    active_s: float
     received: int
     lost: int
     size_bytes: int
@@ -83,7 +83,7 @@ def type_name(message_type: type) -> str:
 
 def explain(facts: Facts, around: Surroundings) -> str:
     """Return why the input is not used and what to do; empty if nothing is wrong."""
-    for rule in (_unpublished, _mistyped, _incompatible, _unheard, _misdated, _rejected, _lossy):
+    for rule in (_unpublished, _mistyped, _incompatible, _silent, _misdated, _rejected, _lossy):
         sentence = rule(facts, around)
         if sentence:
             return f'{facts.health.modality}: {sentence}'
@@ -124,7 +124,7 @@ def _incompatible(facts: Facts, around: Surroundings) -> str:
     )
 
 
-def _unheard(facts: Facts, around: Surroundings) -> str:
+def _silent(facts: Facts, around: Surroundings) -> str:
     if facts.received:
         return ''
     nodes = ', '.join(publisher.node for publisher in facts.publishers)
@@ -168,7 +168,7 @@ def _rejected(facts: Facts, around: Surroundings) -> str:
 
 
 def _lossy(facts: Facts, around: Surroundings) -> str:
-    rate_hz = facts.received / facts.listened_s if facts.listened_s else facts.expected_hz
+    rate_hz = facts.received / facts.active_s if facts.active_s else facts.expected_hz
     if rate_hz >= _LEAST_RATIO * facts.expected_hz:
         return ''
     found = f'{rate_hz:.1f} messages per second came; expected {facts.expected_hz:g}'

@@ -39,7 +39,7 @@ class SelfCheck:
     ) -> None:
         self._node, self._config = node, config
         self._arrivals, self._engine_thread = arrivals, engine_thread
-        self._began_s = time.monotonic()
+        self._active_since_s = time.monotonic()
 
     def run(self) -> list[str]:
         """Return one sentence for each input that is not as it should be."""
@@ -66,7 +66,7 @@ class SelfCheck:
             topic=subscription.topic_name,
             type=type_name(subscription.msg_type),
             publishers=self._publishers(subscription),
-            listened_s=time.monotonic() - self._began_s,
+            active_s=time.monotonic() - self._active_since_s,
             received=reception.received,
             lost=reception.lost,
             size_bytes=reception.size_bytes,

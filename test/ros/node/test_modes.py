@@ -173,16 +173,16 @@ def test_pictures_are_made_for_subscribers_alone(robot, start, monkeypatch):
     start()
     robot.until(lambda: len(robot.masks) >= 5)
     assert made == [], 'nobody has subscribed to the colour mask'
-    heard = {name: [] for name in ('color_mask', 'confidence', 'thermal_view')}
-    for name, messages in heard.items():
+    received = {name: [] for name in ('color_mask', 'confidence', 'thermal_view')}
+    for name, messages in received.items():
         robot.node.create_subscription(Image, f'segmentation/{name}', messages.append, qos.MASK)
-    robot.until(lambda: all(heard.values()))
+    robot.until(lambda: all(received.values()))
     assert made
-    encodings = {name: messages[-1].encoding for name, messages in heard.items()}
+    encodings = {name: messages[-1].encoding for name, messages in received.items()}
     assert encodings == {'color_mask': 'rgb8', 'confidence': 'mono8', 'thermal_view': 'mono8'}
     stamps = {stamp_ns(m.header.stamp) for m in robot.masks}
-    assert stamp_ns(heard['confidence'][-1].header.stamp) in stamps
-    assert heard['thermal_view'][-1].header.frame_id == 'thermal_camera'
+    assert stamp_ns(received['confidence'][-1].header.stamp) in stamps
+    assert received['thermal_view'][-1].header.frame_id == 'thermal_camera'
 
 
 def test_the_state_is_latched_and_an_inactive_node_says_so(robot, make_robot, start):
