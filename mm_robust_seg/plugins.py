@@ -54,15 +54,14 @@ class Seam:
                 f'them, or give its entry point of {self.group} another name'
             )
         if not owners:
-            raise PluginError(
-                f'there is no {self.what} {name!r}: expected one of {self.known(built_in)}'
-            )
+            raise PluginError(f'there is no {self.what} {name!r}: expected {self.known(built_in)}')
         return _imported(offers[0], self) if offers else None
 
     def known(self, built_in: Iterable[str] = ()) -> str:
         """Say in words what may be asked for, and where packages say what they add."""
-        added = ', '.join(self.names) or 'none is installed'
-        return ', '.join([*built_in, f'or a plug-in of {self.group} ({added})'])
+        added = f'a plug-in of {self.group} ({", ".join(self.names) or "none is installed"})'
+        ours = ', '.join(built_in)
+        return f'one of {ours}, or {added}' if ours else added
 
     @property
     def _points(self) -> tuple[EntryPoint, ...]:

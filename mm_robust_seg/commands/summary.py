@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
+from mm_robust_seg import plugins
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, ModalitySet
 from mm_robust_seg.network.backbones import BACKBONES
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'network',
         help='recipe, run or bundle folder, name of a bundle in models/, or one of '
-        + ', '.join(BACKBONES),
+        + ', '.join(_backbones()),
     )
     parser.add_argument('--size', help='WIDTHxHEIGHT of the input, in px (that of the recipe)')
     parser.add_argument(
@@ -58,7 +59,7 @@ def _network(args: argparse.Namespace) -> tuple[Segmenter, tuple[int, int]]:
     from mm_robust_seg.training.trained import load_trained
 
     path = Path(args.network)
-    if args.network in BACKBONES:
+    if args.network in _backbones():
         recipe = Recipe()
         return _untrained(recipe, args.network, args), _size_of(recipe)
     if path.is_file():
@@ -71,6 +72,10 @@ def _network(args: argparse.Namespace) -> tuple[Segmenter, tuple[int, int]]:
         )
     segmenter, inputs = load_trained(path)
     return segmenter, (inputs.height_px, inputs.width_px)
+
+
+def _backbones() -> tuple[str, ...]:
+    return (*BACKBONES, *plugins.NETWORKS.names)
 
 
 def _untrained(recipe: Recipe, backbone: str, args: argparse.Namespace) -> Segmenter:

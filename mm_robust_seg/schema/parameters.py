@@ -56,7 +56,7 @@ class Spec:
         if self.choices:
             for item in value if isinstance(value, list) else [value]:
                 if item not in self.choices and not (self.seam and item in self.seam.names):
-                    raise ConfigError(f'{name} is {shown(item)}: expected one of {self.known()}')
+                    raise ConfigError(f'{name} is {shown(item)}: expected {self.known()}')
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class Spec:
 
     def known(self) -> str:
         """Say in words what may be chosen."""
-        return self.seam.known(self.choices) if self.seam else ', '.join(self.choices)
+        return self.seam.known(self.choices) if self.seam else f'one of {", ".join(self.choices)}'
 
     def bounds(self) -> str:
         """Say the range in words."""

@@ -158,7 +158,7 @@ def method_entry(name: str, kind: Kind) -> MethodEntry:
     known = '\n'.join(f'  {key:18} {e.summary}' for key, e in METHODS.items() if e.kind == kind)
     if name not in METHODS and name not in plugins.METHODS.names:
         raise ConfigError(
-            f'there is no method {name!r}: expected one of\n{known}\n{plugins.METHODS.known()}'
+            f'there is no method {name!r}: expected one of\n{known}\nor {plugins.METHODS.known()}'
         )
     entry = find_method(name)
     if entry.kind == kind:

@@ -113,7 +113,7 @@ def _is_builtin(name: str) -> bool:
 
 def descriptor(value: object, spec: Spec) -> ParameterDescriptor:
     """Describe one parameter to ROS tools: what it means, its range, and when it may change."""
-    choices = f'One of {spec.known()}.' if spec.choices else ''
+    choices = f'Expected: {spec.known()}.' if spec.choices else ''
     fixed = '' if spec.live else 'Changes only while the node is unconfigured.'
     result = ParameterDescriptor(
         description=spec.doc, additional_constraints=f'{choices} {fixed}'.strip()
