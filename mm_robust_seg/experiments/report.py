@@ -9,8 +9,8 @@ import numpy as np
 
 from mm_robust_seg.evaluation.report import text
 from mm_robust_seg.experiments.plan import DEDICATED, PLAIN, UNADAPTED
+from mm_robust_seg.report.charts import Estimate, grouped, ranked
 from mm_robust_seg.report.document import Block, Bullets, Heading, Picture, Table, Text
-from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
 
 Comparison = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -185,44 +185,24 @@ def _own(row: Row) -> str:
 
 def _combination_plot(rows: Mapping[str, Row]) -> Picture:
     """Group the rows' bars by combination."""
-    combinations = _names(rows, 'combinations')
-    figure = new_figure(max(9.0, 1.0 + len(combinations) * (0.4 + 0.14 * len(rows))), 4.6)
-    axes, width = figure.subplots(), 0.84 / len(rows)
-    for number, (name, row) in enumerate(rows.items()):
-        places = np.arange(len(combinations)) + (number - (len(rows) - 1) / 2) * width
-        values, reach = _whiskers([row['combinations'].get(c) for c in combinations])
-        axes.bar(places, values, width * 0.92, label=name, color=COLORS[number % len(COLORS)])
-        axes.errorbar(places, values, reach, fmt='none', ecolor='#6b7685', elinewidth=0.8)
-    labels = [name.replace('+', '\n+') for name in combinations]
-    axes.set_xticks(range(len(combinations)), labels)
-    axes.set_ylabel('mIoU (%)')
-    tidy(axes)
-    figure.legend(loc='outside upper center', ncols=6, frameon=False, fontsize=9)
-    return Picture('combinations.png', png(figure), 'mIoU of every method and combination.')
+    groups = _names(rows, 'combinations')
+    series = {
+        name: [_estimate(row['combinations'].get(group)) for group in groups]
+        for name, row in rows.items()
+    }
+    picture = grouped(groups, series, 'mIoU (%)')
+    return Picture('combinations.png', picture, 'mIoU of every method and combination.')
 
 
 def _mean_plot(rows: Mapping[str, Row]) -> Picture:
-    """Order the rows by the mean of their incomplete combinations."""
-    scored = {n: r for n, r in rows.items() if r['mean_incomplete'] is not None}
-    names = sorted(scored, key=lambda name: scored[name]['mean_incomplete']['value'])
-    values, reach = _whiskers([scored[name]['mean_incomplete'] for name in names])
-    figure = new_figure(9.0, 1.0 + 0.38 * max(len(names), 1))
-    axes = figure.subplots()
-    axes.errorbar(values, range(len(names)), xerr=reach, fmt='o', color=COLORS[0], capsize=3)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.set_xlabel('mean mIoU of the incomplete combinations (%)')
-    tidy(axes, 'x')
+    """Order the rows by the mean of their incomplete combinations, the best on top."""
+    means = {n: _estimate(row['mean_incomplete']) for n, row in rows.items()}
+    scored = {n: mean for n, mean in means.items() if not np.isnan(mean.value)}
+    best_first = dict(sorted(scored.items(), key=lambda item: item[1].value, reverse=True))
+    picture = ranked(best_first, 'mean mIoU of the incomplete combinations (%)')
     caption = 'Mean of the incomplete combinations, with intervals.'
-    return Picture('mean_incomplete.png', png(figure), caption)
+    return Picture('mean_incomplete.png', picture, caption)
 
 
-def _whiskers(rows: list[Mapping[str, Any] | None]) -> tuple[list[float], list[list[float]]]:
-    values = [float('nan') if row is None else 100 * row['value'] for row in rows]
-    bounds = [
-        (np.nan, np.nan) if row is None else tuple(100 * b for b in row['interval'])
-        for row in rows
-    ]
-    low = [value - bound[0] for value, bound in zip(values, bounds, strict=True)]
-    high = [bound[1] - value for value, bound in zip(values, bounds, strict=True)]
-    return values, [low, high]
+def _estimate(facts: Mapping[str, Any] | None) -> Estimate:
+    return Estimate.of(None) if facts is None else Estimate.of(facts['value'], facts['interval'])

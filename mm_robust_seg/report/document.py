@@ -64,13 +64,16 @@ class Picture:
 Block = Heading | Text | Bullets | Table | Picture
 
 
-def write_document(title: str, blocks: Sequence[Block], markdown: Path, page: Path) -> None:
-    """Write both forms, and the pictures beside the Markdown."""
+def write_document(
+    title: str, blocks: Sequence[Block], markdown: Path, page: Path | None = None
+) -> None:
+    """Write Markdown, the pictures beside it, and a page if one is wanted."""
     for block in blocks:
         if isinstance(block, Picture):
             write_bytes(markdown.parent / block.name, block.png)
     write_bytes(markdown, to_markdown(title, blocks).encode())
-    write_bytes(page, to_html(title, blocks).encode())
+    if page is not None:
+        write_bytes(page, to_html(title, blocks).encode())
 
 
 def to_markdown(title: str, blocks: Sequence[Block]) -> str:

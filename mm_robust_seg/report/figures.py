@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 import io
 from typing import Any
 
@@ -15,9 +14,6 @@ COLORS = (
     '#8d5524', '#d66ba0', '#6b7a8f', '#a3b18a', '#000000', '#7fb2f0',
 )  # fmt: skip
 _GRID = '#e3e3e3'
-
-Row = Mapping[str, Any]
-"""A score as in ``evaluation.json``: ``miou`` and ``miou_interval``."""
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -41,21 +37,3 @@ def tidy(axes: Any, grid: str = 'y') -> None:
     axes.grid(axis=grid, color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
-
-
-def whiskers(rows: Sequence[Row], of: str = 'miou') -> tuple[list[float], list[list[float]]]:
-    """Return the values in percent, and how far their intervals reach down and up.
-
-    Scores that do not exist are NaN, which matplotlib leaves out.
-    """
-    values = [_number(row[of]) for row in rows]
-    bounds = [[_number(bound) for bound in row[f'{of}_interval']] for row in rows]
-    reach = [
-        [value - low for value, (low, _) in zip(values, bounds, strict=True)],
-        [high - value for value, (_, high) in zip(values, bounds, strict=True)],
-    ]
-    return values, reach
-
-
-def _number(value: float | None) -> float:
-    return float('nan') if value is None else 100 * value
