@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mm_robust_seg.observation.report import summary_blocks
+from mm_robust_seg.report.run.report import summary_blocks
 from mm_robust_seg.report.terminal import Result
 from mm_robust_seg.ros.demo.demo import DemoOptions, play
 

@@ -10,7 +10,7 @@ from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.files import write_json
 from mm_robust_seg.replay.player import Silence
 from mm_robust_seg.replay.replay import replay
-from mm_robust_seg.replay.table import summary_blocks
+from mm_robust_seg.report.run.table import summary_blocks
 from mm_robust_seg.report.terminal import Result, TerminalProgress
 from mm_robust_seg.schema import parse_settings
 from mm_robust_seg.simulation.scenario import load_scenario

@@ -8,9 +8,9 @@ from rich.console import Console
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.observation.log import DemoRecorder, PhaseRecord, StateRecord
-from mm_robust_seg.observation.report import summary_blocks, write_report
 from mm_robust_seg.observation.score import summarize
-from mm_robust_seg.observation.timeline import spans
+from mm_robust_seg.report.run.report import summary_blocks, write_report
+from mm_robust_seg.report.run.timeline import spans
 from mm_robust_seg.report.terminal import rendered
 from mm_robust_seg.simulation.faults import Fault
 

@@ -17,9 +17,9 @@ from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.log import DemoRecorder
-from mm_robust_seg.observation.report import write_report
 from mm_robust_seg.observation.score import Summary
-from mm_robust_seg.observation.view import DemoView
+from mm_robust_seg.report.run.live import DemoView
+from mm_robust_seg.report.run.report import write_report
 from mm_robust_seg.ros.demo.listener import Listener
 from mm_robust_seg.ros.processes.bring_up import BringUp
 from mm_robust_seg.ros.processes.children import (

@@ -6,7 +6,7 @@ from rich.console import Console
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.observation.log import DemoRecorder, PhaseRecord, StateRecord
-from mm_robust_seg.observation.view import DemoView
+from mm_robust_seg.report.run.live import DemoView
 from mm_robust_seg.simulation.faults import Fault
 
 ZERO = 1_000_000_000_000

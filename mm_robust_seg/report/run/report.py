@@ -7,9 +7,9 @@ from pathlib import Path
 from mm_robust_seg.files import write_json
 from mm_robust_seg.observation.log import DemoLog
 from mm_robust_seg.observation.score import summarize, Summary
-from mm_robust_seg.observation.sheet import draw_contact_sheet
-from mm_robust_seg.observation.timeline import draw_timeline
 from mm_robust_seg.report.document import Block, Table
+from mm_robust_seg.report.run.sheet import draw_contact_sheet
+from mm_robust_seg.report.run.timeline import draw_timeline
 
 
 def write_report(log: DemoLog, folder: Path) -> Summary:
