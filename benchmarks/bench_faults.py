@@ -25,13 +25,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import fault_plan, fault_report
-from benchmarks.fault_heard import Heard
-from benchmarks.fault_plan import CLEAN, Plan, TRIAL
-from benchmarks.fault_score import alarms, Outcome, outcome, SETTLE_S
-from benchmarks.live import add_arguments, ending_in_order, Run, running, Setup, START_UP_S
+from benchmarks.faults import plan as fault_plan
+from benchmarks.faults import report as fault_report
+from benchmarks.faults.live import add_arguments, ending_in_order, Run, running, Setup, START_UP_S
+from benchmarks.faults.plan import CLEAN, COMPARE, Plan, TRIAL
+from benchmarks.faults.shares import clean_share, compared_shares, Measured, trial_shares
 from benchmarks.process_use import use
 from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.observation.detection import false_alarms, outcomes, SETTLE_S
 
 _IDLE_SETTLE_S, _IDLE_S = 2.0, 8.0
 
@@ -95,22 +96,15 @@ class Benchmark:
             ),
             'thermal at 9 Hz': (clean, replace(self._setup, rates_hz={'thermal': 9.0})),
         }
-        heard = self._play(runs)
-        outcomes = [
-            outcome(played, heard[name])
-            for name in ('faults', 'clock')
-            for played in heard[name].played
-            if played.stretch.kind == TRIAL
-        ]
-        return self._result(heard, outcomes)
+        return self._result(self._play(runs))
 
-    def _play(self, runs: dict[str, tuple[Plan, Setup]]) -> dict[str, Heard]:
+    def _play(self, runs: dict[str, tuple[Plan, Setup]]) -> dict[str, Measured]:
         lengths_s = {
             name: fault_plan.duration_s(plan) + START_UP_S for name, (plan, _) in runs.items()
         }
         total_s, done_s = sum(lengths_s.values()) + _IDLE_SETTLE_S + _IDLE_S, 0.0
         self._console.print(f'{len(runs)} runs, about {total_s / 60:.0f} minutes in all')
-        heard = {}
+        measured = {}
         with Progress(
             TextColumn('{task.description}'),
             BarColumn(),
@@ -124,26 +118,21 @@ class Benchmark:
                 with running(plan, setup, self._logs / str(number)) as run:
                     if self._idle is None:
                         self._idle = _idle_share(run)
-                    heard[name] = run.play(
+                    measured[name] = run.play(
                         lambda now_s, base=done_s: progress.update(bar, completed=base + now_s)  # type: ignore[misc]
                     )
                 done_s += lengths_s[name]
-        return heard
+        return measured
 
-    def _result(self, heard: dict[str, Heard], outcomes: list[Outcome]) -> dict[str, Any]:
-        arguments = self._arguments
-        faults = fault_report.by_fault(outcomes)
-        served = fault_report.availability(heard['faults'], self._setup.period_ns)
-        false = {
-            name: alarms([p for p in run.played if p.stretch.kind == CLEAN], run.said)
-            for name, run in heard.items()
-            if any(p.stretch.kind == CLEAN for p in run.played)
-        }
-        made = {
-            name: fault_report.clean_share(run, self._setup.period_ns)
-            for name, run in heard.items()
-            if name != 'faults'
-        }
+    def _result(self, measured: dict[str, Measured]) -> dict[str, Any]:
+        arguments, records = self._arguments, {name: m.record for name, m in measured.items()}
+        trials = [o for name in ('faults', 'clock') for o in outcomes(records[name])]
+        faults = fault_report.by_fault([o for o in trials if o.episode.phase == TRIAL])
+        clean = {n: [p for p in r.phases if p.name == CLEAN] for n, r in records.items()}
+        false = {n: list(false_alarms(p, records[n].states)) for n, p in clean.items() if p}
+        made = {name: clean_share(run) for name, run in measured.items() if name != 'faults'}
+        compared = compared_shares(measured['faults'])
+        served = {COMPARE: compared, TRIAL: trial_shares(measured['faults']), 'clean': made}
         idle = self._idle or 0.0
         verdicts = [
             *fault_report.detection_verdicts(faults, arguments.rate_hz),
@@ -152,7 +141,7 @@ class Benchmark:
                 for name, found in false.items()
             ),
             *(fault_report.mask_verdict(self._title(name), share) for name, share in made.items()),
-            *fault_report.share_verdicts(served[fault_plan.COMPARE]),
+            *fault_report.share_verdicts(compared),
             fault_report.idle_verdict(idle),
         ]
         return {
@@ -164,11 +153,11 @@ class Benchmark:
             'faults': faults,
             'availability': {
                 kind: {name: asdict(share) for name, share in found.items()}
-                for kind, found in {**served, 'clean': made}.items()
+                for kind, found in served.items()
             },
             'clean_s': arguments.clean_s,
             'false_alarms': false,
-            'rig': {name: run.rig for name, run in heard.items()},
+            'rig': {name: dict(record.rig) for name, record in records.items()},
             'verdicts': [asdict(verdict) for verdict in verdicts],
         }
 

@@ -2,7 +2,7 @@
 
 The simulated cameras and the node run as separate processes, as in the demo, with images of
 640x480. Sensors fall silent or freeze in turn, twelve times. Writes out/bench/node.json with the
-flat keys that ``mm_robust_seg/observation/score.py`` defines.
+figures that ``mm_robust_seg/observation/score.py`` defines.
 
 Example: python benchmarks/bench_node.py --rate-hz 15
 """
@@ -15,8 +15,9 @@ import tempfile
 from rich.console import Console
 import yaml
 
+from mm_robust_seg.commands.demo import play
 from mm_robust_seg.files import write_json
-from mm_robust_seg.ros.demo.demo import DemoOptions, play
+from mm_robust_seg.ros.demo.demo import DemoOptions
 
 FAULTS = [
     {'thermal': 'silent'},

@@ -1,7 +1,7 @@
 """Run the node for long under random faults, and see that nothing grows, is lost or is missed.
 
 Rig and node are processes of their own, over DDS. Faults of all kinds hit the sensors in turn, at
-random but the same for the same seed; clean stretches lie between. Memory, threads and open files
+random but the same for the same seed; clean phases lie between. Memory, threads and open files
 of the node are sampled every second, its lifecycle state is asked for every two. At the end it
 goes through a whole cycle of transitions. Exit code 1 if anything was not as wanted.
 
@@ -23,10 +23,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import fault_plan, soak_report
-from benchmarks.live import add_arguments, ending_in_order, Run, running, Setup, START_UP_S
+from benchmarks.faults import plan as fault_plan
+from benchmarks.faults import soak_report
+from benchmarks.faults.live import add_arguments, ending_in_order, Run, running, Setup, START_UP_S
+from benchmarks.faults.soak_report import Sample, Soak
 from benchmarks.process_use import use
-from benchmarks.soak_report import Sample, Soak
 from mm_robust_seg.files import write_bytes, write_json
 from mm_robust_seg.ros.processes.client import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE
 
@@ -49,7 +50,7 @@ def main() -> None:
     plan = fault_plan.random_faults(60 * arguments.minutes, rng)
     setup = Setup.of(arguments)
     with ending_in_order(logs), running(plan, setup, logs) as run:
-        soak = _soak(run, plan, setup, console)
+        soak = _soak(run, plan, console)
     found = soak_report.verdicts(soak)
     for verdict in found:
         console.print(str(verdict), markup=False, highlight=False, soft_wrap=True)
@@ -86,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _soak(run: Run, plan: fault_plan.Plan, setup: Setup, console: Console) -> Soak:
+def _soak(run: Run, plan: fault_plan.Plan, console: Console) -> Soak:
     length_s = fault_plan.duration_s(plan)
     console.print(f'{length_s / 60:.1f} minutes, and {START_UP_S:.0f} s to begin and end')
     watch = _Watch(run, plan)
@@ -99,10 +100,8 @@ def _soak(run: Run, plan: fault_plan.Plan, setup: Setup, console: Console) -> So
             watch.tick(now_s)
             progress.update(bar, completed=now_s, description=watch.doing)
 
-        heard = run.play(tick)
-    return Soak(
-        heard, watch.samples, watch.states, watch.unanswered, _failed_cycle(run), setup.period_ns
-    )
+        record = run.play(tick).record
+    return Soak(record, watch.samples, watch.states, watch.unanswered, _failed_cycle(run))
 
 
 class _Watch:
@@ -119,21 +118,21 @@ class _Watch:
     @property
     def doing(self) -> str:
         """What is played, in a few words."""
-        stretch = self._plan[self._run.observer.stretch]
-        return ', '.join(f'{m} {fault}' for m, fault in stretch.faults.items()) or stretch.kind
+        phase = self._plan[self._run.observer.phase]
+        return ', '.join(f'{m} {fault}' for m, fault in phase.faults.items()) or phase.kind
 
     def tick(self, now_s: float) -> None:
         """Look whether a sample or a question is due."""
         if now_s >= self._sample_s:
             self._sample_s = now_s + _SAMPLE_S
-            kind = self._plan[self._run.observer.stretch].kind
+            kind = self._plan[self._run.observer.phase].kind
             self.samples.append(Sample(now_s, kind, use(self._run.node.pid)))
         if self._answer is not None:
-            self._hear(self._answer(), now_s)
+            self._take(self._answer(), now_s)
         elif now_s >= self._asked_s + _ASK_S:
             self._asked_s, self._answer = now_s, self._run.observer.state()
 
-    def _hear(self, state: str | None, now_s: float) -> None:
+    def _take(self, state: str | None, now_s: float) -> None:
         if state is not None:
             self._answer = None
             if self.states[-1:] != [state]:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mm_robust_seg.report.run.report import summary_blocks
+from mm_robust_seg.observation.score import Summary
+from mm_robust_seg.report.run.live import LiveView
+from mm_robust_seg.report.run.report import write_report
+from mm_robust_seg.report.run.table import summary_blocks
 from mm_robust_seg.report.terminal import Result
-from mm_robust_seg.ros.demo.demo import DemoOptions, play
+from mm_robust_seg.ros.demo.demo import Demo, DemoOptions
 
 EXAMPLE = 'mm-robust-seg demo --scenario my_scenario.yaml --out out/mine'
 
@@ -35,3 +38,19 @@ def run(args: argparse.Namespace) -> Result:
     summary = play(options, Console(stderr=True))
     then = f'look at {args.out}/contact_sheet.png and timeline.png; mm-robust-seg replay YOUR_BAG'
     return Result(summary, summary_blocks(summary), then)
+
+
+def play(options: DemoOptions, console: Console) -> Summary:
+    """Play a scenario, show it, and write the report; return the figures.
+
+    Raises:
+        RobustSegError: if it cannot be played; the message says what to do.
+    """
+    demo = Demo(options)
+    scenario = demo.scenario
+    view = LiveView(demo.recorder, console, scenario.duration_s, len(scenario.phases))
+    record = demo.play(view)
+    if record.problem:
+        view.say(f'masks could not be scored: {record.problem}')
+    view.say('drawing the report ...')
+    return write_report(record, options.out)

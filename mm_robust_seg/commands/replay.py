@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from mm_robust_seg.commands.options import add_backend, add_topics, open_named
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.files import write_json
 from mm_robust_seg.replay.player import Silence
 from mm_robust_seg.replay.replay import replay
+from mm_robust_seg.report.document import Bullets
 from mm_robust_seg.report.run.table import summary_blocks
 from mm_robust_seg.report.terminal import Result, TerminalProgress
 from mm_robust_seg.schema import parse_settings
@@ -77,4 +79,15 @@ def run(args: argparse.Namespace) -> Result:
     summary = {'bag': str(args.bag), **outcome.summary}
     write_json(out / 'summary.json', summary)
     then = f'look at {out}/contact_sheet.png; let sensors fail with --drop or --scenario'
-    return Result(summary, summary_blocks(summary), then, failure=outcome.failure)
+    blocks = [*summary_blocks(summary, _head(summary)), Bullets(summary['notes'], 'remark')]
+    return Result(summary, blocks, then, failure=outcome.failure)
+
+
+def _head(summary: dict[str, Any]) -> dict[str, str]:
+    """Say what was replayed with what."""
+    rates_hz, frames = summary['rates_hz'], summary['frames'].items()
+    return {
+        'bag': summary['bag'],
+        'bundle': f'{summary["bundle"]}, {summary["engine"]}',
+        'frames': ', '.join(f'{m} {n} at {rates_hz[m]:g} Hz' for m, n in frames if m in rates_hz),
+    }

@@ -1,193 +1,248 @@
-"""The figures of a demo run.
+"""The figures of a run, the same for demo, replay, fault benchmark and soak.
 
-A *reference frame* is a moment at which the rig captured while at least one sensor
-truly worked. Times are taken where the topics are received, in another process than the node.
+A *reference frame* is a moment at which a mask was due: a capture of the rig or, in a recording, a
+frame of the sensor that is preferred as reference (while that one says nothing, of the next one).
+Where phases were played it counts only while at least one sensor truly worked. ``captures`` says
+which mask answers it. Arrivals are those at the listener; a replay has the recording's own time.
 
-availability_min: lowest share, over the phases with a working sensor, of reference frames for
-    which a mask came (``phase_N_availability`` for each phase).
-labeled_min: the same, counting only masks made from a sensor: it leaves out the unlabeled ones
-    that the node sends while it waits for sensors to prove that they have recovered.
+availability: share of the reference frames for which a mask came; also of each phase, and
+    ``availability_min``: the lowest of the phases with a working sensor.
+labeled, labeled_min: the same, counting only masks made from a sensor: it leaves out the unlabeled
+    ones that the node sends while it waits for sensors to prove that they have recovered.
+mask_hz: reference frames with a mask per second.
+e2e_ms: from the stamp of the reference frame to the arrival of its mask; null in a replay, where
+    time stands still during inference.
+inference_ms, wait_ms, skew_ms: as the pipeline says them of each mask made from a sensor.
+miou: mean IoU over all pixels of the masks whose truth is known; also of each phase, combination
+    and class.
 frames_lost_to_switch: reference frames without a mask within 0.5 s of a change of combination.
-switch_ms_p95: from the node saying that the combination changed to the first mask made from it;
-    that is the wait for the next capture, the inference and the way here.
+switch_ms: from the node saying that the combination changed to the first mask made from it; that
+    is the wait for the next capture, the inference and the way here.
 switch_captures_max: which capture after the node said so was the first one served by the new
     combination; 1 is the very next.
-silent_detect_ms_p95, frozen_detect_ms_p95, dark_detect_ms_p95: from the due time of the first
-    missing, repeated or dark image to the arrival of the state message that gives this reason.
+faults: each fault of a sensor, with the reason that is expected, ``detected_ms`` from the due time
+    of the first missing or wrong image to the arrival of the state that gives it (null if it never
+    did while the fault lasted, or no sensor is to blame), and all reasons that were given.
+detect_ms_p95: of these, by kind of fault.
 faults_undetected: faults whose reason was never given while they lasted.
-mask_hz: masks for reference frames, per second of the phases with a working sensor.
-e2e_ms_p50, e2e_ms_p99: from the stamp of the reference frame to the arrival of its mask.
-phase_N_combination: the combination most of the phase's masks were made from.
-phase_N_miou: mean IoU over all pixels of the phase's masks.
+combination of a phase: the one that most of its masks were made from.
 
-Percentiles are observed values (the next higher one). A value that cannot be had is null.
+``_p50`` and the like are observed values (the next higher one). What cannot be had is null.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
-import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.observation.log import DemoLog, FrameRecord, PhaseRecord, StateRecord
+from mm_robust_seg.observation.captures import reference_frames, ReferenceFrame
+from mm_robust_seg.observation.detection import Outcome, outcomes
+from mm_robust_seg.observation.record import MaskRecord, RunRecord
+from mm_robust_seg.observation.switching import (
+    frames_lost,
+    switch_captures,
+    switches,
+    switches_ms,
+)
 from mm_robust_seg.scores.metrics import ConfusionMatrix
-from mm_robust_seg.simulation.faults import Fault
 
-Summary = dict[str, float | int | str | None]
-
-SWITCH_WINDOW_NS = 500_000_000
+Summary = dict[str, Any]
 
 
-def summarize(log: DemoLog) -> Summary:
+def summarize(record: RunRecord) -> Summary:
     """Compute the figures that the module's documentation defines."""
-    live = [phase for phase in log.phases if phase.live]
-    served = [f for phase in live for f in log.frames_of(phase) if f.arrival_ns is not None]
-    latencies = [latency_ms(frame) for frame in served]
-    seconds = sum(phase.end_ns - phase.start_ns for phase in live) * 1e-9
-    detections = {fault: list(detections_ms(log, fault)) for fault in Fault}
-    summary: Summary = {
-        'availability_min': _lowest(availability(log, phase) for phase in live),
-        'labeled_min': _lowest(availability(log, phase, labeled=True) for phase in live),
-        'frames_lost_to_switch': frames_lost_to_switch(log),
-        'switch_ms_p95': _percentile(switches_ms(log), 95),
-        'switch_captures_max': max(switch_captures(log), default=None),
-        'silent_detect_ms_p95': _percentile(detections[Fault.SILENT], 95),
-        'frozen_detect_ms_p95': _percentile(detections[Fault.FROZEN], 95),
-        'dark_detect_ms_p95': _percentile(detections[Fault.DARK], 95),
-        'faults_undetected': sum(found.count(None) for found in detections.values()),
-        'mask_hz': round(len(served) / seconds, 2) if seconds else None,
-        'e2e_ms_p50': _percentile(latencies, 50),
-        'e2e_ms_p99': _percentile(latencies, 99),
-        'reference_frames': sum(len(log.frames_of(phase)) for phase in live),
-        'rig_late_frames': log.late_frames,
-        'rig_skipped_frames': log.skipped_frames,
+    frames = reference_frames(record)
+    due = [frame for frame in frames if _is_due(frame, record)]
+    phases = [_phase(record, index, frames) for index in range(len(record.phases))]
+    live = [row for row, phase in zip(phases, record.phases, strict=True) if phase.live]
+    seconds = sum(row['end_s'] - row['start_s'] for row in live)
+    if not phases:
+        seconds = record.time_s(record.end_ns)
+    answered = sum(frame.mask is not None for frame in due)
+    return {
+        'duration_s': record.time_s(record.end_ns),
+        'reference_frames': len(due),
+        'availability': availability(due),
+        'labeled': labeled(due),
+        'availability_min': _lowest(live, 'availability'),
+        'labeled_min': _lowest(live, 'labeled'),
+        'mask_hz': round(answered / seconds, 2) if seconds else None,
+        **_latencies(record, due),
+        **_masks(record),
+        **_quality(record),
+        'frames_lost_to_switch': frames_lost(record, due),
+        'switch_ms_p95': percentile(switches_ms(record), 95),
+        'switch_captures_max': max(switch_captures(record, frames), default=None),
+        'switches': switches(record),
+        **_detection(outcomes(record)),
+        'sensor_states': _sensor_states(record),
+        'phases': phases,
+        'frames': {m.value: len(stamped) for m, stamped in record.frames.items()},
+        'rejected': dict(record.rejected),
+        'withheld': {m.value: count for m, count in record.withheld.items()},
+        'rig_late_frames': record.rig.get('late'),
+        'rig_skipped_frames': record.rig.get('skipped'),
     }
-    for number, phase in enumerate(log.phases, start=1):
-        summary[f'phase_{number}_name'] = phase.name
-        summary[f'phase_{number}_combination'] = usual_combination(log, phase)
-        summary[f'phase_{number}_miou'] = miou(log.frames_of(phase))
-        summary[f'phase_{number}_availability'] = availability(log, phase)
-    return summary
 
 
-def availability(log: DemoLog, phase: PhaseRecord, labeled: bool = False) -> float | None:
-    """Return the share of the phase's frames with a mask, 0 to 1; None if it has no frames."""
-    frames = log.frames_of(phase)
-    masks = [f for f in frames if f.arrival_ns is not None and (f.combination or not labeled)]
-    return round(len(masks) / len(frames), 4) if frames else None
+def availability(frames: Sequence[ReferenceFrame]) -> float | None:
+    """Return the share of frames with a mask, 0 to 1; None if there are none."""
+    return _share(frame.mask is not None for frame in frames)
 
 
-def usual_combination(log: DemoLog, phase: PhaseRecord) -> str | None:
-    """Return the combination most masks of the phase were made from; None without masks."""
-    known = [f.combination for f in log.frames_of(phase) if f.combination is not None]
-    return str(Counter(known).most_common(1)[0][0]) if known else None
+def labeled(frames: Sequence[ReferenceFrame]) -> float | None:
+    """Return the share of frames with a mask that was made from a sensor."""
+    return _share(bool(frame.mask and frame.mask.combination) for frame in frames)
 
 
-def miou(frames: Iterable[FrameRecord]) -> float | None:
-    """Return the mean IoU over all pixels of the frames' masks; None without masks."""
-    scored = [frame.confusion for frame in frames if frame.confusion is not None]
+def miou(masks: Iterable[MaskRecord | None]) -> float | None:
+    """Return the mean IoU over all pixels of the masks with a truth; None without any."""
+    total = _total(masks)
+    return None if total is None else _rounded(total.miou())
+
+
+def percentile(values: Iterable[float | None], percent: float) -> float | None:
+    """Return the observed value at ``percent`` (the next higher one); None without any."""
+    known = [value for value in values if value is not None]
+    return round(float(np.percentile(known, percent, method='higher')), 3) if known else None
+
+
+def _is_due(frame: ReferenceFrame, record: RunRecord) -> bool:
+    if frame.phase is None:
+        return not record.phases
+    return bool(record.phases[frame.phase].live)
+
+
+def _phase(record: RunRecord, index: int, frames: Sequence[ReferenceFrame]) -> Summary:
+    phase, own = record.phases[index], [frame for frame in frames if frame.phase == index]
+    masks = [frame.mask for frame in own if frame.mask is not None]
+    used = Counter(mask.combination for mask in masks if mask.combination is not None)
+    faults = {str(modality): str(fault) for modality, fault in phase.faults.items()}
+    return {
+        'name': phase.name,
+        'start_s': record.time_s(phase.start_ns),
+        'end_s': record.time_s(phase.end_ns),
+        'faults': faults | ({'rig': str(phase.rig_fault)} if phase.rig_fault else {}),
+        'reference_frames': len(own),
+        'availability': availability(own),
+        'labeled': labeled(own),
+        'combination': str(used.most_common(1)[0][0]) if used else None,
+        'miou': miou(masks),
+    }
+
+
+def _latencies(record: RunRecord, due: Sequence[ReferenceFrame]) -> Summary:
+    made = [mask for mask in record.masks if mask.combination]
+    values_ms: dict[str, list[float | None]] = {
+        'e2e': [f.mask.latency_ms for f in due if f.mask] if record.has_one_clock else []
+    }
+    for name in ('inference', 'wait', 'skew'):
+        known = (getattr(mask, f'{name}_s') for mask in made)
+        values_ms[name] = [None if value is None else value * 1e3 for value in known]
+    return {
+        f'{name}_ms_p{percent}': percentile(values, percent)
+        for name, values in values_ms.items()
+        for percent in (50, 99)
+    }
+
+
+def _masks(record: RunRecord) -> Summary:
+    by_combination: dict[str, list[MaskRecord]] = {}
+    for mask in record.masks:
+        if mask.combination is not None:
+            by_combination.setdefault(str(mask.combination), []).append(mask)
+    references = Counter(m.reference.value for m in record.masks if m.reference is not None)
+    return {
+        'masks': len(record.masks),
+        'unlabeled_masks': len(by_combination.get('none', ())),
+        'combinations': {
+            name: {'masks': len(masks), 'miou': miou(masks)}
+            for name, masks in by_combination.items()
+        },
+        'references': dict(references),
+    }
+
+
+def _quality(record: RunRecord) -> Summary:
+    total = _total(record.masks)
+    iou = [] if total is None else zip(record.classes, total.iou(), strict=True)
+    return {
+        'scored_masks': sum(mask.confusion is not None for mask in record.masks),
+        'miou': None if total is None else _rounded(total.miou()),
+        'pixel_accuracy': None if total is None else _rounded(total.pixel_accuracy()),
+        'iou_by_class': {item.name: _rounded(v) for item, v in iou if not np.isnan(v)},
+    }
+
+
+def _detection(found: Sequence[Outcome]) -> Summary:
+    of_sensors = [one for one in found if one.episode.modality is not None]
+    kinds = dict.fromkeys(one.episode.fault for one in of_sensors)
+    return {
+        'faults': [
+            {
+                'phase': one.episode.phase,
+                'sensor': str(one.episode.modality),
+                'fault': str(one.episode.fault),
+                'expected': str(one.episode.fault.reason),
+                'detected_ms': one.latency_ms,
+                'reasons': [str(reason) for reason in one.reasons],
+            }
+            for one in of_sensors
+        ],
+        'detect_ms_p95': {
+            str(fault): percentile(
+                (one.latency_ms for one in of_sensors if one.episode.fault is fault), 95
+            )
+            for fault in kinds
+        },
+        'faults_undetected': sum(one.is_undetected for one in of_sensors),
+    }
+
+
+def _sensor_states(record: RunRecord) -> list[Summary]:
+    """Return every change of what was said about a sensor; never of one that is disabled."""
+    rows, last = [], dict[Modality, tuple[Reason, bool]]()
+    for state in record.states:
+        for modality, reason in state.reasons.items():
+            now = reason, modality in state.active
+            if reason is Reason.DISABLED or last.get(modality) == now:
+                continue
+            last[modality] = now
+            rows.append(
+                {
+                    'time_s': record.time_s(state.arrival_ns),
+                    'sensor': modality.value,
+                    'reason': reason.value,
+                    'in_use': now[1],
+                    'detail': state.details.get(modality, ''),
+                }
+            )
+    return rows
+
+
+def _total(masks: Iterable[MaskRecord | None]) -> ConfusionMatrix | None:
+    scored = [mask.confusion for mask in masks if mask is not None and mask.confusion is not None]
     if not scored:
         return None
     total = ConfusionMatrix(scored[0].class_count)
     for confusion in scored:
         total.merge(confusion)
-    value = total.miou()
-    return round(value, 4) if np.isfinite(value) else None
+    return total
 
 
-def frames_lost_to_switch(log: DemoLog) -> int:
-    """Count reference frames without a mask near a change of combination."""
-    masks = [frame for frame in log.frames if frame.combination is not None]
-    changes = [state.arrival_ns for state in _changed_states(log)]
-    changes += [b.stamp_ns for a, b in pairwise(masks) if a.combination != b.combination]
-    without = [
-        frame
-        for phase in log.phases
-        if phase.live
-        for frame in log.frames_of(phase)
-        if frame.arrival_ns is None
-    ]
-    return sum(
-        any(abs(frame.stamp_ns - change_ns) <= SWITCH_WINDOW_NS for change_ns in changes)
-        for frame in without
-    )
+def _share(flags: Iterable[bool]) -> float | None:
+    known = list(flags)
+    return round(sum(known) / len(known), 4) if known else None
 
 
-def switches_ms(log: DemoLog) -> Iterator[float]:
-    """Yield, for each new combination that made a mask, the time from the verdict to the first."""
-    for state, end_ns in _reigns(log):
-        arrivals = [
-            frame.arrival_ns
-            for frame in log.frames
-            if frame.combination == state.active
-            and frame.arrival_ns is not None
-            and state.arrival_ns <= frame.arrival_ns < end_ns
-        ]
-        if state.active and arrivals:
-            yield (min(arrivals) - state.arrival_ns) * 1e-6
+def _lowest(rows: Sequence[Summary], key: str) -> float | None:
+    return min((row[key] for row in rows if row[key] is not None), default=None)
 
 
-def switch_captures(log: DemoLog) -> Iterator[int]:
-    """Yield, for each new combination, which capture after the verdict it served first."""
-    for state, end_ns in _reigns(log):
-        later = [f for f in log.frames if state.arrival_ns <= f.stamp_ns < end_ns]
-        served = [number for number, f in enumerate(later, 1) if f.combination == state.active]
-        if state.active and served:
-            yield served[0]
-
-
-def detections_ms(log: DemoLog, fault: Fault) -> Iterator[float | None]:
-    """Yield the time to detection of each time this fault began; None if it never was.
-
-    A fault for which no sensor is to blame has none.
-    """
-    if fault.reason is Reason.OK:
-        return
-    for index, phase in enumerate(log.phases):
-        before = log.phases[index - 1].faults if index else {}
-        for modality, found in phase.faults.items():
-            if found is fault and modality not in before:
-                yield _detection_ms(log, index, modality, fault)
-
-
-def _detection_ms(log: DemoLog, index: int, modality: Modality, fault: Fault) -> float | None:
-    onset_ns = end_ns = log.phases[index].start_ns
-    for phase in log.phases[index:]:
-        if phase.faults.get(modality) is not fault:
-            break
-        end_ns = phase.end_ns
-    for state in log.states:
-        named = state.reasons.get(modality) == fault.reason.value
-        if named and onset_ns <= state.arrival_ns < end_ns:
-            return (state.arrival_ns - onset_ns) * 1e-6
-    return None
-
-
-def _reigns(log: DemoLog) -> Iterator[tuple[StateRecord, int]]:
-    """Yield each state with a new combination, and when the next one came."""
-    changes = list(_changed_states(log))
-    ends_ns = [state.arrival_ns for state in changes[1:]] + [sys.maxsize]
-    return zip(changes, ends_ns, strict=False)
-
-
-def _changed_states(log: DemoLog) -> Iterator[StateRecord]:
-    return (new for old, new in pairwise(log.states) if old.active != new.active)
-
-
-def latency_ms(frame: FrameRecord) -> float:
-    """Return the time from the stamp of a frame to the arrival of its mask."""
-    return ((frame.arrival_ns or 0) - frame.stamp_ns) * 1e-6
-
-
-def _lowest(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None), default=None)
-
-
-def _percentile(values: Iterable[float | None], percent: float) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(float(np.percentile(known, percent, method='higher')), 1) if known else None
+def _rounded(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None

@@ -20,10 +20,15 @@ REFUSED_POLICY = 'RELIABILITY'
 
 @dataclass(frozen=True)
 class PhaseBegun:
-    """A phase of the scenario begins."""
+    """A phase of the scenario begins.
+
+    Attributes:
+        jumped_ns: how far the clock is by then from where it would be without jumps.
+    """
 
     time_ns: int
     phase: Phase
+    jumped_ns: int
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,9 @@ class FaultyBag:
         """Begin a phase, and tell what the middleware does then."""
         phases = self._scenario.phases
         phase, before = phases[number], phases[number - 1] if number else None
-        time_ns = self._start_ns + round(phase.start_s * 1e9) + self._shift_ns(phase)
-        yield PhaseBegun(time_ns, phase)
+        jumped_ns = self._shift_ns(phase)
+        time_ns = self._start_ns + round(phase.start_s * 1e9) + jumped_ns
+        yield PhaseBegun(time_ns, phase, jumped_ns)
         for modality in self._sensors:
             was, now = _kind(before, modality), _kind(phase, modality)
             if Fault.GONE in (was, now) and was is not now:

@@ -107,7 +107,7 @@ class Player:
             if not isinstance(item, BagImage):
                 self._note(item)
             elif self._is_silenced(item):
-                self._log.silenced(item.image.modality)
+                self._log.withheld(item.image.modality)
             else:
                 self._log.frame(self._pipeline.offer(item.image, item.time_ns))
                 yield from self._step(item.time_ns)
@@ -118,9 +118,9 @@ class Player:
         if isinstance(item, BagTruth):
             self._log.truth(item)
         elif isinstance(item, PhaseBegun):
-            self._log.faults.phase(item)
+            self._log.phase(item)
         elif isinstance(item, WithheldImage):
-            self._log.silenced(item.modality)
+            self._log.withheld(item.modality)
         else:
             self._pipeline.note(item.note, item.time_ns)
 
@@ -149,7 +149,7 @@ class Player:
     def _step(self, now_ns: int) -> Iterator[Segmentation]:
         self.now_ns = now_ns
         segmentation = self._pipeline.step(now_ns)
-        self._log.report(self._pipeline.assess(now_ns))
+        self._log.report(self._pipeline.assess(now_ns), self._pipeline.active)
         if segmentation is not None:
             self._log.mask(segmentation, now_ns)
             yield segmentation

@@ -14,6 +14,7 @@ from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import Config
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.observation.score import summarize
 from mm_robust_seg.recordings.bag import ImageBag
 from mm_robust_seg.recordings.faults import FaultyBag
 from mm_robust_seg.recordings.writer import BagWriter
@@ -30,7 +31,7 @@ class Outcome:
     """What a replay came to.
 
     Attributes:
-        summary: as in ``ReplayLog.summary``, and what it was made with.
+        summary: the figures of ``observation.score``, and what they were made with.
         failure: what ended the replay before the end of the bag.
     """
 
@@ -80,7 +81,7 @@ def replay(
             'complete': failure is None,
             'notes': [*bag.notes, *log.notes(), *([str(failure)] if failure else [])],
             'rates_hz': {m.value: config.inputs[m].expected_rate_hz for m in bag.sensors},
-            **log.summary(),
+            **summarize(log.record()),
             'counters': dict(pipeline.counters),
         }
     return Outcome(summary, failure)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from benchmarks.approximate_sync import ApproximateSynchronizer
+from benchmarks.faults.approximate_sync import ApproximateSynchronizer
 
 TOPICS = ('rgb', 'thermal', 'depth')
 PERIOD_NS = 33_333_333

@@ -18,6 +18,7 @@ from mm_robust_seg.cli import main
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import RawImage, Reason
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.observation.score import summarize
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.recordings.bag import BagImage, BagTruth
 from mm_robust_seg.recordings.faults import (
@@ -99,8 +100,8 @@ def monitored(tiny_bundle):
     return play
 
 
-def said_of(log, modality):
-    states = log.summary()['sensor_states']
+def reasons_of(log, modality):
+    states = summarize(log.record())['sensor_states']
     return [state['reason'] for state in states if state['sensor'] == modality.value]
 
 
@@ -110,14 +111,14 @@ def test_the_monitor_gives_the_reason_of_each_fault_and_blames_nobody_else(
 ):
     durations_s = DURATIONS_S.get(fault, (FAULT_S, AFTER_S))
     log, counters, last = monitored({modality.value: fault.value}, *durations_s)
-    (row,) = log.faults.rows()
+    (row,) = summarize(log.record())['faults']
     assert (row['fault'], row['expected']) == (fault.value, fault.reason.value)
-    assert fault.reason.value in row['said'], row
+    assert fault.reason.value in row['reasons'], row
     expected = {'OK', fault.reason.value} | ALSO_SAID.get((fault, modality), set())
-    assert set(row['said']) <= expected, row
+    assert set(row['reasons']) <= expected, row
     assert (row['detected_ms'] is None) == (fault.reason is Reason.OK)
     for other in COMPLETE - ModalitySet([modality]):
-        assert set(said_of(log, other)) <= {'WAITING', 'OK'}
+        assert set(reasons_of(log, other)) <= {'WAITING', 'OK'}
     assert {health.reason for health in last.sensors.values()} == {Reason.OK}
     assert counters['clock_jumps'] == 0
 
@@ -135,7 +136,7 @@ def test_the_monitor_gives_the_reason_of_each_fault_and_blames_nobody_else(
 def test_when_the_clock_moves_no_sensor_is_to_blame(monitored, fault):
     log, counters, last = monitored({'rig': fault})
     assert counters['clock_jumps'] == 1
-    assert [set(said_of(log, m)) - {'WAITING', 'OK'} for m in Modality] == [set()] * 3
+    assert [set(reasons_of(log, m)) - {'WAITING', 'OK'} for m in Modality] == [set()] * 3
     assert {health.reason for health in last.sensors.values()} == {Reason.OK}
 
 
@@ -229,12 +230,12 @@ def test_replay_plays_a_scenario_and_says_what_was_recognised(tmp_path, tiny_bun
     bag = write_bag(tmp_path / 'bag', count=45)
     assert main(['replay', str(bag), *args, '--scenario', str(file)]) == 0
     summary = json.loads((out / 'summary.json').read_text())
-    assert [(row['sensor'], row['said'][-1]) for row in summary['faults']] == [
+    assert [(row['sensor'], row['reasons'][-1]) for row in summary['faults']] == [
         ('thermal', 'GONE'),
         ('depth', 'FROZEN'),
     ]
     assert all(0 < row['detected_ms'] < 400 for row in summary['faults'])
-    assert summary['silenced'] == {'thermal': 18}
+    assert summary['withheld'] == {'thermal': 18}
     assert summary['availability'] == 1.0
     assert 'no thermal' in capsys.readouterr().out
     assert main(['replay', str(bag), *args, '--scenario', str(tmp_path / 'none.yaml')]) == 2

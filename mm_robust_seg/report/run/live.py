@@ -12,27 +12,36 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.observation.log import DemoRecorder, FrameRecord, PhaseRecord, StateRecord
-from mm_robust_seg.observation.score import latency_ms, miou
+from mm_robust_seg.observation.captures import answers
+from mm_robust_seg.observation.record import PhaseRecord, StateRecord
+from mm_robust_seg.observation.recorder import RunRecorder
+from mm_robust_seg.observation.score import miou
 
 _SETTLED_NS = 150_000_000
 _SECOND_NS = 1_000_000_000
-_STYLES = {'OK': 'green', 'WAITING': 'dim', 'RECOVERING': 'yellow', 'FFC': 'cyan'}
+_RECENT = 300
+_STYLES = {
+    Reason.OK: 'green',
+    Reason.WAITING: 'dim',
+    Reason.RECOVERING: 'yellow',
+    Reason.FFC: 'cyan',
+}
 
 
-class DemoView:
-    """Shows what the recorder has heard; ``update`` redraws.
+class LiveView:
+    """Shows what the recorder has observed; ``update`` redraws.
 
     Args:
-        recorder: collects what is heard.
+        recorder: collects what is observed.
         console: where to draw.
         duration_s: length of the scenario.
         phase_count: how many phases it has.
     """
 
     def __init__(
-        self, recorder: DemoRecorder, console: Console, duration_s: float, phase_count: int
+        self, recorder: RunRecorder, console: Console, duration_s: float, phase_count: int
     ) -> None:
         self._recorder, self._console = recorder, console
         self._duration_s, self._phase_count = duration_s, phase_count
@@ -40,7 +49,7 @@ class DemoView:
         self._said_state: StateRecord | None = None
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
-    def __enter__(self) -> DemoView:
+    def __enter__(self) -> LiveView:
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -68,10 +77,10 @@ class DemoView:
         for column in ('sensor', 'truth', 'node says'):
             sensors.add_column(column, header_style='bold', min_width=10)
         for modality in Modality:
-            reason = state.reasons.get(modality, '-') if state else '-'
+            reason = state.reasons.get(modality) if state else None
             fault = phase.faults.get(modality) if phase else None
             truth = Text(str(fault), 'red') if fault else Text('works', 'green')
-            sensors.add_row(str(modality), truth, Text(reason, _STYLES.get(reason, 'bold red')))
+            sensors.add_row(str(modality), truth, _styled(reason))
         elapsed_s = min(max(self._elapsed_s(now_ns), 0.0), self._duration_s)
         progress = Table.grid(padding=(0, 1))
         progress.add_row(
@@ -89,22 +98,23 @@ class DemoView:
             width=64,
         )  # fmt: skip
 
+    def say(self, line: str) -> None:
+        """Print one line."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def _print_changes(self, now_ns: int) -> None:
         phase, at = self._phase_at(now_ns), f'{self._elapsed_s(now_ns):5.1f} s'
         state = self._recorder.states[-1] if self._recorder.states else None
         if phase is not None and phase != self._said_phase:
             self._said_phase = phase
-            self._say(f'{at}  == {self._title(phase)} (last second: {self._figures(now_ns)})')
+            self.say(f'{at}  == {self._title(phase)} (last second: {self._figures(now_ns)})')
         before = self._said_state
         if state is not None and (
             before is None or (before.active, before.reasons) != (state.active, state.reasons)
         ):
             self._said_state = state
             reasons = ', '.join(f'{m} {reason}' for m, reason in state.reasons.items())
-            self._say(f'{at}  {reasons}: masks from {state.active}')
-
-    def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.say(f'{at}  {reasons}: masks from {state.active}')
 
     def _phase_at(self, now_ns: int) -> PhaseRecord | None:
         begun = [phase for phase in self._recorder.phases if phase.start_ns <= now_ns]
@@ -121,15 +131,21 @@ class DemoView:
 
     def _figures(self, now_ns: int) -> str:
         """Say rate, latency and accuracy over the last second."""
-        frames = [
-            frame
-            for frame in self._recorder.newest
-            if _SETTLED_NS <= now_ns - frame.stamp_ns < _SETTLED_NS + _SECOND_NS
+        captures = self._recorder.captures[-_RECENT:]
+        masks = [
+            mask
+            for capture, mask in zip(
+                captures, answers(captures, self._recorder.masks[-_RECENT:]), strict=True
+            )
+            if _SETTLED_NS <= now_ns - capture.stamp_ns < _SETTLED_NS + _SECOND_NS
         ]
-        served: list[FrameRecord] = [frame for frame in frames if frame.arrival_ns is not None]
+        served = [mask for mask in masks if mask is not None]
         if not served:
             return 'no masks yet'
-        latency = np.median([latency_ms(frame) for frame in served])
-        score = miou(served)
+        latency_ms, score = np.median([mask.latency_ms for mask in served]), miou(served)
         accuracy = '' if score is None else f', mIoU {score:.2f}'
-        return f'{len(served)} masks/s for {len(frames)} frames/s, {latency:.0f} ms{accuracy}'
+        return f'{len(served)} masks/s for {len(masks)} frames/s, {latency_ms:.0f} ms{accuracy}'
+
+
+def _styled(reason: Reason | None) -> Text:
+    return Text(str(reason or '-'), _STYLES.get(reason, 'bold red') if reason else '')

@@ -1,8 +1,9 @@
-"""The contact sheet of a demo run: one row per phase, what went in and what came out."""
+"""The contact sheet of a run: one row per phase, what went in and what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.files import replacing
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.observation.log import DemoLog, PhaseRecord, Sample
+from mm_robust_seg.observation.captures import reference_frames
+from mm_robust_seg.observation.record import MaskRecord, PhaseRecord, RunRecord, Sample
 from mm_robust_seg.observation.score import miou
 from mm_robust_seg.report.views import colorize, short_name
 
@@ -36,27 +38,47 @@ _BELOW_MEDIAN_K = 12.0
 _FAULTY, _FINE, _FAINT = '#b3261e', '#1b1b1b', '#6b6b6b'
 
 
-def draw_contact_sheet(log: DemoLog, path: Path) -> None:
+@dataclass(frozen=True)
+class _Row:
+    """A phase, its sample, the mask of that, and the mIoU of all masks of the phase."""
+
+    number: int
+    phase: PhaseRecord
+    sample: Sample | None
+    mask: MaskRecord | None
+    miou: float | None
+
+
+def draw_contact_sheet(record: RunRecord, path: Path) -> None:
     """Write the sheet: RGB, thermal, depth as sent to the node, its mask, the truth."""
-    rows = [(phase, log.samples.get(index)) for index, phase in enumerate(log.phases)]
+    rows = list(_rows(record))
     row_in = PANEL_IN[1] + CAPTION_IN
     height_in = TOP_IN + BOTTOM_IN + row_in * len(rows)
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor='white')
     FigureCanvasAgg(figure)
-    norms = {m: _norm(m, [s for _, s in rows if s is not None]) for m in _SCALES}
-    for number, (phase, sample) in enumerate(rows):
-        top_in = height_in - TOP_IN - row_in * number
-        _label_row(figure, log, phase, number, top_in / height_in)
+    norms = {m: _norm(m, [row.sample for row in rows if row.sample is not None]) for m in _SCALES}
+    for row in rows:
+        top_in = height_in - TOP_IN - row_in * row.number
+        _label_row(figure, record, row, top_in / height_in)
         for column in range(len(TITLES)):
             axes = _panel(figure, column, top_in)
-            if number == 0:
+            if row.number == 0:
                 axes.set_title(TITLES[column], fontsize=14, fontweight='bold', pad=24)
-            _fill(axes, column, log, phase, sample, norms)
+            _fill(axes, column, record, row, norms)
     for modality, norm in norms.items():
         _scale(figure, modality, norm)
-    _legend(figure, log.classes)
+    _legend(figure, record.classes)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI)
+
+
+def _rows(record: RunRecord) -> Iterator[_Row]:
+    frames = reference_frames(record)
+    for number, phase in enumerate(record.phases):
+        sample, own = record.samples.get(number), [f for f in frames if f.phase == number]
+        stamp_ns = sample.stamp_ns if sample else None
+        mask = next((f.mask for f in own if f.capture.stamp_ns == stamp_ns), None)
+        yield _Row(number, phase, sample, mask, miou(frame.mask for frame in own))
 
 
 def _panel(figure: Figure, column: int, top_in: float) -> Any:
@@ -75,13 +97,12 @@ def _panel(figure: Figure, column: int, top_in: float) -> Any:
     return axes
 
 
-def _label_row(figure: Figure, log: DemoLog, phase: PhaseRecord, number: int, top: float) -> None:
-    start_s = (phase.start_ns - log.phases[0].start_ns) * 1e-9
-    end_s = (phase.end_ns - log.phases[0].start_ns) * 1e-9
-    name = phase.name.replace(' ', '\n')
+def _label_row(figure: Figure, record: RunRecord, row: _Row, top: float) -> None:
+    start_s, end_s = record.time_s(row.phase.start_ns), record.time_s(row.phase.end_ns)
+    name = row.phase.name.replace(' ', '\n')
     y = top - (CAPTION_IN + 0.05) / figure.get_size_inches()[1]
     x = 0.12 / WIDTH_IN
-    label = f'{number + 1}\n{name}'
+    label = f'{row.number + 1}\n{name}'
     figure.text(x, y, label, fontsize=14, fontweight='bold', va='top', linespacing=1.25)
     y -= (0.32 + 0.27 * label.count('\n')) / figure.get_size_inches()[1]
     figure.text(x, y, f'{start_s:.0f} to {end_s:.0f} s', fontsize=11, color=_FAINT, va='top')
@@ -90,33 +111,32 @@ def _label_row(figure: Figure, log: DemoLog, phase: PhaseRecord, number: int, to
 def _fill(
     axes: Any,
     column: int,
-    log: DemoLog,
-    phase: PhaseRecord,
-    sample: Sample | None,
-    norms: dict[Modality, Normalize],
+    record: RunRecord,
+    row: _Row,
+    norms: Mapping[Modality, Normalize],
 ) -> None:
     """Draw one panel with its caption."""
-    if sample is None:
+    if row.sample is None:
         _caption(axes, 'not sampled', _FAINT)
     elif column < len(Modality):
-        _camera(axes, list(Modality)[column], log, phase, sample, norms)
+        _camera(axes, list(Modality)[column], record, row.phase, row.sample, norms)
     elif column == len(Modality):
-        _mask(axes, log, phase, sample)
+        _mask(axes, record, row, row.sample)
     else:
-        axes.imshow(colorize(sample.truth, log.classes), interpolation='nearest')
-        _caption(axes, f'at {(sample.stamp_ns - log.phases[0].start_ns) * 1e-9:.1f} s', _FAINT)
+        axes.imshow(colorize(row.sample.truth, record.classes), interpolation='nearest')
+        _caption(axes, f'at {record.time_s(row.sample.stamp_ns):.1f} s', _FAINT)
 
 
 def _camera(
     axes: Any,
     modality: Modality,
-    log: DemoLog,
+    record: RunRecord,
     phase: PhaseRecord,
     sample: Sample,
-    norms: dict[Modality, Normalize],
+    norms: Mapping[Modality, Normalize],
 ) -> None:
     image, fault = sample.images.get(modality), phase.faults.get(modality)
-    verdict = reason_at(log, modality, sample.stamp_ns)
+    verdict = reason_at(record, modality, sample.stamp_ns)
     if image is None:
         _write(axes, fault.reason.value if fault is not None else 'not received')
     elif modality is Modality.RGB:
@@ -130,25 +150,24 @@ def _camera(
     _caption(axes, f'{truth}; node says {verdict}', _FINE if fault is None else _FAULTY)
 
 
-def _mask(axes: Any, log: DemoLog, phase: PhaseRecord, sample: Sample) -> None:
-    frame = next((f for f in log.frames_of(phase) if f.stamp_ns == sample.stamp_ns), None)
-    if sample.mask is None or frame is None:
+def _mask(axes: Any, record: RunRecord, row: _Row, sample: Sample) -> None:
+    if sample.mask is None or row.mask is None:
         _write(axes, 'no mask')
         _caption(axes, 'no mask came', _FAINT)
         return
-    axes.imshow(colorize(sample.mask, log.classes), interpolation='nearest')
+    axes.imshow(colorize(sample.mask, record.classes), interpolation='nearest')
     if (sample.mask == UNLABELED).all():
         _write(axes, 'unlabeled')
-    score = miou(log.frames_of(phase))
-    used = 'unknown sensors' if frame.combination is None else short_name(frame.combination)
-    text = f'from {used}' + ('' if score is None else f', phase mIoU {score:.2f}')
+    combination = row.mask.combination
+    used = 'unknown sensors' if combination is None else short_name(combination)
+    text = f'from {used}' + ('' if row.miou is None else f', phase mIoU {row.miou:.2f}')
     _caption(axes, text, _FINE)
 
 
-def reason_at(log: DemoLog, modality: Modality, stamp_ns: int) -> str:
+def reason_at(record: RunRecord, modality: Modality, stamp_ns: int) -> str:
     """Return what the node last said about a sensor before ``stamp_ns``."""
-    said = [s.reasons.get(modality) for s in log.states if s.arrival_ns <= stamp_ns]
-    return (said[-1] if said else None) or 'nothing'
+    said = [s.reasons.get(modality) for s in record.states if s.arrival_ns <= stamp_ns]
+    return str((said[-1] if said else None) or 'nothing')
 
 
 def _caption(axes: Any, text: str, color: str) -> None:

@@ -1,74 +1,73 @@
-"""The timeline of a demo run: sensor states, combination, accuracy and latency over time."""
+"""The timeline of a run: sensor states, combination, accuracy and latency over time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 import numpy as np
 
-from mm_robust_seg.files import replacing
+from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.files import write_bytes
 from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
-from mm_robust_seg.observation.log import DemoLog
-from mm_robust_seg.observation.score import latency_ms, miou
+from mm_robust_seg.observation.captures import reference_frames, ReferenceFrame
+from mm_robust_seg.observation.record import RunRecord
+from mm_robust_seg.observation.score import miou
+from mm_robust_seg.report.figures import new_figure, png, tidy
 from mm_robust_seg.report.views import short_name
 
-SIZE_IN, DPI = (15.0, 10.0), 110
+SIZE_IN = (15.0, 10.0)
 
 _COLORS = {
-    'OK': '#5aa469',
-    'WAITING': '#c9c9c9',
-    'RECOVERING': '#efc050',
-    'FFC': '#8ecae6',
-    'LOSSY': '#8ecae6',
-    'SLOW': '#8ecae6',
-    'SKEW': '#8ecae6',
-    'SILENT': '#7a1f1f',
-    'GONE': '#7a1f1f',
-    'DARK': '#2b2d42',
-    'FROZEN': '#3a6ea5',
+    Reason.OK: '#5aa469',
+    Reason.WAITING: '#c9c9c9',
+    Reason.RECOVERING: '#efc050',
+    Reason.FFC: '#8ecae6',
+    Reason.LOSSY: '#8ecae6',
+    Reason.SLOW: '#8ecae6',
+    Reason.SKEW: '#8ecae6',
+    Reason.SILENT: '#7a1f1f',
+    Reason.GONE: '#7a1f1f',
+    Reason.DARK: '#2b2d42',
+    Reason.FROZEN: '#3a6ea5',
 }
 _OTHER, _FAULT = '#c1443c', '#d62728'
-_LIGHT_TEXT = {'SILENT', 'GONE', 'DARK', 'FROZEN', 'OK'}
+_LIGHT_TEXT = {Reason.SILENT, Reason.GONE, Reason.DARK, Reason.FROZEN, Reason.OK}
 _SMOOTH_NS = 500_000_000
 
 
-def draw_timeline(log: DemoLog, path: Path) -> None:
+def draw_timeline(record: RunRecord, path: Path) -> None:
     """Write the figure; times are seconds since the first capture."""
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, facecolor='white', layout='constrained')
-    FigureCanvasAgg(figure)
+    frames, end_s = reference_frames(record), record.time_s(record.end_ns) or 1.0
+    figure = new_figure(*SIZE_IN)
     sensors, combination, score, latency = figure.subplots(
         4, 1, sharex=True, height_ratios=[3, 3, 2.4, 2.4]
     )
-    zero_ns = log.phases[0].start_ns if log.phases else 0
-    end_s = (log.phases[-1].end_ns - zero_ns) * 1e-9 if log.phases else 1.0
-    _draw_sensors(sensors, log, zero_ns, end_s)
-    _draw_combination(combination, log, zero_ns)
-    _draw_score(score, log, zero_ns)
-    _draw_latency(latency, log, zero_ns)
+    _draw_sensors(sensors, record, end_s)
+    _draw_combination(combination, record, frames)
+    _draw_score(score, record)
+    _draw_latency(latency, record)
     for axes in (sensors, combination, score, latency):
-        _shade_phases(axes, log, zero_ns)
+        tidy(axes)
         axes.tick_params(labelsize=11)
-        axes.spines[['top', 'right']].set_visible(False)
-    _name_phases(sensors, log, zero_ns)
+        _shade_phases(axes, record)
+    sensors.grid(visible=False)
+    _name_phases(sensors, record)
     latency.set_xlabel('time (s)', fontsize=12)
     latency.set_xlim(0.0, end_s)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+    write_bytes(path, png(figure))
 
 
 def spans(
-    log: DemoLog, modality: Modality, zero_ns: int, end_s: float
-) -> Iterator[tuple[float, float, str]]:
+    record: RunRecord, modality: Modality, end_s: float
+) -> Iterator[tuple[float, float, Reason]]:
     """Yield (start, end, reason) of each state of a sensor, seconds within the run."""
     start_s, reason = 0.0, None
-    for state in log.states:
-        said, at_s = state.reasons.get(modality), (state.arrival_ns - zero_ns) * 1e-9
-        if said == reason:
+    for state in record.states:
+        said, at_s = state.reasons.get(modality), record.time_s(state.arrival_ns)
+        if said is reason:
             continue
         at_s = min(max(at_s, 0.0), end_s)
         if reason is not None and at_s > start_s:
@@ -78,24 +77,24 @@ def spans(
         yield start_s, end_s, reason
 
 
-def _draw_sensors(axes: Any, log: DemoLog, zero_ns: int, end_s: float) -> None:
+def _draw_sensors(axes: Any, record: RunRecord, end_s: float) -> None:
     for row, modality in enumerate(Modality):
-        for start_s, stop_s, reason in spans(log, modality, zero_ns, end_s):
+        for start_s, stop_s, reason in spans(record, modality, end_s):
             color = _COLORS.get(reason, _OTHER)
             axes.broken_barh(
                 [(start_s, stop_s - start_s)], (row - 0.36, 0.6), color=color, zorder=2
             )
             _name_bar(axes, (start_s, stop_s, end_s), row - 0.06, reason)
-        for phase in log.phases:
+        for phase in record.phases:
             if modality in phase.faults:
-                start_s = (phase.start_ns - zero_ns) * 1e-9
+                start_s = record.time_s(phase.start_ns)
                 length_s = (phase.end_ns - phase.start_ns) * 1e-9
                 axes.broken_barh([(start_s, length_s)], (row + 0.3, 0.1), color=_FAULT, zorder=2)
     axes.set_yticks(range(len(Modality)), [str(m) for m in Modality])
     axes.set_ylim(len(Modality) - 0.4, -0.55)
-    seen = dict.fromkeys(reason for state in log.states for reason in state.reasons.values())
+    seen = dict.fromkeys(reason for state in record.states for reason in state.reasons.values())
     axes.legend(
-        handles=[Patch(color=_COLORS.get(reason, _OTHER), label=reason) for reason in seen],
+        handles=[Patch(color=_COLORS.get(reason, _OTHER), label=str(reason)) for reason in seen],
         loc='upper center',
         bbox_to_anchor=(0.5, -0.02),
         ncols=8,
@@ -105,51 +104,48 @@ def _draw_sensors(axes: Any, log: DemoLog, zero_ns: int, end_s: float) -> None:
     axes.set_ylabel('sensor states\n(red line: true fault)', fontsize=12)
 
 
-def _name_bar(axes: Any, span: tuple[float, float, float], y: float, reason: str) -> None:
+def _name_bar(axes: Any, span: tuple[float, float, float], y: float, reason: Reason) -> None:
     start_s, stop_s, end_s = span
     room = (stop_s - start_s) / end_s
     light = 'white' if reason in _LIGHT_TEXT or reason not in _COLORS else 'black'
-    needed = 0.0088 * len(reason)
+    needed = 0.0088 * len(reason.value)
     if room > needed * 0.7:
         size = 10 if room > needed else 7
         middle_s = (start_s + stop_s) / 2
-        axes.text(middle_s, y, reason, color=light, fontsize=size, ha='center', va='center')
+        axes.text(middle_s, y, reason.value, color=light, fontsize=size, ha='center', va='center')
 
 
-def _draw_combination(axes: Any, log: DemoLog, zero_ns: int) -> None:
+def _draw_combination(axes: Any, record: RunRecord, frames: Sequence[ReferenceFrame]) -> None:
     rows = [*all_combinations(), ModalitySet()]
-    masks = [f for f in log.frames if f.combination is not None]
-    times_s = [(f.stamp_ns - zero_ns) * 1e-9 for f in masks]
-    heights = [rows.index(f.combination) for f in masks if f.combination is not None]
+    known = [(m.stamp_ns, m.combination) for m in record.masks if m.combination is not None]
+    times_s = [record.time_s(stamp_ns) for stamp_ns, _ in known]
+    heights = [rows.index(combination) for _, combination in known]
     axes.step(times_s, heights, where='post', color='#9a9a9a', linewidth=1.0, zorder=2)
     axes.plot(times_s, heights, '.', color='#1d3557', markersize=5, zorder=3)
-    lost_s = [(f.stamp_ns - zero_ns) * 1e-9 for f in log.frames if f.arrival_ns is None]
+    lost_s = [record.time_s(frame.capture.stamp_ns) for frame in frames if frame.mask is None]
     axes.plot(lost_s, [len(rows) - 0.35] * len(lost_s), '|', color=_FAULT, markersize=8, zorder=3)
     axes.set_yticks(range(len(rows)), [short_name(row) for row in rows])
     axes.set_ylim(len(rows) - 0.1, -0.5)
     axes.set_ylabel('mask made from\n(red tick: no mask)', fontsize=12)
-    axes.grid(axis='y', color='#e3e3e3', linewidth=0.6)
 
 
-def _draw_score(axes: Any, log: DemoLog, zero_ns: int) -> None:
-    scored = [f for f in log.frames if f.confusion is not None]
-    stamps = np.array([f.stamp_ns for f in scored], np.int64)
+def _draw_score(axes: Any, record: RunRecord) -> None:
+    scored = [mask for mask in record.masks if mask.confusion is not None]
+    stamps = np.array([mask.stamp_ns for mask in scored], np.int64)
     first = np.searchsorted(stamps, stamps - _SMOOTH_NS // 2)
     last = np.searchsorted(stamps, stamps + _SMOOTH_NS // 2, side='right')
-    single = [miou([f]) for f in scored]
+    single = [miou([mask]) for mask in scored]
     smooth = [miou(scored[a:b]) for a, b in zip(first, last, strict=True)]
-    times_s = (stamps - zero_ns) * 1e-9
+    times_s = (stamps - record.start_ns) * 1e-9
     axes.plot(times_s, np.array(single, float), '.', color='#a9c5a0', markersize=4, zorder=2)
     axes.plot(times_s, np.array(smooth, float), color='#2f6b3a', linewidth=1.8, zorder=3)
     axes.set_ylim(0.0, 1.0)
     axes.set_ylabel('mIoU\n(dots: frames, line: 0.5 s)', fontsize=12)
-    axes.grid(axis='y', color='#e3e3e3', linewidth=0.6)
 
 
-def _draw_latency(axes: Any, log: DemoLog, zero_ns: int) -> None:
-    served = [f for f in log.frames if f.arrival_ns is not None]
-    values = [latency_ms(f) for f in served]
-    times_s = [(f.stamp_ns - zero_ns) * 1e-9 for f in served]
+def _draw_latency(axes: Any, record: RunRecord) -> None:
+    values = [mask.latency_ms for mask in record.masks]
+    times_s = [record.time_s(mask.stamp_ns) for mask in record.masks]
     axes.plot(times_s, values, '.', color='#5b4a8a', markersize=5, zorder=3)
     if values:
         middle = float(np.median(values))
@@ -161,19 +157,18 @@ def _draw_latency(axes: Any, log: DemoLog, zero_ns: int) -> None:
         )  # fmt: skip
         axes.set_ylim(0.0, max(values) * 1.15)
     axes.set_ylabel('capture to mask (ms)', fontsize=12)
-    axes.grid(axis='y', color='#e3e3e3', linewidth=0.6)
 
 
-def _shade_phases(axes: Any, log: DemoLog, zero_ns: int) -> None:
-    for index, phase in enumerate(log.phases):
-        start_s, end_s = (phase.start_ns - zero_ns) * 1e-9, (phase.end_ns - zero_ns) * 1e-9
+def _shade_phases(axes: Any, record: RunRecord) -> None:
+    for index, phase in enumerate(record.phases):
+        start_s, end_s = record.time_s(phase.start_ns), record.time_s(phase.end_ns)
         axes.axvspan(start_s, end_s, color='#eef1f5' if index % 2 else 'white', zorder=0)
         axes.axvline(start_s, color='#b9c0ca', linewidth=0.8, zorder=1)
 
 
-def _name_phases(axes: Any, log: DemoLog, zero_ns: int) -> None:
-    for number, phase in enumerate(log.phases, start=1):
-        middle_s = ((phase.start_ns + phase.end_ns) / 2 - zero_ns) * 1e-9
+def _name_phases(axes: Any, record: RunRecord) -> None:
+    for number, phase in enumerate(record.phases, start=1):
+        middle_s = record.time_s((phase.start_ns + phase.end_ns) // 2)
         axes.annotate(
             f'{number} {phase.name}', (middle_s, 1.0), xycoords=('data', 'axes fraction'),
             xytext=(0, 5), textcoords='offset points', ha='center', fontsize=11, fontweight='bold',

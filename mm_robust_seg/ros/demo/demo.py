@@ -1,4 +1,4 @@
-"""The demo: starts rig and segmentation node as processes, plays a scenario, and reports.
+"""The demo: starts rig and segmentation node as processes, and plays a scenario.
 
 Nothing here needs the ``ros2`` command: only rclpy.
 """
@@ -10,16 +10,13 @@ import os
 from pathlib import Path
 import time
 
-from rich.console import Console
-
 from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
 from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.observation.log import DemoRecorder
-from mm_robust_seg.observation.score import Summary
-from mm_robust_seg.report.run.live import DemoView
-from mm_robust_seg.report.run.report import write_report
+from mm_robust_seg.observation.record import RunRecord
+from mm_robust_seg.observation.recorder import RunRecorder
+from mm_robust_seg.report.run.live import LiveView
 from mm_robust_seg.ros.demo.listener import Listener
 from mm_robust_seg.ros.processes.bring_up import BringUp
 from mm_robust_seg.ros.processes.children import (
@@ -55,27 +52,107 @@ class DemoOptions:
     height_px: int = 240
     domain_id: int | None = None
 
+    @property
+    def scenario_file(self) -> Path:
+        """The scenario to play."""
+        return (self.scenario or shipped('config/demo_scenario.yaml')).resolve()
 
-def play(options: DemoOptions, console: Console) -> Summary:
-    """Play the scenario and write the report; return its figures.
+
+class Demo:
+    """One performance: processes, transitions, scenario.
+
+    Attributes:
+        scenario: what is played.
+        recorder: collects what is observed.
 
     Raises:
         RobustSegError: if it cannot be played; the message says what to do.
     """
-    scenario = load_scenario(options.scenario or shipped('config/demo_scenario.yaml'))
-    if scenario.moves_clock:
-        raise ConfigError(
-            'the scenario makes the clock jump, and the demo keeps the time of day: leave out the '
-            'faults of the rig, or play them with mm-robust-seg rig'
+
+    def __init__(self, options: DemoOptions) -> None:
+        self.scenario = load_scenario(options.scenario_file)
+        if self.scenario.moves_clock:
+            raise ConfigError(
+                'the scenario makes the clock jump, and the demo keeps the time of day: leave out '
+                'the faults of the rig, or play them with mm-robust-seg rig'
+            )
+        self._options, self._bundle = options, load_bundle(find_bundle(options.bundle))
+        _check_classes(self._bundle)
+        self.recorder = RunRecorder(self._bundle.classes)
+
+    def play(self, view: LiveView) -> RunRecord:
+        """Play, and show what happens; return what was observed.
+
+        Raises:
+            RobustSegError: if a process ends early or does not answer.
+        """
+        options = self._options
+        domain_id = options.domain_id
+        if domain_id is None:
+            domain_id = quiet_domain()
+        variables = ros_environment(domain_id, shipped('config/fastdds_profile.xml'))
+        os.environ.update(variables)
+        view.say(
+            f'starting rig and segmentation node (ROS_DOMAIN_ID={domain_id}, bundle '
+            f'{self._bundle.name}, logs in {options.out / "log"}) ...'
         )
-    bundle = load_bundle(find_bundle(options.bundle))
-    _check_classes(bundle)
-    recorder = DemoRecorder(bundle.classes)
-    end = _Play(options, scenario, bundle, recorder, console).run()
-    if recorder.problem is not None:
-        console.print(f'masks could not be scored: {recorder.problem}', markup=False)
-    console.print('drawing the report ...')
-    return write_report(recorder.log(end['late'], end['skipped']), options.out)
+        of_node = node_arguments(options, self.scenario, self._bundle)
+        with Children(variables, options.out / 'log') as children:
+            node = children.start('segmentation', 'mm_robust_seg.ros.node.node', of_node)
+            rig = children.start('rig', 'mm_robust_seg.ros.rig.node', _rig_arguments(options))
+            listener = Listener(self.recorder, with_images=True)
+            try:
+                bring_up = BringUp(listener, children)
+                bring_up.activate(node)
+                bring_up.start(rig, node)
+                self._watch(listener, children, view)
+            finally:
+                listener.close()
+        return self.recorder.record()
+
+    def _watch(self, listener: Listener, children: Children, view: LiveView) -> None:
+        """Listen and show until the rig says that the scenario is over."""
+        length_s, redraw_s = self.scenario.duration_s, 0.0
+        end_s = time.monotonic() + length_s + _OVERTIME_S
+        with view:
+            while not listener.is_over:
+                children.check()
+                listener.spin(_TICK_S)
+                now_s = time.monotonic()
+                if now_s >= redraw_s:
+                    redraw_s = now_s + _REDRAW_S
+                    view.update(time.time_ns())
+                if now_s > end_s:
+                    raise RobustSegError(
+                        f'the rig did not end its scenario of {length_s:.0f} s: is the machine '
+                        'suspended or overloaded? See the logs'
+                    )
+        drained_s = time.monotonic() + _DRAIN_S
+        while time.monotonic() < drained_s:
+            listener.spin(_TICK_S)
+
+
+def node_arguments(options: DemoOptions, scenario: Scenario, bundle: Bundle) -> list[str]:
+    """Return the arguments of the segmentation node's process."""
+    rates_hz = {m: float(scenario.rates_hz.get(m, options.rate_hz)) for m in Modality}
+    return parameters(
+        {
+            'engine.bundle': bundle.path,
+            'engine.backend': options.backend,
+            **{f'inputs.{m}.expected_rate_hz': hz for m, hz in rates_hz.items()},
+        }
+    )
+
+
+def _rig_arguments(options: DemoOptions) -> list[str]:
+    return parameters(
+        {
+            'scenario': options.scenario_file,
+            'rate_hz': float(options.rate_hz),
+            'width_px': options.width_px,
+            'height_px': options.height_px,
+        }
+    )
 
 
 def _check_classes(bundle: Bundle) -> None:
@@ -85,89 +162,3 @@ def _check_classes(bundle: Bundle) -> None:
             f'bundle {bundle.name} knows the classes {", ".join(names)}; the simulated street has '
             f'{", ".join(CLASS_NAMES)}: choose a bundle trained on it, such as sim'
         )
-
-
-class _Play:
-    """One performance: processes, transitions, scenario."""
-
-    def __init__(
-        self,
-        options: DemoOptions,
-        scenario: Scenario,
-        bundle: Bundle,
-        recorder: DemoRecorder,
-        console: Console,
-    ) -> None:
-        self._options, self._scenario, self._bundle = options, scenario, bundle
-        self._recorder, self._console = recorder, console
-
-    def run(self) -> dict[str, int]:
-        """Play; return what the rig said at the end."""
-        options = self._options
-        domain_id = options.domain_id
-        if domain_id is None:
-            domain_id = quiet_domain()
-        variables = ros_environment(domain_id, shipped('config/fastdds_profile.xml'))
-        os.environ.update(variables)
-        self._console.print(
-            f'starting rig and segmentation node (ROS_DOMAIN_ID={domain_id}, bundle '
-            f'{self._bundle.name}, logs in {options.out / "log"}) ...',
-            highlight=False,
-            soft_wrap=True,
-        )
-        with Children(variables, options.out / 'log') as children:
-            node = children.start('segmentation', 'mm_robust_seg.ros.node.node', self._of_node())
-            rig = children.start('rig', 'mm_robust_seg.ros.rig.node', self._of_rig())
-            listener = Listener(self._recorder)
-            try:
-                bring_up = BringUp(listener, children)
-                bring_up.activate(node)
-                bring_up.start(rig, node)
-                return self._watch(listener, children)
-            finally:
-                listener.close()
-
-    def _of_node(self) -> list[str]:
-        options, rates_hz = self._options, self._scenario.rates_hz
-        rates = {
-            f'inputs.{m}.expected_rate_hz': float(rates_hz.get(m, options.rate_hz))
-            for m in Modality
-        }
-        return parameters(
-            {'engine.bundle': self._bundle.path, 'engine.backend': options.backend, **rates}
-        )
-
-    def _of_rig(self) -> list[str]:
-        options = self._options
-        return parameters(
-            {
-                'scenario': (options.scenario or shipped('config/demo_scenario.yaml')).resolve(),
-                'rate_hz': float(options.rate_hz),
-                'width_px': options.width_px,
-                'height_px': options.height_px,
-            }
-        )
-
-    def _watch(self, listener: Listener, children: Children) -> dict[str, int]:
-        """Hear and show the scenario until the rig says that it is over."""
-        scenario = self._scenario
-        end_s, redraw_s = time.monotonic() + scenario.duration_s + _OVERTIME_S, 0.0
-        with DemoView(
-            self._recorder, self._console, scenario.duration_s, len(scenario.phases)
-        ) as view:
-            while listener.end is None:
-                children.check()
-                listener.spin(_TICK_S)
-                now_s = time.monotonic()
-                if now_s >= redraw_s:
-                    redraw_s = now_s + _REDRAW_S
-                    view.update(time.time_ns())
-                if now_s > end_s:
-                    raise RobustSegError(
-                        f'the rig did not end its scenario of {scenario.duration_s:.0f} s: is the '
-                        'machine suspended or overloaded? See the logs'
-                    )
-        drained_s = time.monotonic() + _DRAIN_S
-        while time.monotonic() < drained_s:
-            listener.spin(_TICK_S)
-        return dict(listener.end)

@@ -1,37 +1,32 @@
 import io
 
 import numpy as np
+from observed_run import capture, MS, PAIR, phase, state, ZERO
 from rich.console import Console
 
 from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
-from mm_robust_seg.observation.log import DemoRecorder, PhaseRecord, StateRecord
-from mm_robust_seg.report.run.live import DemoView
+from mm_robust_seg.modality import COMPLETE, Modality
+from mm_robust_seg.observation.record import MaskRecord
+from mm_robust_seg.observation.recorder import RunRecorder
+from mm_robust_seg.report.run.live import LiveView
 from mm_robust_seg.simulation.faults import Fault
-
-ZERO = 1_000_000_000_000
-MS = 1_000_000
-OK = dict.fromkeys(Modality, 'OK')
 
 
 def running_demo():
-    recorder = DemoRecorder([SegmentationClass('a', (1, 2, 3)), SegmentationClass('b', (4, 5, 6))])
-    recorder.phase(PhaseRecord('all', ZERO, ZERO + 1000 * MS, {}))
-    recorder.state(StateRecord(ZERO, COMPLETE, OK))
+    recorder = RunRecorder([SegmentationClass('a', (1, 2, 3)), SegmentationClass('b', (4, 5, 6))])
+    recorder.phases.append(phase('all', 0, 1000))
+    recorder.states.append(state(0))
     labels = np.array([[0, 1]], np.uint8)
     for k in range(20):
-        stamp = ZERO + k * 100 * MS
-        recorder.truth(stamp, labels)
-        recorder.used(stamp, COMPLETE)
-        recorder.mask(stamp, stamp + 40 * MS, labels)
+        stamp_ns = ZERO + k * 100 * MS
+        capture(recorder, stamp_ns, labels)
+        recorder.mask(MaskRecord(stamp_ns, stamp_ns + 40 * MS, COMPLETE), labels)
     return recorder
 
 
 def fall_silent(recorder):
-    faults = {Modality.THERMAL: Fault.SILENT}
-    recorder.phase(PhaseRecord('quiet', ZERO + 1000 * MS, ZERO + 3000 * MS, faults))
-    pair = ModalitySet([Modality.RGB, Modality.DEPTH])
-    recorder.state(StateRecord(ZERO + 1200 * MS, pair, OK | {Modality.THERMAL: 'SILENT'}))
+    recorder.phases.append(phase('quiet', 1000, 3000, {Modality.THERMAL: Fault.SILENT}))
+    recorder.states.append(state(1200, PAIR, thermal='SILENT'))
 
 
 def text_of(view, now_ns):
@@ -43,7 +38,7 @@ def text_of(view, now_ns):
 def test_the_table_shows_phase_reasons_combination_rate_and_latency():
     recorder = running_demo()
     fall_silent(recorder)
-    view = DemoView(recorder, Console(file=io.StringIO()), duration_s=3.0, phase_count=2)
+    view = LiveView(recorder, Console(file=io.StringIO()), duration_s=3.0, phase_count=2)
     text = text_of(view, ZERO + 2000 * MS)
     assert 'phase 2/2: quiet' in text
     assert 'silent' in text and 'SILENT' in text
@@ -53,14 +48,14 @@ def test_the_table_shows_phase_reasons_combination_rate_and_latency():
 
 
 def test_the_table_can_be_drawn_before_anything_came():
-    view = DemoView(DemoRecorder([]), Console(file=io.StringIO()), 3.0, 2)
+    view = LiveView(RunRecorder([]), Console(file=io.StringIO()), 3.0, 2)
     text = text_of(view, ZERO)
     assert 'about to start' in text and 'no masks yet' in text
 
 
 def test_without_a_terminal_each_change_is_one_line():
     recorder, stream = running_demo(), io.StringIO()
-    with DemoView(recorder, Console(file=stream), 3.0, 2) as view:
+    with LiveView(recorder, Console(file=stream), 3.0, 2) as view:
         view.update(ZERO + 900 * MS)
         view.update(ZERO + 950 * MS)
         fall_silent(recorder)
@@ -76,6 +71,6 @@ def test_without_a_terminal_each_change_is_one_line():
 def test_on_a_terminal_the_table_is_drawn_and_removed():
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80)
-    with DemoView(running_demo(), console, 3.0, 2) as view:
+    with LiveView(running_demo(), console, 3.0, 2) as view:
         view.update(ZERO + 900 * MS)
     assert 'mm_robust_seg demo' in stream.getvalue()

@@ -85,7 +85,7 @@ def test_masks_go_on_while_sensors_fail(tmp_path, start_demo):
     assert json.loads((tmp_path / 'result.txt').read_text()) == summary
     assert summary['availability_min'] > 0.9, said
     assert summary['faults_undetected'] == 0, said
-    combinations = [summary[f'phase_{n}_combination'] for n in (1, 2, 3)]
+    combinations = [phase['combination'] for phase in summary['phases']]
     assert combinations[:2] == ['rgb+thermal+depth', 'rgb+depth'], said
     assert 'depth' not in combinations[2], said
     assert (tmp_path / 'out' / 'contact_sheet.png').is_file()
@@ -95,8 +95,8 @@ def test_masks_go_on_while_sensors_fail(tmp_path, start_demo):
 
 def test_the_node_expects_the_rates_of_the_scenario(tiny_bundle):
     scenario = load_scenario(TOUR.with_name('clean_noisy.yaml'))
-    play = demo._Play(demo.DemoOptions(rate_hz=30), scenario, load_bundle(tiny_bundle), None, None)
-    arguments = play._of_node()
+    options = demo.DemoOptions(rate_hz=30)
+    arguments = demo.node_arguments(options, scenario, load_bundle(tiny_bundle))
     for name, rate_hz in (('rgb', 30.0), ('thermal', 9.0), ('depth', 30.0)):
         assert f'inputs.{name}.expected_rate_hz:={rate_hz}' in arguments
 

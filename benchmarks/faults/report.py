@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.fault_heard import Heard, Played
-from benchmarks.fault_plan import COMPARE, TRIAL
-from benchmarks.fault_score import Outcome, percentile, SETTLE_S, Share, shares
+from benchmarks.faults.plan import COMPARE, TRIAL
+from benchmarks.faults.shares import Share
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import COMPLETE
+from mm_robust_seg.observation.detection import Outcome
+from mm_robust_seg.observation.score import percentile
 from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
 from mm_robust_seg.simulation.faults import Fault
 
@@ -51,9 +52,9 @@ class Verdict:
 def by_fault(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """Summarise the trials of each fault; those of a sensor that was not ready are left out."""
     return {
-        str(fault): _summary(fault, [o for o in outcomes if o.fault is fault])
+        str(fault): _summary(fault, [o for o in outcomes if o.episode.fault is fault])
         for fault in Fault
-        if any(o.fault is fault for o in outcomes)
+        if any(o.episode.fault is fault for o in outcomes)
     }
 
 
@@ -69,47 +70,17 @@ def _summary(fault: Fault, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         'silent_first': sum(o.was_silent_first for o in ready),
         'wrong_reasons': wrong,
         'others_blamed': sorted({text for o in ready for text in o.others}),
-        'p50_ms': percentile(latencies, 50),
-        'p95_ms': percentile(latencies, 95),
-        'latencies_ms': latencies,
+        'detect_ms_p50': percentile(latencies, 50),
+        'detect_ms_p95': percentile(latencies, 95),
+        'detect_ms': latencies,
     }
-
-
-def availability(heard: Heard, period_ns: int) -> dict[str, dict[str, Share]]:
-    """Return the share of captures that were served: by live sensors, and by fault."""
-    groups: dict[str, dict[str, list[Played]]] = {COMPARE: {}, TRIAL: {}}
-    for played in heard.played:
-        stretch = played.stretch
-        if stretch.kind == COMPARE:
-            groups[COMPARE].setdefault(str(stretch.live), []).append(played)
-        elif stretch.kind == TRIAL:
-            [fault] = stretch.faults.values()
-            groups[TRIAL].setdefault(str(fault), []).append(played)
-    return {
-        kind: {name: shares(some, heard, period_ns) for name, some in found.items()}
-        for kind, found in groups.items()
-    }
-
-
-def clean_share(heard: Heard, period_ns: int) -> Share:
-    """Return the share of captures that were served while no sensor failed.
-
-    The first stretch, a start, does not count, nor does the time in which a jump of the clock
-    settles.
-    """
-    settle_ns = round(SETTLE_S * 1e9)
-    due = [
-        replace(p, start_ns=p.start_ns + settle_ns) if p.stretch.rig_fault else p
-        for p in heard.played[1:]
-    ]
-    return shares(due, heard, period_ns)
 
 
 def detection_verdicts(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) -> list[Verdict]:
     """Judge latencies and reasons."""
     verdicts = []
     for fault, limit_ms in WANTED_MS.items():
-        p95_ms = faults.get(str(fault), {}).get('p95_ms')
+        p95_ms = faults.get(str(fault), {}).get('detect_ms_p95')
         if rate_hz != JUDGED_RATE_HZ:
             continue
         measured = 'never detected' if p95_ms is None else f'{p95_ms:g} ms'
@@ -149,7 +120,7 @@ def mask_verdict(name: str, share: Share) -> Verdict:
 
 
 def alarm_verdict(name: str, alarms: Sequence[str]) -> Verdict:
-    """Judge a clean stretch."""
+    """Judge what was said while nothing was wrong."""
     measured = f'{len(alarms)}' + (f' ({", ".join(alarms[:4])})' if alarms else '')
     return Verdict(f'false alarms, {name}', '0', measured, not alarms)
 
@@ -173,8 +144,8 @@ def markdown(result: Mapping[str, Any]) -> str:
             row['expected'],
             row['trials'],
             _right(row),
-            _ms(row['p50_ms']),
-            _ms(row['p95_ms']),
+            _ms(row['detect_ms_p50']),
+            _ms(row['detect_ms_p95']),
             _ms(limit),
             '-' if share is None else f'{share["baseline"]:.0%}',
         )
@@ -185,7 +156,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         '|---|---|---|---|---|',
     ]
     for name, share in result['availability'][COMPARE].items():
-        parts = (f'{share[key]:.1%}' for key in ('masks', 'labeled', 'baseline'))
+        parts = (f'{share[key]:.1%}' for key in ('availability', 'labeled', 'baseline'))
         lines.append(f'| {name} | {share["captures"]} | {" | ".join(parts)} |')
     lines += ['', '| | wanted | measured | |', '|---|---|---|---|']
     for verdict in result['verdicts']:
@@ -211,16 +182,18 @@ def _ms(value: float | None) -> str:
 
 def picture(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) -> bytes:
     """Draw every detection, the 95th percentile and the bound, per fault; return a PNG."""
-    shown = {name: row for name, row in faults.items() if _known(row['latencies_ms'])}
+    shown = {name: row for name, row in faults.items() if _known(row['detect_ms'])}
     figure = new_figure(8.0, 1.2 + 0.34 * max(len(shown), 1))
     axes = figure.subplots()
     rng = np.random.default_rng(0)
     for place, (name, row) in enumerate(shown.items()):
-        known = _known(row['latencies_ms'])
+        known = _known(row['detect_ms'])
         spread = place + rng.uniform(-0.16, 0.16, len(known))
         is_right = row['right'] == row['trials']
         axes.scatter(known, spread, 14, COLORS[0 if is_right else 1], alpha=0.55, linewidths=0)
-        axes.plot([row['p95_ms']] * 2, [place - 0.3, place + 0.3], color=COLORS[0], linewidth=2)
+        axes.plot(
+            [row['detect_ms_p95']] * 2, [place - 0.3, place + 0.3], color=COLORS[0], linewidth=2
+        )
         limit = WANTED_MS.get(Fault(name))
         if limit is not None and rate_hz == JUDGED_RATE_HZ:
             axes.plot([limit] * 2, [place - 0.4, place + 0.4], color=COLORS[3], linewidth=2)

@@ -12,9 +12,9 @@ import time
 
 import yaml
 
-from benchmarks.fault_heard import Heard
-from benchmarks.fault_plan import duration_s, needs_reliability, Plan, QOS_SENSOR, scenario
-from benchmarks.observer import Observer
+from benchmarks.faults.observer import Observer
+from benchmarks.faults.plan import duration_s, needs_reliability, Plan, QOS_SENSOR, scenario
+from benchmarks.faults.shares import Measured
 from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import shipped
@@ -100,7 +100,7 @@ class Run:
 
     Attributes:
         node: the process of the segmentation node, active when the run begins.
-        observer: hears it.
+        observer: listens to it.
     """
 
     def __init__(self, children: Children, plan: Plan, setup: Setup, scenario: Path) -> None:
@@ -112,7 +112,7 @@ class Run:
         self.observer = Observer(plan)
         self.bring_up = BringUp(self.observer, children)
 
-    def play(self, tick: Callable[[float], None]) -> Heard:
+    def play(self, tick: Callable[[float], None]) -> Measured:
         """Play the plan to its end; ``tick`` is told the seconds since the start, often.
 
         Raises:
@@ -131,10 +131,10 @@ class Run:
                     'the logs'
                 )
         self.rest(_DRAIN_S)
-        return self.observer.heard
+        return self.observer.measured()
 
     def rest(self, for_s: float) -> None:
-        """Hear what still comes."""
+        """Listen to what still comes."""
         end_s = time.monotonic() + for_s
         while time.monotonic() < end_s:
             self._children.check()

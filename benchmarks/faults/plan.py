@@ -1,4 +1,4 @@
-"""What the rig plays in a benchmark of faults: stretches of time, each with what is wrong then."""
+"""What the rig plays in a benchmark of faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, Modalit
 from mm_robust_seg.simulation.faults import Fault
 
 GOOD, TRIAL, COMPARE, CLEAN = 'good', 'trial', 'compare', 'clean'
-"""Kinds of stretches: recovery, one fault to detect, sensors that are silent, nothing wrong."""
+"""Kinds, and names, of phases: recovery, one fault to detect, sensors silent, nothing wrong."""
 
 START_S = 4.0
 _COMPARE_S, _COMPARE_GAP_S = 6.0, 4.0
@@ -35,8 +35,8 @@ _LASTS_S: Mapping[Fault, float] = {
     Fault.LOOP: 1.0,
 }
 _DEFAULT_LASTS_S = 0.6
-_STRETCH = 0.25
-"""A fault lasts up to this share longer, at random, so that the next one has any phase."""
+_LONGER = 0.25
+"""A fault lasts up to this share longer, at random, so that the next one begins at any time."""
 
 _CLOCK_GAP_S: Mapping[Fault, float] = {Fault.CLOCK_JUMP: 1.0, Fault.LOOP: 3.0}
 """Least time before a fault of the clock. A jump goes back 5 s: time that begins anew only goes
@@ -55,10 +55,11 @@ RIG_FAULTS = tuple(fault for fault in Fault if fault.is_of_rig)
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PlannedPhase:
     """A phase of the scenario.
 
     Attributes:
+        kind: what it is for, and its name in the scenario.
         faults: what is wrong, by sensor.
         rig_fault: what happens to the clock when it begins.
     """
@@ -74,36 +75,35 @@ class Stretch:
         return COMPLETE - ModalitySet(self.faults)
 
 
-Plan = Sequence[Stretch]
+Plan = Sequence[PlannedPhase]
 
 
 def duration_s(plan: Plan) -> float:
-    """Return the length of all stretches together."""
-    return sum(stretch.duration_s for stretch in plan)
+    """Return the length of all phases together."""
+    return sum(phase.duration_s for phase in plan)
 
 
 def needs_reliability(plan: Plan) -> bool:
     """Tell whether a sensor's publisher will offer less than a reliable subscription requests."""
-    return any(Fault.QOS_MISMATCH in stretch.faults.values() for stretch in plan)
+    return any(Fault.QOS_MISMATCH in phase.faults.values() for phase in plan)
 
 
 def scenario(plan: Plan, seed: int, **streams: object) -> dict[str, Any]:
     """Return the content of the rig's scenario file; ``streams`` are its rates, jitter, loss."""
-    return {'seed': seed, **streams, 'phases': [_phase(n, s) for n, s in enumerate(plan)]}
+    return {'seed': seed, **streams, 'phases': [_phase(phase) for phase in plan]}
 
 
-def _phase(number: int, stretch: Stretch) -> dict[str, Any]:
-    faults = {str(m): str(fault) for m, fault in stretch.faults.items()}
-    if stretch.rig_fault is not None:
-        faults['rig'] = str(stretch.rig_fault)
-    name = f'{number} {stretch.kind}'
-    return {'name': name, 'duration_s': round(stretch.duration_s, 4), 'faults': faults}
+def _phase(phase: PlannedPhase) -> dict[str, Any]:
+    faults = {str(m): str(fault) for m, fault in phase.faults.items()}
+    if phase.rig_fault is not None:
+        faults['rig'] = str(phase.rig_fault)
+    return {'name': phase.kind, 'duration_s': round(phase.duration_s, 4), 'faults': faults}
 
 
-def trials(count: int, rng: np.random.Generator) -> list[Stretch]:
+def trials(count: int, rng: np.random.Generator) -> list[PlannedPhase]:
     """Plan ``count`` trials of every fault of a sensor, the sensors in turn."""
     faults = list(SENSOR_FAULTS)
-    plan, turns = [Stretch(GOOD, START_S)], _Turns(rng)
+    plan, turns = [PlannedPhase(GOOD, START_S)], _Turns(rng)
     for _ in range(count):
         rng.shuffle(faults)
         # The faults that few sensors can have choose first; the rest fills the gaps.
@@ -111,8 +111,8 @@ def trials(count: int, rng: np.random.Generator) -> list[Stretch]:
         while waiting:
             fault, modality = turns.choose(waiting)
             waiting.remove(fault)
-            plan += turns.stretches(fault, modality)
-    return [*plan, Stretch(GOOD, _REST_S)]
+            plan += turns.phases(fault, modality)
+    return [*plan, PlannedPhase(GOOD, _REST_S)]
 
 
 def targets(fault: Fault) -> ModalitySet:
@@ -135,51 +135,51 @@ class _Turns:
                     return fault, modality
         raise ValueError('no sensor can have any of these faults')
 
-    def stretches(self, fault: Fault, modality: Modality) -> list[Stretch]:
-        """Return a good stretch, as long as the sensor needs, and the fault."""
+    def phases(self, fault: Fault, modality: Modality) -> list[PlannedPhase]:
+        """Return a good phase, as long as the sensor needs, and the fault."""
         rest_s = self._ended_s[modality] + _REST_S - self._now_s
         gap_s = max(_GAP_S, rest_s) + self._rng.uniform(0, 0.1)
-        lasts_s = _LASTS_S.get(fault, _DEFAULT_LASTS_S) * self._rng.uniform(1, 1 + _STRETCH)
+        lasts_s = _LASTS_S.get(fault, _DEFAULT_LASTS_S) * self._rng.uniform(1, 1 + _LONGER)
         self._now_s += gap_s + lasts_s
         self._ended_s[modality] = self._now_s
-        return [Stretch(GOOD, gap_s), Stretch(TRIAL, lasts_s, {modality: fault})]
+        return [PlannedPhase(GOOD, gap_s), PlannedPhase(TRIAL, lasts_s, {modality: fault})]
 
 
-def clock_trials(count: int, rng: np.random.Generator) -> list[Stretch]:
+def clock_trials(count: int, rng: np.random.Generator) -> list[PlannedPhase]:
     """Plan ``count`` jumps of the clock and as many restarts of time."""
-    plan = [Stretch(GOOD, START_S)]
+    plan = [PlannedPhase(GOOD, START_S)]
     for _ in range(count):
         for fault in RIG_FAULTS:
-            plan.append(Stretch(GOOD, _CLOCK_GAP_S[fault] + rng.uniform(0, 1)))
-            plan.append(Stretch(TRIAL, _LASTS_S[fault], rig_fault=fault))
-    return [*plan, Stretch(GOOD, _REST_S)]
+            plan.append(PlannedPhase(GOOD, _CLOCK_GAP_S[fault] + rng.uniform(0, 1)))
+            plan.append(PlannedPhase(TRIAL, _LASTS_S[fault], rig_fault=fault))
+    return [*plan, PlannedPhase(GOOD, _REST_S)]
 
 
-def comparison() -> list[Stretch]:
+def comparison() -> list[PlannedPhase]:
     """Plan each combination of sensors that live while the others are silent."""
-    plan = [Stretch(GOOD, _COMPARE_GAP_S)]
+    plan = [PlannedPhase(GOOD, _COMPARE_GAP_S)]
     for live in all_combinations():
         silent = dict.fromkeys(COMPLETE - live, Fault.SILENT)
-        plan += [Stretch(COMPARE, _COMPARE_S, silent), Stretch(GOOD, _COMPARE_GAP_S)]
+        plan += [PlannedPhase(COMPARE, _COMPARE_S, silent), PlannedPhase(GOOD, _COMPARE_GAP_S)]
     return plan
 
 
-def clean(length_s: float) -> list[Stretch]:
-    """Plan a stretch in which nothing is wrong, after a start that does not count."""
-    return [Stretch(GOOD, START_S), Stretch(CLEAN, length_s)]
+def clean(length_s: float) -> list[PlannedPhase]:
+    """Plan a phase in which nothing is wrong, after a start that does not count."""
+    return [PlannedPhase(GOOD, START_S), PlannedPhase(CLEAN, length_s)]
 
 
-def random_faults(length_s: float, rng: np.random.Generator) -> list[Stretch]:
-    """Plan a soak: faults at random for a while, then a clean stretch, again and again.
+def random_faults(length_s: float, rng: np.random.Generator) -> list[PlannedPhase]:
+    """Plan a soak: faults at random for a while, then a clean phase, again and again.
 
     Args:
         length_s: at least this long; the last part is whole.
         rng: decides on everything.
     """
     blamed = [fault for fault in SENSOR_FAULTS if fault.reason is not Reason.OK]
-    plan, turns = [Stretch(GOOD, START_S), Stretch(CLEAN, _CLEAN_S)], _Turns(rng)
+    plan, turns = [PlannedPhase(GOOD, START_S), PlannedPhase(CLEAN, _CLEAN_S)], _Turns(rng)
     while duration_s(plan) < length_s:
         for _ in range(_FAULTS_IN_A_ROW):
-            plan += turns.stretches(*turns.choose([blamed[rng.integers(len(blamed))]]))
-        plan += [Stretch(GOOD, _REST_S), Stretch(CLEAN, _CLEAN_S)]
+            plan += turns.phases(*turns.choose([blamed[rng.integers(len(blamed))]]))
+        plan += [PlannedPhase(GOOD, _REST_S), PlannedPhase(CLEAN, _CLEAN_S)]
     return plan

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fault_heard import Heard
-from benchmarks.fault_plan import CLEAN, TRIAL
-from benchmarks.fault_report import alarm_verdict, mask_verdict, Verdict
-from benchmarks.fault_score import alarms, Outcome, outcome, shares
+from benchmarks.faults.plan import CLEAN, TRIAL
+from benchmarks.faults.report import alarm_verdict, mask_verdict, Verdict
+from benchmarks.faults.shares import Measured, Share, shares
 from benchmarks.process_use import Use
+from mm_robust_seg.observation.detection import false_alarms, Outcome, outcomes
+from mm_robust_seg.observation.record import RunRecord
 from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
 
 _WARM_UP_SHARE = 0.25
@@ -28,7 +29,7 @@ GROWTH_MIB_PER_MIN = 0.1
 
 @dataclass(frozen=True)
 class Sample:
-    """What the node used at a time since the start, in which kind of stretch."""
+    """What the node used at a time since the start, in which kind of phase."""
 
     at_s: float
     kind: str
@@ -54,12 +55,11 @@ class Soak:
         cycle: the transitions at the end that failed.
     """
 
-    heard: Heard
+    record: RunRecord
     samples: Sequence[Sample]
     states: Sequence[str]
     unanswered: int
     cycle: Sequence[str]
-    period_ns: int
 
     @property
     def settled(self) -> list[Sample]:
@@ -69,7 +69,7 @@ class Soak:
 
     @property
     def quiet(self) -> list[Sample]:
-        """Those of clean stretches, when every publisher is there."""
+        """Those of clean phases, when every publisher is there."""
         return [sample for sample in self.settled if sample.kind == CLEAN]
 
 
@@ -96,7 +96,9 @@ def memory_slope(samples: Sequence[Sample]) -> Slope | None:
 
 def verdicts(soak: Soak) -> list[Verdict]:
     """Say what was wanted and what was found."""
-    clean = [p for p in soak.heard.played if p.stretch.kind == CLEAN]
+    record = soak.record
+    clean = [phase for phase in record.phases if phase.name == CLEAN]
+    served = shares(Measured(record), lambda _, phase: 'clean' if phase.name == CLEAN else None)
     lost = [state for state in soak.states if state != 'active']
     lifecycle = [*lost, *(f'{n} failed' for n in soak.cycle)]
     if soak.unanswered:
@@ -107,22 +109,21 @@ def verdicts(soak: Soak) -> list[Verdict]:
         _constant('open files', [sample.use.files for sample in soak.quiet]),
         Verdict('lifecycle', 'active', ', '.join(lifecycle) or 'active', not lifecycle),
         *_fault_verdicts(soak),
-        alarm_verdict('clean stretches', alarms(clean, soak.heard.said)),
-        mask_verdict('clean stretches', shares(clean, soak.heard, soak.period_ns)),
+        alarm_verdict('clean phases', list(false_alarms(clean, record.states))),
+        mask_verdict('clean phases', served.get('clean', Share(0, 0.0, 0.0, 0.0))),
     ]
 
 
 def _fault_verdicts(soak: Soak) -> list[Verdict]:
     """Judge what was said about the faults, and about the sensors beside them."""
-    outcomes = outcomes_of(soak)
-    tried = sum(p.stretch.kind == TRIAL for p in soak.heard.played)
-    missed = [f'not {o.fault} of {o.modality}' for o in outcomes if o.latency_ms is None]
-    wrong = [f'{o.fault} of {o.modality}: {o.wrong}' for o in outcomes if not o.is_right]
-    blamed = [f'{text} in {o.fault} of {o.modality}' for o in outcomes for text in o.others]
-    found = f'{len(outcomes) - len(missed)} of {len(outcomes)}' + _listed(missed)
-    right = f'{len(outcomes) - len(wrong)} of {len(outcomes)}' + _listed(wrong)
-    met = f'{len(outcomes)} of {tried}'
-    is_met, is_judged = len(outcomes) >= _READY_SHARE * tried, tried > 0
+    ready, tried = trials_of(soak), len(outcomes(soak.record))
+    missed = [f'not {one.episode}' for one in ready if one.is_undetected]
+    wrong = [f'{one.episode}: {one.wrong}' for one in ready if not one.is_right]
+    blamed = [f'{text} in {one.episode}' for one in ready for text in one.others]
+    found = f'{len(ready) - len(missed)} of {len(ready)}' + _listed(missed)
+    right = f'{len(ready) - len(wrong)} of {len(ready)}' + _listed(wrong)
+    met = f'{len(ready)} of {tried}'
+    is_met, is_judged = len(ready) >= _READY_SHARE * tried, tried > 0
     return [
         Verdict('faults detected', 'all', found, not missed, is_judged),
         Verdict('right reason first', 'all', right, not wrong, is_judged),
@@ -133,11 +134,9 @@ def _fault_verdicts(soak: Soak) -> list[Verdict]:
     ]
 
 
-def outcomes_of(soak: Soak) -> list[Outcome]:
-    """Judge the trials whose sensor was ready."""
-    played = [p for p in soak.heard.played if p.stretch.kind == TRIAL]
-    judged = [outcome(one, soak.heard) for one in played]
-    return [one for one in judged if one.was_ready]
+def trials_of(soak: Soak) -> list[Outcome]:
+    """Judge the faults whose sensor was ready."""
+    return [one for one in outcomes(soak.record) if one.was_ready]
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -175,12 +174,12 @@ def picture(soak: Soak) -> bytes:
     below.set_ylim(0, 1.25 * max(max(s.use.threads, s.use.files) for s in soak.samples))
     below.set_xlabel('minutes; shaded: a fault')
     below.legend(frameon=False, loc='lower right')
-    start_ns = soak.heard.played[0].start_ns if soak.heard.played else 0
+    phases = soak.record.phases
     for axes in (above, below):
         tidy(axes)
-        for played in soak.heard.played:
-            if played.stretch.kind == TRIAL:
-                span = ((t - start_ns) / 6e10 for t in (played.start_ns, played.end_ns))
+        for phase in phases:
+            if phase.name == TRIAL:
+                span = ((t - phases[0].start_ns) / 6e10 for t in (phase.start_ns, phase.end_ns))
                 axes.axvspan(*span, color=COLORS[1], alpha=0.12, linewidth=0)
     return png(figure)
 
@@ -188,15 +187,13 @@ def picture(soak: Soak) -> bytes:
 def figures(soak: Soak) -> dict[str, Any]:
     """Return the numbers behind the verdicts."""
     slope = memory_slope(soak.settled)
-    outcomes = outcomes_of(soak)
+    ready = trials_of(soak)
     return {
         'memory_mib_per_min': None if slope is None else slope.value,
-        'memory_interval': None if slope is None else [slope.low, slope.high],
+        'memory_mib_per_min_interval': None if slope is None else [slope.low, slope.high],
         'rss_mib': [round(sample.use.rss_mib, 1) for sample in soak.samples],
-        'faults': len(outcomes),
-        'right_reason_first': sum(one.is_right for one in outcomes),
-        'wrong_reasons': sorted(
-            {f'{o.fault} of {o.modality}: {o.wrong}' for o in outcomes if not o.is_right}
-        ),
-        'rig': soak.heard.rig,
+        'faults': len(ready),
+        'right_reason_first': sum(one.is_right for one in ready),
+        'wrong_reasons': sorted({f'{o.episode}: {o.wrong}' for o in ready if not o.is_right}),
+        'rig': dict(soak.record.rig),
     }
