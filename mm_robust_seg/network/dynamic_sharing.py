@@ -14,7 +14,6 @@ import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.network.adapters.base import parameter_count
 from mm_robust_seg.network.segmenter import Segmenter
 
 _NORMS = (nn.BatchNorm2d, nn.LayerNorm)
@@ -71,11 +70,6 @@ class DynamicSharing(nn.Module):
                 layer.chosen = modality
         levels = zip(self.project, self.encoders(image), strict=True)
         return self.decoder([torch.relu(project(x)) for project, x in levels])
-
-    def private_share(self) -> float:
-        """Return the share of the parameters that one modality does not share with another."""
-        private = [layer for layer in self.modules() if isinstance(layer, Private)]
-        return sum(parameter_count(layer) for layer in private) / parameter_count(self)
 
 
 def mean_logits(logits: Collection[Tensor]) -> Tensor:

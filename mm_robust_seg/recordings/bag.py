@@ -46,7 +46,6 @@ class ImageBag:
 
     Attributes:
         topics: the topic of every sensor that the bag holds.
-        has_truth: whether there are true labels.
         image_count: recorded messages on these topics.
         notes: what a person should know about the bag.
     """
@@ -64,7 +63,6 @@ class ImageBag:
                 else f'{path} is empty: expected recorded image topics'
             )
         self.topics = _choose(path, types, topics, namespace)
-        self.has_truth = types.get(TRUTH_TOPIC) == IMAGE
         wanted = {(topic, types[topic]) for topic in self.topics.values()} | {(TRUTH_TOPIC, IMAGE)}
         self._connections = [c for c in storage.connections if (c.topic, c.msgtype) in wanted]
         self.image_count = sum(connection.msgcount for connection in self._connections)

@@ -22,7 +22,7 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
 )
 from mm_robust_seg.network.adapters.combined import Combined  # noqa: E402
 from mm_robust_seg.network.adapters.lora import LowRank  # noqa: E402
-from mm_robust_seg.network.adapters.prompts import PromptAdd, PromptConcat  # noqa: E402
+from mm_robust_seg.network.adapters.prompts import prompt_add, prompt_concat  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 from mm_robust_seg.training.base_network import load_network  # noqa: E402
@@ -102,7 +102,7 @@ def test_sensors_have_pairs_in_the_same_layers(segmenter):
 
 @torch.no_grad()
 def test_a_concatenated_prompt_equals_a_wider_convolution(segmenter):
-    adapter = perturbed(PromptConcat(segmenter, DEPTH))
+    adapter = perturbed(prompt_concat(segmenter, DEPTH))
     ((site, module),) = adapter.hooks().items()
     convolution = segmenter.get_submodule(site)
     features = torch.randn(2, convolution.in_channels, 20, 30)
@@ -112,7 +112,7 @@ def test_a_concatenated_prompt_equals_a_wider_convolution(segmenter):
     torch.testing.assert_close(module(convolution(features)), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('make', [PromptAdd, PromptConcat])
+@pytest.mark.parametrize('make', [prompt_add, prompt_concat])
 @torch.no_grad()
 def test_prompts_suit_any_input_size_and_move_with_the_network(segmenter, make):
     folded = fold(segmenter, perturbed(make(segmenter, PAIR)))
@@ -140,4 +140,4 @@ def test_scale_and_shift_cover_the_layers_of_a_transformer(transformer):
 
 def test_a_prompt_that_cannot_be_concatenated_is_refused(transformer):
     with pytest.raises(ConfigError, match=r'encoders\.depth .* no 1x1 convolution'):
-        PromptConcat(transformer, DEPTH)
+        prompt_concat(transformer, DEPTH)

@@ -47,3 +47,24 @@ def ros(ros_domain):
     rclpy.init()
     yield rclpy
     rclpy.try_shutdown()
+
+
+@pytest.fixture
+def robot(ros_domain):
+    """Three cameras and a client."""
+    from robot import Robot
+
+    made = Robot()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def process(ros_domain, tiny_bundle, tmp_path):
+    """The node, unconfigured; it must end without a traceback when it is told to."""
+    from robot import NodeProcess
+
+    made = NodeProcess(tmp_path / 'node.log', {'engine.bundle': tiny_bundle, 'engine.threads': 1})
+    yield made
+    code, log = made.stop()
+    assert (code, 'Traceback' in log) == (0, False), log

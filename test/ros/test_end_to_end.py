@@ -25,22 +25,6 @@ COMPLETE = 'rgb+thermal+depth'
 
 
 @pytest.fixture
-def robot(ros_domain):
-    made = Robot()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def process(ros_domain, tiny_bundle, tmp_path):
-    """The node, unconfigured; it must end without a traceback when it is told to."""
-    made = NodeProcess(tmp_path / 'node.log', {'engine.bundle': tiny_bundle, 'engine.threads': 1})
-    yield made
-    code, log = made.stop()
-    assert (code, 'Traceback' in log) == (0, False), log
-
-
-@pytest.fixture
 def running(process, robot):
     """A robot whose node is active and sees all three sensors."""
     assert robot.transition(Transition.TRANSITION_CONFIGURE)

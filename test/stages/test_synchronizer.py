@@ -49,9 +49,6 @@ class Given:
     now_ns: int
     frames: FrameSet
 
-    def stamps_ms(self) -> dict[Modality, float]:
-        return {m: f.stamp_ns / MS for m, f in self.frames.frames.items()}
-
 
 def drive(
     synchronizer: Synchronizer, frames: Iterable[Frame], expected: ModalitySet = COMPLETE

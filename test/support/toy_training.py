@@ -13,6 +13,7 @@ import torch
 from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.modality import COMPLETE
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.methods import METHODS
 from mm_robust_seg.training.objectives.base import SegmentationLoss, Setting, Step
 from mm_robust_seg.training.recipe import Recipe, StageRecipe
 
@@ -79,6 +80,15 @@ def descend(objective, steps, rate=1e-2):
         optimizer.step()
         losses.append(loss.item())
     return losses[0], losses[-1]
+
+
+@functools.cache
+def trained(name):
+    """Return a method by name, its only task after a few steps on one batch, and the losses."""
+    method = METHODS[name].make(make_setting())
+    (task,) = method.tasks()
+    steps = [make_step(chance=1) for _ in range(5)]
+    return method, task, descend(task.objective, steps, rate=2e-3)
 
 
 def executed(network, inputs):

@@ -15,7 +15,6 @@ from pathlib import Path
 import re
 import threading
 from traceback import clear_frames
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -145,12 +144,7 @@ class Device:
         self._driver.push()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._driver.pop()
 
     def scratch(self, size: int) -> int:

@@ -25,13 +25,7 @@ Blocks = Collection[str] | None
 
 
 class Adapter(nn.Module):
-    """Parameters for one modality combination; a new one changes nothing.
-
-    Attributes:
-        folds: whether the adapted network has the operators of the unadapted one.
-    """
-
-    folds = True
+    """Parameters for one modality combination; a new one changes nothing."""
 
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return replacements for entries of ``base``, the network's state, differentiably."""

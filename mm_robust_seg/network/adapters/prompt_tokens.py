@@ -35,8 +35,6 @@ class PromptAttention(Adapter):
         ConfigError: if the encoders are no transformers.
     """
 
-    folds = False
-
     def __init__(
         self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
     ) -> None:
@@ -67,8 +65,6 @@ class PromptInput(Adapter):
     Raises:
         ConfigError: if the encoders are no transformers.
     """
-
-    folds = False
 
     def __init__(
         self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None

@@ -7,6 +7,9 @@ concatenated with them. The maps are coarse and enlarged to whatever size the fe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
@@ -58,63 +61,64 @@ class ConcatenatedMap(nn.Module):
         return output + functional.conv2d(prompt, self.kernel.to(output.dtype))
 
 
-class PromptAdd(Adapter):
-    """A map added to the stem's features of each remaining encoder."""
+class PromptMaps(Adapter):
+    """A learned map for each remaining encoder.
 
-    folds = False
-
-    def __init__(
-        self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
-    ) -> None:
-        super().__init__()
-        self.maps = nn.ModuleDict()
-        for modality in combination:
-            root = f'encoders.{modality}'
-            name, convolution = _convolutions(segmenter, root)[0]
-            parent = name.rpartition('.')[0]
-            whole = isinstance(segmenter.get_submodule(parent), nn.Sequential)
-            stem = parent if whole else name
-            if is_within(stem, blocks):
-                self.maps[key_of(stem)] = AddedMap(convolution.out_channels)
-
-    def hooks(self) -> dict[str, Hook]:
-        """Add the maps behind the stems."""
-        return {key.replace('/', '.'): module for key, module in self.maps.items()}
-
-
-class PromptConcat(Adapter):
-    """A map concatenated with the stem's features of each remaining encoder.
-
-    It joins at the first 1x1 convolution behind the stem. The depthwise convolution before that
-    filters every channel on its own: it would only turn the map's channels into others.
-
-    Raises:
-        ConfigError: if the encoder has no 1x1 convolution.
+    Args:
+        place: names the module, by (segmenter, name of the encoder), behind which a map enters,
+            and how many channels that gives.
+        make_map: makes a map for so many channels.
     """
 
-    folds = False
-
     def __init__(
-        self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
+        self,
+        segmenter: Segmenter,
+        combination: ModalitySet,
+        blocks: Blocks = None,
+        *,
+        place: Callable[[Segmenter, str], tuple[str, int]],
+        make_map: Callable[[int], nn.Module],
     ) -> None:
         super().__init__()
         self.maps = nn.ModuleDict()
         for modality in combination:
-            root = f'encoders.{modality}'
-            behind = _convolutions(segmenter, root)[1:]
-            pointwise = [(n, c) for n, c in behind if c.kernel_size == (1, 1) and c.groups == 1]
-            if not pointwise:
-                raise ConfigError(
-                    f'{root} ({segmenter.backbone}) has no 1x1 convolution that a prompt could '
-                    'enter: use prompt_add, or prompt tokens on a transformer'
-                )
-            name, convolution = pointwise[0]
+            name, channels = place(segmenter, f'encoders.{modality}')
             if is_within(name, blocks):
-                self.maps[key_of(name)] = ConcatenatedMap(convolution.out_channels)
+                self.maps[key_of(name)] = make_map(channels)
 
     def hooks(self) -> dict[str, Hook]:
-        """Let the maps enter the convolutions."""
+        """Let the maps enter."""
         return {key.replace('/', '.'): module for key, module in self.maps.items()}
+
+
+def stem(segmenter: Segmenter, encoder: str) -> tuple[str, int]:
+    """Return name and channels of an encoder's stem."""
+    name, convolution = _convolutions(segmenter, encoder)[0]
+    parent = name.rpartition('.')[0]
+    is_whole = isinstance(segmenter.get_submodule(parent), nn.Sequential)
+    return parent if is_whole else name, convolution.out_channels
+
+
+def first_pointwise(segmenter: Segmenter, encoder: str) -> tuple[str, int]:
+    """Return name and channels of the first 1x1 convolution behind the stem.
+
+    The depthwise convolution before that filters every channel on its own: it would only turn the
+    map's channels into others.
+
+    Raises:
+        ConfigError: if the encoder has none.
+    """
+    for name, convolution in _convolutions(segmenter, encoder)[1:]:
+        if convolution.kernel_size == (1, 1) and convolution.groups == 1:
+            return name, convolution.out_channels
+    raise ConfigError(
+        f'{encoder} ({segmenter.backbone}) has no 1x1 convolution that a prompt could enter: use '
+        'prompt_add, or prompt tokens on a transformer'
+    )
+
+
+prompt_add = partial(PromptMaps, place=stem, make_map=AddedMap)
+prompt_concat = partial(PromptMaps, place=first_pointwise, make_map=ConcatenatedMap)
 
 
 def _convolutions(segmenter: Segmenter, root: str) -> list[tuple[str, nn.Conv2d]]:

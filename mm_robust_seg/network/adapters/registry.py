@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
 from mm_robust_seg.network.adapters.bitfit import BitFit
@@ -11,21 +12,19 @@ from mm_robust_seg.network.adapters.lora import LowRank
 from mm_robust_seg.network.adapters.norm import NormAffine
 from mm_robust_seg.network.adapters.placement import MakeAdapter
 from mm_robust_seg.network.adapters.prompt_tokens import PromptAttention, PromptInput
-from mm_robust_seg.network.adapters.prompts import PromptAdd, PromptConcat
-from mm_robust_seg.network.adapters.scale import Scale
-from mm_robust_seg.network.adapters.shift import Shift
+from mm_robust_seg.network.adapters.prompts import prompt_add, prompt_concat
 from mm_robust_seg.network.adapters.ssf import ScaleShift
 
 ADAPTERS: Mapping[str, MakeAdapter] = MappingProxyType(
     {
         'ssf': ScaleShift,
-        'scale': Scale,
-        'shift': Shift,
+        'scale': partial(ScaleShift, shifts=False),
+        'shift': partial(ScaleShift, scales=False),
         'norm': NormAffine,
         'bitfit': BitFit,
         'lora': LowRank,
-        'prompt_add': PromptAdd,
-        'prompt_concat': PromptConcat,
+        'prompt_add': prompt_add,
+        'prompt_concat': prompt_concat,
         'prompt_input': PromptInput,
         'prompt_attention': PromptAttention,
         'combined': Combined,

@@ -24,24 +24,36 @@ class ScaleShift(Adapter):
     The norms of expansions are left out: an inverted residual has half of all its channels
     there, and without them a two-sensor adapter stays under 1 % of the network. ``blocks`` may
     name them all the same. A convolution needs none: the norm behind it has them.
+
+    Args:
+        scales: whether there are gammas.
+        shifts: whether there are betas; one without the other shows which half matters.
     """
 
     def __init__(
-        self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
+        self,
+        segmenter: Segmenter,
+        combination: ModalitySet,
+        blocks: Blocks = None,
+        scales: bool = True,
+        shifts: bool = True,
     ) -> None:
         super().__init__()
         widths = scaled_sites(segmenter, combination, blocks)
         self.sites = tuple(widths)
-        self.gamma = nn.ParameterDict({key_of(s): torch.ones(widths[s]) for s in self.sites})
-        self.beta = nn.ParameterDict({key_of(s): torch.zeros(widths[s]) for s in self.sites})
+        gamma = {key_of(site): torch.ones(width) for site, width in widths.items() if scales}
+        beta = {key_of(site): torch.zeros(width) for site, width in widths.items() if shifts}
+        self.gamma, self.beta = nn.ParameterDict(gamma), nn.ParameterDict(beta)
 
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Fold gamma and beta into the parameters of the layers."""
         folded = {}
         for site in self.sites:
-            gamma, beta = self.gamma[key_of(site)], self.beta[key_of(site)]
-            folded[f'{site}.weight'] = scaled(base[f'{site}.weight'], gamma)
-            folded[f'{site}.bias'] = gamma * base[f'{site}.bias'] + beta
+            key, bias = key_of(site), base[f'{site}.bias']
+            if self.gamma:
+                folded[f'{site}.weight'] = scaled(base[f'{site}.weight'], self.gamma[key])
+                bias = self.gamma[key] * bias
+            folded[f'{site}.bias'] = bias + self.beta[key] if self.beta else bias
         return folded
 
 

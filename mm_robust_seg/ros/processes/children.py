@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from types import TracebackType
 
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.signals import signals_held_back
@@ -141,12 +140,7 @@ class Children:
     def __enter__(self) -> Children:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         with signals_held_back():
             self.stop()
 

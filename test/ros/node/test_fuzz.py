@@ -162,13 +162,6 @@ def on_the_wire() -> list[bytes]:
 GOOD = {'height': 4, 'width': 5, 'step': 10, 'is_bigendian': 0, 'stamp': (1, 0)}
 
 
-@pytest.fixture
-def robot(ros_domain):
-    made = Robot()
-    yield made
-    made.close()
-
-
 @pytest.mark.slow
 def test_a_live_node_survives_them_all(ros_domain, robot, tiny_bundle, tmp_path):
     """Depth is compressed here, so that both kinds of message reach the node."""

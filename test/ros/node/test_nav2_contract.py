@@ -16,7 +16,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from robot import active, NodeProcess, Robot
+from robot import active
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import String
 
@@ -91,21 +91,6 @@ class SemanticLayer:
         ids = [mask.data[v * mask.width + u] for v, u in pixels]
         sure = [confidence.data[v * mask.width + u] for v, u in pixels]
         self.marked.append((mask, [self.costs.get(i) for i in ids], sure))
-
-
-@pytest.fixture
-def robot(ros_domain):
-    made = Robot()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def process(ros_domain, tiny_bundle, tmp_path, robot):
-    made = NodeProcess(tmp_path / 'node.log', {'engine.bundle': tiny_bundle, 'engine.threads': 1})
-    yield made
-    code, log = made.stop()
-    assert (code, 'Traceback' in log) == (0, False), log
 
 
 def _cloud(robot, stamp):

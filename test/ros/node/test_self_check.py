@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
-from robot import active, NodeThread, reason, Robot, values
+from robot import active, NodeThread, reason, values
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
@@ -187,13 +187,6 @@ def test_fast_dds_needs_a_profile_only_where_it_has_none(name):
     assert 'FASTRTPS_DEFAULT_PROFILES_FILE' in hint and 'fastdds_profile.xml' in hint
     assert profile_hint('rmw_fastrtps_cpp', {name: 'set'}) == ''
     assert profile_hint('rmw_cyclonedds_cpp', {}) == ''
-
-
-@pytest.fixture
-def robot(ros_domain):
-    made = Robot()
-    yield made
-    made.close()
 
 
 @pytest.fixture

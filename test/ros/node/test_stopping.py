@@ -13,19 +13,12 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from robot import NodeProcess, Robot
+from robot import NodeProcess
 
 pytestmark = pytest.mark.ros
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LONG_WARMUP = {'engine.warmup_iterations': 100}
-
-
-@pytest.fixture
-def robot(ros_domain):
-    made = Robot()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""What holds for every method that trains one network for all combinations."""
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='needs PyTorch')
+
+from toy_training import exported_logits, make_setting, make_step, trained  # noqa: E402
+
+from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet  # noqa: E402
+from mm_robust_seg.training.methods import METHODS  # noqa: E402
+
+pytestmark = pytest.mark.torch
+PAIR = ModalitySet.parse('thermal+depth')
+ONE_NETWORK = (
+    'modality_dropout',
+    'dmrnet',
+    'gmd',
+    'shared_branch',
+    'reconstruction',
+    'feature_prediction',
+    'hypernetwork',
+)
+
+
+@pytest.mark.parametrize('name', ONE_NETWORK)
+def test_it_learns(name):
+    _, _, (first, last) = trained(name)
+    assert last < first
+
+
+@pytest.mark.parametrize('name', ONE_NETWORK)
+def test_every_combination_is_served_by_a_network_that_is_ready(name):
+    method, *_ = trained(name)
+    networks, images = method.networks(), make_step(chance=4).images
+    assert set(networks) == set(all_combinations())
+    for combination, network in networks.items():
+        assert network({m: images[m] for m in combination}).shape == (2, 4, 16, 24)
+        assert not network.training
+        assert not any(p.requires_grad for p in network.parameters())
+    assert COMPLETE not in method.adapters()
+
+
+@pytest.mark.parametrize('name', ONE_NETWORK)
+def test_the_exported_graph_agrees(name):
+    method, *_ = trained(name)
+    network, images = method.networks()[PAIR], make_step(chance=4).images
+    graph = exported_logits(network, PAIR, images)
+    with torch.no_grad():
+        logits = network({m: images[m][:1] for m in PAIR})
+    torch.testing.assert_close(graph, logits, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize('name', ONE_NETWORK)
+def test_the_loss_follows_from_the_chance_of_the_step(name):
+    (task,) = METHODS[name].make(make_setting()).tasks()
+    task.objective.set_mode()
+    task.objective.trained.eval()
+    first, again = (task.objective.loss(make_step(chance=3)).mean().item() for _ in range(2))
+    assert first == again
