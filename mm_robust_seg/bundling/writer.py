@@ -29,12 +29,12 @@ from mm_robust_seg.bundle import (
 )
 from mm_robust_seg.bundling.folder import replacing_bundle, write_golden, write_manifest
 from mm_robust_seg.engine.base import CONFIDENCE, LABELS
-from mm_robust_seg.engine.shared_graph import PRESENCE, SETTINGS, SHARED_GRAPH
+from mm_robust_seg.engine.shared_graph import ADAPTED, PRESENCE, SHARED_GRAPH
 from mm_robust_seg.files import write_bytes
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
-from mm_robust_seg.network.adapter_inputs import Switched, SwitchedLabeler
+from mm_robust_seg.network.adapter_inputs import SharedLabeler, SharedNetwork
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Labeler
 from mm_robust_seg.training.base_network import BASE, save_network
@@ -92,19 +92,17 @@ def _write_files(
     save_network(folder / BASE, complete)
     base, offsets = complete.state_dict(), tensor_offsets(folder / BASE)
     entries: dict[str, dict[str, str | None]] = {}
-    switched = Switched(networks) if design == 'shared' else None
-    if switched is not None:
-        write_bytes(
-            folder / SHARED_GRAPH, switched_bytes(switched, complete, inputs, base, offsets)
-        )
+    shared = SharedNetwork(networks) if design == 'shared' else None
+    if shared is not None:
+        write_bytes(folder / SHARED_GRAPH, shared_bytes(shared, complete, inputs, base, offsets))
     for combination, network in networks.items():
         file: str | None = None
         if combination in adapters:
             file = f'adapters/{combination}.safetensors'
             facts = {'for': str(combination)}
             checkpoint.save(folder / file, adapters[combination].state_dict(), facts)
-        if switched is not None:
-            graph, content = f'{combination}.npz', settings_bytes(switched, combination, network)
+        if shared is not None:
+            graph, content = f'{combination}.npz', combination_bytes(shared, combination, network)
         else:
             graph = f'{combination}.onnx'
             content = graph_bytes(network, combination, inputs, base, offsets)
@@ -113,30 +111,32 @@ def _write_files(
     return entries
 
 
-def switched_bytes(
-    switched: Switched,
+def shared_bytes(
+    shared: SharedNetwork,
     complete: nn.Module,
     inputs: InputSpec,
     base: Mapping[str, Tensor],
     offsets: Mapping[str, tuple[int, int]],
 ) -> bytes:
     """Export the one graph of all combinations; see ``network.adapter_inputs``."""
-    combination = switched.combination
+    combination = shared.combination
     chosen = {
-        SETTINGS: switched.settings(complete),
-        PRESENCE: switched.presence(combination),
+        ADAPTED: shared.adapted(complete),
+        PRESENCE: shared.presence(combination),
     }
-    model = exported(SwitchedLabeler(switched), chosen | images_of(combination, inputs))
-    refer(model, 'switched.segmenter.', base, base, offsets)
+    model = exported(SharedLabeler(shared), chosen | images_of(combination, inputs))
+    refer(model, 'shared.segmenter.', base, base, offsets)
     return model.SerializeToString()
 
 
-def settings_bytes(switched: Switched, combination: ModalitySet, network: nn.Module) -> bytes:
+def combination_bytes(
+    shared: SharedNetwork, combination: ModalitySet, network: nn.Module
+) -> bytes:
     """Return the .npz file that makes the shared graph that of ``combination``."""
     stream = io.BytesIO()
     values = {
-        SETTINGS: switched.settings(network).numpy(),
-        PRESENCE: switched.presence(combination).numpy(),
+        ADAPTED: shared.adapted(network).numpy(),
+        PRESENCE: shared.presence(combination).numpy(),
     }
     np.savez(stream, **values)
     return stream.getvalue()

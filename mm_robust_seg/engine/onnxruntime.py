@@ -13,7 +13,7 @@ from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
-from mm_robust_seg.engine.shared_graph import switching
+from mm_robust_seg.engine.shared_graph import sharing
 
 _DTYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}
 ERRORS_ONLY = 3
@@ -38,7 +38,7 @@ class OnnxRuntimeEngine(GraphEngine):
         count = f'{config.threads} threads' if config.threads else 'threads on all cores'
         super().__init__(
             f'ONNX Runtime {ort.__version__} on CPU, {bundle.precision}, {count}',
-            switching(lambda path: _SessionGraph(path, options)),
+            sharing(lambda path: _SessionGraph(path, options)),
             bundle.graphs,
             config.warmup_iterations,
             is_cancelled,

@@ -13,7 +13,7 @@ from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels
 from mm_robust_seg.engine.onnxruntime import ERRORS_ONLY, port_of
-from mm_robust_seg.engine.shared_graph import switching
+from mm_robust_seg.engine.shared_graph import sharing
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
 
 _PROVIDER = 'CUDAExecutionProvider'
@@ -44,7 +44,7 @@ class OnnxRuntimeCudaEngine(GraphEngine):
         try:
             super().__init__(
                 f'ONNX Runtime {ort.__version__} on CUDA device {device_id}, {bundle.precision}',
-                switching(lambda path: _BoundGraph(path, options, device_id)),
+                sharing(lambda path: _BoundGraph(path, options, device_id)),
                 bundle.graphs,
                 config.warmup_iterations,
                 is_cancelled,

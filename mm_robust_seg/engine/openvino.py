@@ -17,7 +17,7 @@ from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
-from mm_robust_seg.engine.shared_graph import switching
+from mm_robust_seg.engine.shared_graph import sharing
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.files import user_cache
 
@@ -57,7 +57,7 @@ class OpenVinoEngine(GraphEngine):
         kind = precision if given == 'f32' else f'{given} in {precision}'
         super().__init__(
             f'OpenVINO {ov.__version__.partition("-")[0]} on CPU, {kind}, {count}',
-            switching(lambda path: _CompiledGraph(_compiled(path, options, cache))),
+            sharing(lambda path: _CompiledGraph(_compiled(path, options, cache))),
             bundle.graphs,
             config.warmup_iterations,
             is_cancelled,

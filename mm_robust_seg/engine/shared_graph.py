@@ -1,8 +1,8 @@
 """One loaded graph for all combinations: what the adapters change is an input of it.
 
 Bundles made for little memory have ``shared.onnx`` and, for each combination, a ``.npz`` file
-with the values of its two further inputs: ``settings``, everything that the adapter changes, and
-``presence``, which closes the gates of absent sensors. Absent images are zeros, so every
+with the values of its two further inputs: ``adapted``, every parameter that an adapter changes,
+and ``presence``, which closes the gates of absent sensors. Absent images are zeros, so every
 combination takes the time of the complete one.
 """
 
@@ -18,29 +18,29 @@ from mm_robust_seg.engine.graphs import Float, Graph, Labels
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import Modality
 
-SETTINGS, PRESENCE = 'settings', 'presence'
+ADAPTED, PRESENCE = 'adapted', 'presence'
 SHARED_GRAPH = 'shared.onnx'
 SUFFIX = '.npz'
 
 
-class SwitchedGraph:
+class CombinationGraph:
     """A graph as one combination sees it.
 
     Args:
-        graph: takes settings, presence and one image per sensor.
-        settings: (P,) float32.
+        graph: takes adapted parameters, presence and one image per sensor.
+        adapted: the parameters of this combination, (P,) float32.
         presence: (1, sensors, 1, 1) float32, 0 for the sensors of this combination; sensors in
             the order of ``Modality``, whatever the order of the inputs in a runtime.
     """
 
-    def __init__(self, graph: Graph, settings: Float, presence: Float) -> None:
+    def __init__(self, graph: Graph, adapted: Float, presence: Float) -> None:
         images = {str(m): graph.inputs[str(m)] for m in Modality if str(m) in graph.inputs}
-        given: dict[str, NDArray[np.float32]] = {SETTINGS: settings, PRESENCE: presence}
+        given: dict[str, NDArray[np.float32]] = {ADAPTED: adapted, PRESENCE: presence}
         expected = {name: graph.inputs[name].shape for name in given if name in graph.inputs}
         if expected != {name: value.shape for name, value in given.items()}:
             raise EngineError(
-                f'the settings have shapes {settings.shape} and {presence.shape}, the shared '
-                f'graph expects {expected}: export the bundle again'
+                f'the adapted parameters have shapes {adapted.shape} and {presence.shape}, '
+                f'the shared graph expects {expected}: export the bundle again'
             )
         present = dict(zip(images, presence.ravel() == 0, strict=True))
         self.inputs = {name: port for name, port in images.items() if present[name]}
@@ -54,8 +54,8 @@ class SwitchedGraph:
         return self._graph.run({**self._fixed, **inputs})
 
 
-def switching(load: Callable[[Path], Graph]) -> Callable[[Path], Graph]:
-    """Return a ``load`` that also takes the settings of a combination; it loads a graph once."""
+def sharing(load: Callable[[Path], Graph]) -> Callable[[Path], Graph]:
+    """Return a ``load`` that also takes the parameters of a combination; it loads a graph once."""
     shared: dict[Path, Graph] = {}
 
     def load_either(path: Path) -> Graph:
@@ -65,7 +65,7 @@ def switching(load: Callable[[Path], Graph]) -> Callable[[Path], Graph]:
         if source not in shared:
             shared[source] = load(source)
         with np.load(path, allow_pickle=False) as values:
-            settings, presence = (values[n].astype(np.float32) for n in (SETTINGS, PRESENCE))
-        return SwitchedGraph(shared[source], settings, presence)
+            adapted, presence = (values[n].astype(np.float32) for n in (ADAPTED, PRESENCE))
+        return CombinationGraph(shared[source], adapted, presence)
 
     return load_either

@@ -23,7 +23,7 @@ CLOSED = -1e4
 LARGEST_SHARE = 0.25
 
 
-class Switched(nn.Module):
+class SharedNetwork(nn.Module):
     """A complete network whose combination is chosen by two further inputs.
 
     Attributes:
@@ -41,13 +41,13 @@ class Switched(nn.Module):
         self.combination, base = complete, networks[complete]
         if not isinstance(base, Segmenter):
             raise TrainingError(
-                f'a {type(base).__name__} cannot be switched by inputs: expected a Segmenter with '
-                'adapters that fold; export one graph per combination'
+                f'a {type(base).__name__} cannot be shared by all combinations: expected a '
+                'Segmenter with adapters that fold; export one graph per combination'
             )
         self.changed = _changed(base, networks)
         self.segmenter = _freed(base, self.changed)
 
-    def settings(self, network: nn.Module) -> Tensor:
+    def adapted(self, network: nn.Module) -> Tensor:
         """Return the entries that are an input, of one of the networks: (P,) float32."""
         state = network.state_dict()
         return torch.cat([state[name].flatten() for name in self.changed])
@@ -57,13 +57,13 @@ class Switched(nn.Module):
         added = [0.0 if m in combination else CLOSED for m in self.combination]
         return torch.tensor(added).reshape(1, -1, 1, 1)
 
-    def forward(self, settings: Tensor, presence: Tensor, *images: Tensor) -> Tensor:
-        """Return logits, for (P,) settings, (1, M, 1, 1) presence and all images.
+    def forward(self, adapted: Tensor, presence: Tensor, *images: Tensor) -> Tensor:
+        """Return logits, for (P,) adapted parameters, (1, M, 1, 1) presence and all images.
 
         Raises:
-            RuntimeError: if settings has another length.
+            RuntimeError: if ``adapted`` has another length.
         """
-        self._install(settings)
+        self._install(adapted)
         pyramids = {
             m: self.segmenter.encoders[m.value](image)
             for m, image in zip(self.combination, images, strict=True)
@@ -77,25 +77,23 @@ class Switched(nn.Module):
         logits: Tensor = self.segmenter.decoder(levels)
         return logits
 
-    def _install(self, settings: Tensor) -> None:
+    def _install(self, adapted: Tensor) -> None:
         sizes = [shape.numel() for shape in self.changed.values()]
-        for (name, shape), part in zip(self.changed.items(), settings.split(sizes), strict=True):
+        for (name, shape), part in zip(self.changed.items(), adapted.split(sizes), strict=True):
             owner, _, leaf = name.rpartition('.')
             setattr(self.segmenter.get_submodule(owner), leaf, part.reshape(shape))
 
 
-class SwitchedLabeler(nn.Module):
-    """The graph that is exported: labels and confidence of a switched network."""
+class SharedLabeler(nn.Module):
+    """The graph that is exported: labels and confidence of a network that all share."""
 
-    def __init__(self, switched: Switched) -> None:
+    def __init__(self, shared: SharedNetwork) -> None:
         super().__init__()
-        self.switched = switched
+        self.shared = shared
 
-    def forward(
-        self, settings: Tensor, presence: Tensor, *images: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Map settings, presence and (1, C_m, h, w) images to two (1, h, w) uint8 images."""
-        return labelled(self.switched(settings, presence, *images), images[0].shape[-2:])
+    def forward(self, adapted: Tensor, presence: Tensor, *images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map parameters, presence and (1, C_m, h, w) images to two (1, h, w) uint8 images."""
+        return labelled(self.shared(adapted, presence, *images), images[0].shape[-2:])
 
 
 class _FreeNorm(nn.Module):

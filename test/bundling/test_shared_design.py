@@ -14,10 +14,10 @@ from mm_robust_seg import cli  # noqa: E402
 from mm_robust_seg.build import build_engine  # noqa: E402
 from mm_robust_seg.bundle import CHANNELS, load_bundle  # noqa: E402
 from mm_robust_seg.config import EngineConfig  # noqa: E402
-from mm_robust_seg.engine.shared_graph import PRESENCE, SETTINGS, SHARED_GRAPH  # noqa: E402
+from mm_robust_seg.engine.shared_graph import ADAPTED, PRESENCE, SHARED_GRAPH  # noqa: E402
 from mm_robust_seg.errors import BundleError, EngineError, TrainingError  # noqa: E402
 from mm_robust_seg.modality import all_combinations, ModalitySet  # noqa: E402
-from mm_robust_seg.network.adapter_inputs import Switched  # noqa: E402
+from mm_robust_seg.network.adapter_inputs import SharedNetwork  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -64,7 +64,7 @@ def test_every_combination_is_the_same_in_both_designs(bundles, backend):
 
 
 def test_the_combinations_do_differ(bundles):
-    """Otherwise the comparison above would say nothing about the settings."""
+    """Otherwise the comparison above would say nothing about the parameters."""
     engine = build_engine(EngineConfig(backend='onnxruntime'), bundles[1])
     seen = set()
     for combination in engine.combinations:
@@ -92,9 +92,9 @@ def test_an_altered_graph_or_setting_is_refused(bundles, tmp_path):
 
 def test_settings_of_another_network_are_refused(bundles, tmp_path):
     folder = shutil.copytree(bundles[1].path, tmp_path / 'bundle')
-    wrong = {SETTINGS: np.zeros(3, np.float32), PRESENCE: np.zeros((1, 3, 1, 1), np.float32)}
+    wrong = {ADAPTED: np.zeros(3, np.float32), PRESENCE: np.zeros((1, 3, 1, 1), np.float32)}
     np.savez(folder / 'rgb.npz', **wrong)
-    with pytest.raises(EngineError, match='settings have shapes'):
+    with pytest.raises(EngineError, match='adapted parameters have shapes'):
         build_engine_unverified(folder)
 
 
@@ -115,6 +115,6 @@ def test_networks_of_their_own_cannot_share_a_graph(recipe, base_run, train_run,
 def test_without_a_difference_there_is_nothing_to_switch():
     network = Segmenter(3, channels=16).eval()
     with pytest.raises(TrainingError, match='nothing to switch'):
-        Switched(
+        SharedNetwork(
             {ModalitySet.parse('rgb+depth+thermal'): network, ModalitySet.parse('rgb'): network}
         )

@@ -22,7 +22,7 @@ from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Prediction
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
-from mm_robust_seg.engine.shared_graph import switching
+from mm_robust_seg.engine.shared_graph import sharing
 from mm_robust_seg.engine.tensorrt.cuda_driver import DeviceMemoryError
 from mm_robust_seg.engine.tensorrt.device_memory import Buffer, Device, DeviceFacts, find_device
 from mm_robust_seg.engine.tensorrt.log import TensorRtLog
@@ -106,7 +106,7 @@ class TensorRtEngine(GraphEngine):
         try:
             with self._device:
                 plans = _load_plans(onnx_files(graphs.values()), folder, self._device)
-                load = switching(plans.__getitem__)
+                load = sharing(plans.__getitem__)
                 super().__init__('TensorRT', load, graphs, 0, is_cancelled)
                 _attach(plans.values(), self._device)
             self._plain_runs = next((p.plain_runs for p in plans.values() if p.plain_runs), '')

@@ -211,7 +211,7 @@ class PlanFolder:
 
 
 def onnx_files(graphs: Iterable[Path]) -> tuple[Path, ...]:
-    """List the ONNX files behind ``graphs``, each once: settings stand for the shared one."""
+    """List the ONNX files behind ``graphs``, each once; an .npz file stands for the shared one."""
     files = (p.with_name(SHARED_GRAPH) if p.suffix == SUFFIX else p for p in graphs)
     return tuple(dict.fromkeys(files))
 

@@ -18,7 +18,7 @@ from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.graphs import Port
 from mm_robust_seg.engine.onnxruntime import OnnxRuntimeEngine
-from mm_robust_seg.engine.shared_graph import SwitchedGraph
+from mm_robust_seg.engine.shared_graph import CombinationGraph
 from mm_robust_seg.engine.tensorrt.availability import why_unusable
 from mm_robust_seg.engine.tensorrt.plans import PlanFolder
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
@@ -217,12 +217,12 @@ def test_a_driver_too_old_for_tensorrt_is_an_engine_error(bundle, tmp_path, gpu_
 
 
 def test_sensors_of_a_shared_graph_are_known_by_name_whatever_the_order():
-    sizes = {'presence': (1, 2, 1, 1), 'settings': (1,)}
+    sizes = {'presence': (1, 2, 1, 1), 'adapted': (1,)}
     shapes = {'depth': (1, 3, 4, 4), 'rgb': (1, 3, 4, 4), **sizes}
     inputs = {name: Port(shape, 'float32') for name, shape in shapes.items()}
     presence = np.array([0, 1], np.float32).reshape(1, 2, 1, 1)
     graph = SimpleNamespace(inputs=inputs, outputs={})
-    assert list(SwitchedGraph(graph, np.ones(1, np.float32), presence).inputs) == ['rgb']
+    assert list(CombinationGraph(graph, np.ones(1, np.float32), presence).inputs) == ['rgb']
 
 
 @pytest.mark.parametrize('failing', ['deserialize', 'context', 'execute'])
@@ -238,16 +238,16 @@ def test_a_plan_that_does_not_run_is_named_and_nothing_leaks(
 
 
 def write_shared_graph(folder):
-    """Write a bundle of the little-memory kind: labels are (rgb + depth) x settings[0]."""
+    """Write a bundle of the little-memory kind: labels are (rgb + depth) x adapted[0]."""
     make = helper.make_tensor_value_info
     node = helper.make_node
     images = {'rgb': [1, 3, 48, 64], 'depth': [1, 3, 48, 64]}
-    shapes = {'settings': [1], 'presence': [1, 2, 1, 1], **images}
+    shapes = {'adapted': [1], 'presence': [1, 2, 1, 1], **images}
     graph = helper.make_graph(
         [
             node('Add', ['rgb', 'depth'], ['sum']),
             node('ReduceMax', ['sum'], ['most'], axes=[1], keepdims=0),
-            node('Mul', ['most', 'settings'], ['scaled']),
+            node('Mul', ['most', 'adapted'], ['scaled']),
             node('Cast', ['scaled'], ['labels'], to=TensorProto.UINT8),
             node('ReduceSum', ['presence'], ['absent'], keepdims=0),
             node('Add', ['most', 'absent'], ['sure']),
@@ -266,7 +266,7 @@ def write_shared_graph(folder):
         graphs[combination] = folder / f'{name}.npz'
         np.savez(
             graphs[combination],
-            settings=np.array([factor], np.float32),
+            adapted=np.array([factor], np.float32),
             presence=np.array(presence, np.float32).reshape(1, 2, 1, 1),
         )
     return graphs
