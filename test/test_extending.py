@@ -120,7 +120,7 @@ def test_a_method(use, recipe_file, base_run, tmp_path):
     use('A method', **{'my_recipe.yaml': recipe_file, 'my_base': base_run})
     facts = json.loads((tmp_path / 'run' / 'run.json').read_text())
     assert (facts['method'], facts['finished']) == ('class_gain', True)
-    use.again(['export', 'run', '--bundle', 'bundle', '--no-scores'])
+    use.again(['export', 'run', '--out', 'bundle', '--no-scores'])
     bundle = load_bundle(tmp_path / 'bundle')
     assert bundle.combinations == all_combinations()
     assert len(bundle.adapters) == 6
