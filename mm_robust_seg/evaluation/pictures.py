@@ -16,7 +16,7 @@ from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.report.contact_sheet import contact_sheet, legend, resized, sample_panels
 from mm_robust_seg.report.document import Picture
 from mm_robust_seg.report.png import png_bytes, write_png
-from mm_robust_seg.report.views import false_color_view, overlay, Rgb
+from mm_robust_seg.report.views import false_color_view, overlay, Rgb, span_of
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 
 _COLUMNS, _WIDTH_PX = 4, 320
@@ -62,7 +62,8 @@ def _some(dataset: Dataset, limit: int) -> Iterator[Sample]:
 
 def _row(split: str, sample: Sample, dataset: Dataset) -> list[Rgb]:
     images = {modality: sample.images[modality] for modality in dataset.modalities}
-    below, _ = false_color_view(*next(iter(images.items())))
+    modality, image = next(iter(images.items()))
+    below = false_color_view(modality, image, span_of(modality, [image]))
     labels = resized(sample.labels, _WIDTH_PX)
     labelled = overlay(
         resized(below, _WIDTH_PX), labels, dataset.classes, f'{split} {sample.name}'

@@ -61,11 +61,13 @@ class ViewScale:
     Attributes:
         darkest, brightest: values at the ends of a grey scale.
         color_map: OpenCV's number of the false colours.
+        most_below_median: how far below the median false colours begin, at most.
     """
 
     darkest: float
     brightest: float
     color_map: int
+    most_below_median: float = float('inf')
 
 
 @dataclass(frozen=True)

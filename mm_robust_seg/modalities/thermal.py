@@ -19,6 +19,8 @@ from mm_robust_seg.schema import parameter
 _LEAST_K = np.nextafter(np.float32(0), np.float32(1))
 _CLIP = 3.0
 _FLAT_SIGMA = 0.5
+_COLD_SKY_K = 12.0
+"""A clear sky is farther below the ground than things on the ground are from each other."""
 _FLAT_SIGMA_K = 0.005
 
 
@@ -202,7 +204,7 @@ THERMAL = SensorKind(
     normalization=ThermalNormalization,
     measure=measure,
     checks=(is_flat, units_wrong),
-    view=ViewScale(263.15, 323.15, cv2.COLORMAP_INFERNO),
+    view=ViewScale(263.15, 323.15, cv2.COLORMAP_INFERNO, _COLD_SKY_K),
     varied=varied,
     faults={'flat': flat, 'wrong_units': wrong_units},
     has_shutter=True,

@@ -17,11 +17,14 @@ from mm_robust_seg.report.views import (
     Image,
     Labels,
     Rgb,
+    span_name,
+    span_of,
 )
 
 _MARGIN_PX = 4
 _PAPER = 255
 _SWATCH_PX, _FONT_SCALE = 14, 0.42
+_LINE_PX = 30
 
 
 class Thumbnails:
@@ -73,8 +76,11 @@ def sample_panels(
     width_px: int,
 ) -> list[Rgb]:
     """Return a captioned picture of each image of a sample and of each map of labels."""
-    views = [false_color_view(modality, image) for modality, image in images.items()]
-    panels = [captioned(resized(view, width_px), text) for view, text in views]
+    panels = []
+    for modality, image in images.items():
+        span = span_of(modality, [image])
+        view = resized(false_color_view(modality, image, span), width_px)
+        panels.append(captioned(view, span_name(modality, span)))
     for text, each in labels.items():
         panels.append(captioned(colorize(resized(each, width_px), classes), text))
     return panels
@@ -96,6 +102,20 @@ def legend(classes: Sequence[SegmentationClass], width_px: int) -> Rgb:
         place = (left + _SWATCH_PX + _MARGIN_PX, bottom - 3)
         cv2.putText(picture, item.name, place, FONT, _FONT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
     return picture
+
+
+def headline(text: str, width_px: int) -> Rgb:
+    """Return a line of text on white paper."""
+    picture = np.full((_LINE_PX, width_px, 3), _PAPER, np.uint8)
+    place = (_MARGIN_PX, _LINE_PX - 9)
+    return cv2.putText(picture, text, place, FONT, 0.6, (0, 0, 0), 1, cv2.LINE_AA)  # type: ignore[return-value]
+
+
+def notice(text: str, picture: Rgb) -> Rgb:
+    """Write a few words in the middle of a dark picture; return it."""
+    (width_px, height_px), _ = cv2.getTextSize(text, FONT, 0.8, 2)
+    place = ((picture.shape[1] - width_px) // 2, (picture.shape[0] + height_px) // 2)
+    return cv2.putText(picture, text, place, FONT, 0.8, (255, 255, 255), 2, cv2.LINE_AA)  # type: ignore[return-value]
 
 
 def resized(image: Image, width_px: int) -> Image:

@@ -18,9 +18,12 @@ from mm_robust_seg.modality import Modality, ModalitySet
 Image = NDArray[Any]
 Labels = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
+Span = tuple[float, float]
+"""Lowest and highest value that false colours tell apart, in the unit of the sensor."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARKEST_VALID = 24
+_WHITE, _RED = (255, 255, 255), (255, 120, 110)
 
 
 def camera_view(modality: Modality, image: Image) -> Rgb:
@@ -35,22 +38,39 @@ def camera_view(modality: Modality, image: Image) -> Rgb:
     return cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
 
 
-def false_color_view(modality: Modality, image: Image) -> tuple[Rgb, str]:
-    """Return a decoded image in colours between its own extremes, and what they stand for.
+def false_color_view(modality: Modality, image: Image, span: Span) -> Rgb:
+    """Return a decoded image in colours spread over ``span``; invalid pixels are black.
 
-    An RGB image stays as it is; invalid pixels are black. The text is such as
-    ``thermal 283 to 301 K``; a hundredth of the valid pixels lies below it, and above.
+    An RGB image stays as it is.
     """
     scale = KINDS[modality].view
     if scale is None:
-        return image.astype(np.uint8, copy=False), str(modality)
-    valid = image[image > 0]
-    low, high = np.quantile(valid, (0.01, 0.99)) if valid.size else (0.0, 1.0)
-    gray = _gray(image, *((low, high) if scale.darkest < scale.brightest else (high, low)))
+        return image.astype(np.uint8, copy=False)
+    gray = _gray(image, *(span if scale.darkest < scale.brightest else span[::-1]))
     colors = cv2.applyColorMap(gray, scale.color_map)
     colors[gray == 0] = 0
-    picture = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
-    return picture, f'{modality} {low:.3g} to {high:.3g} {KINDS[modality].unit_sign}'  # type: ignore[return-value]
+    return cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def span_of(modality: Modality, images: Sequence[Image]) -> Span:
+    """Return the values between which nearly all valid pixels of ``images`` lie.
+
+    One percent of them may be above, and as many below; more where the kind of sensor wants
+    contrast about the median.
+    """
+    scale = KINDS[modality].view
+    valid = np.concatenate([image[image > 0] for image in images] or [np.zeros(0)])
+    if scale is None or not valid.size:
+        return 0.0, 1.0
+    low, middle, high = map(float, np.quantile(valid, (0.01, 0.5, 0.99)))
+    return max(low, middle - scale.most_below_median), high
+
+
+def span_name(modality: Modality, span: Span) -> str:
+    """Say a span, such as ``thermal 283 to 301 K``; of RGB its name alone."""
+    if KINDS[modality].view is None:
+        return str(modality)
+    return f'{modality} {span[0]:.3g} to {span[1]:.3g} {KINDS[modality].unit_sign}'
 
 
 def short_name(combination: ModalitySet) -> str:
@@ -79,15 +99,19 @@ def overlay(view: Rgb, labels: Labels, classes: Sequence[SegmentationClass], tex
     return captioned(cv2.copyTo(blend, known, view.copy()), text)  # type: ignore[arg-type]
 
 
-def captioned(picture: Rgb, text: str) -> Rgb:
-    """Write one line on a dark bar at the top edge, shrunk to the width; return ``picture``."""
+def captioned(picture: Rgb, text: str, is_bad: bool = False) -> Rgb:
+    """Write one line on a dark bar at the top edge, shrunk to the width; return ``picture``.
+
+    Args:
+        is_bad: write it in red.
+    """
     height, width = picture.shape[:2]
     bar = max(height // 16, 15)
     (text_width, ascent), descent = cv2.getTextSize(text, FONT, 1.0, 1)
     scale = min(0.8 * bar / (ascent + descent), 0.97 * width / max(text_width, 1))
     picture[:bar] //= 4
     origin = (round(0.015 * width), round((bar + scale * (ascent - descent)) / 2))
-    cv2.putText(picture, text, origin, FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(picture, text, origin, FONT, scale, _RED if is_bad else _WHITE, 1, cv2.LINE_AA)
     return picture
 
 

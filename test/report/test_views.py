@@ -55,11 +55,16 @@ def test_one_value_has_one_brightness_whatever_surrounds_it():
     assert alone[0, 0].tolist() == beside[0, 0].tolist()
 
 
+def false_colors(modality, given):
+    span = views.span_of(modality, [given])
+    return views.false_color_view(modality, given, span), views.span_name(modality, span)
+
+
 @pytest.mark.parametrize(('modality', 'unit'), [(Modality.THERMAL, 'K'), (Modality.DEPTH, 'm')])
 def test_false_colours_are_spread_over_what_there_is_and_say_its_span(modality, unit):
     ramp = np.linspace(5.0, 6.0, 300, dtype=np.float32).reshape(3, 100)
     ramp[0, 0] = 0
-    view, text = views.false_color_view(modality, ramp)
+    view, text = false_colors(modality, ramp)
     assert view.shape == (3, 100, 3) and view.dtype == np.uint8
     assert view[0, 0].tolist() == [0, 0, 0] and (view.reshape(-1, 3)[1:].max(1) > 0).all()
     light = view.reshape(-1, 3)[[3, -3]].astype(int).sum(1)
@@ -69,22 +74,35 @@ def test_false_colours_are_spread_over_what_there_is_and_say_its_span(modality, 
 
 def test_near_and_warm_are_bright_in_false_colours_too():
     ramp = np.linspace(5.0, 6.0, 300, dtype=np.float32).reshape(3, 100)
-    warm, _ = views.false_color_view(Modality.THERMAL, ramp)
-    near, _ = views.false_color_view(Modality.DEPTH, ramp)
+    warm, _ = false_colors(Modality.THERMAL, ramp)
+    near, _ = false_colors(Modality.DEPTH, ramp)
     assert warm[2, 90].sum() > warm[0, 10].sum()
     assert near[2, 90].sum() < near[0, 10].sum()
 
 
+def test_a_clear_sky_leaves_the_colours_to_the_ground():
+    scene = np.concatenate([np.full(400, 230.0), np.linspace(288.0, 294.0, 600)])
+    low, high = views.span_of(Modality.THERMAL, [scene.astype(np.float32)])
+    assert 270.0 < low < 288.0 and 293.0 < high < 295.0
+    assert views.span_of(Modality.DEPTH, [scene.astype(np.float32)])[0] == pytest.approx(230.0)
+
+
+def test_a_span_covers_several_images_and_none():
+    images = [np.full((2, 2), value, np.float32) for value in (285.0, 290.0)]
+    assert views.span_of(Modality.THERMAL, images) == pytest.approx((285.0, 290.0))
+    assert views.span_of(Modality.THERMAL, []) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize('value', [0.0, 7.0])
 def test_false_colours_of_an_image_without_contrast_or_valid_pixels(value):
-    view, _ = views.false_color_view(Modality.DEPTH, np.full((4, 4), value, np.float32))
+    view, _ = false_colors(Modality.DEPTH, np.full((4, 4), value, np.float32))
     assert len(np.unique(view.reshape(-1, 3), axis=0)) == 1
     assert bool(view.any()) == bool(value)
 
 
 def test_a_colour_image_is_shown_as_it_is():
     given = image(Modality.RGB, 9)
-    view, text = views.false_color_view(Modality.RGB, given)
+    view, text = false_colors(Modality.RGB, given)
     assert (view == given).all() and text == 'rgb'
 
 

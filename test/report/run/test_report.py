@@ -34,7 +34,9 @@ def test_the_report_is_written_in_whole_files(tmp_path):
     assert json.loads((tmp_path / 'summary.json').read_text()) == summary
     sheet = cv2.imread(str(tmp_path / 'contact_sheet.png'))
     timeline = cv2.imread(str(tmp_path / 'timeline.png'))
-    assert sheet.shape == (692, 1760, 3) and timeline.shape == (1100, 1650, 3)
+    panel, lines = (160 + 2 * 4, 320 + 4), 2 * (30 + 4) + (30 + 4) + (22 + 4)
+    assert sheet.shape == (2 * (panel[0] + 4) + lines + 4, 5 * panel[1] + 4 + 8, 3)
+    assert timeline.shape == (1100, 1650, 3)
     colors = {tuple(c) for c in sheet.reshape(-1, 3)[:, ::-1].tolist()}
     assert {c.color for c in CLASSES} <= colors
     assert sorted(p.name for p in tmp_path.iterdir()) == [
