@@ -32,6 +32,7 @@ BREAKS = {
     'observation': ('experiments/plan.py', 'import mm_robust_seg.observation.score'),
     'ros': ('commands/rig.py', 'import rclpy'),
     'torch': ('ros/node/node.py', 'import mm_robust_seg.network.decoder'),
+    'drawing': ('evaluation/plots.py', 'import rich.table'),
     'engines': ('ros/node/session.py', 'import mm_robust_seg.engine.openvino'),
 }
 """For each contract a module, and the import that no other contract forbids there."""

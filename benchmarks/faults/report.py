@@ -14,7 +14,8 @@ from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import COMPLETE
 from mm_robust_seg.observation.detection import Outcome
 from mm_robust_seg.observation.score import percentile
-from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
+from mm_robust_seg.report.figures import new_figure, png, tidy
+from mm_robust_seg.report.palette import SERIES
 from mm_robust_seg.simulation.faults import Fault
 
 JUDGED_RATE_HZ = 30.0
@@ -190,13 +191,13 @@ def picture(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) -> bytes:
         known = _known(row['detect_ms'])
         spread = place + rng.uniform(-0.16, 0.16, len(known))
         is_right = row['right'] == row['trials']
-        axes.scatter(known, spread, 14, COLORS[0 if is_right else 1], alpha=0.55, linewidths=0)
+        axes.scatter(known, spread, 14, SERIES[0 if is_right else 1], alpha=0.55, linewidths=0)
         axes.plot(
-            [row['detect_ms_p95']] * 2, [place - 0.3, place + 0.3], color=COLORS[0], linewidth=2
+            [row['detect_ms_p95']] * 2, [place - 0.3, place + 0.3], color=SERIES[0], linewidth=2
         )
         limit = WANTED_MS.get(Fault(name))
         if limit is not None and rate_hz == JUDGED_RATE_HZ:
-            axes.plot([limit] * 2, [place - 0.4, place + 0.4], color=COLORS[3], linewidth=2)
+            axes.plot([limit] * 2, [place - 0.4, place + 0.4], color=SERIES[3], linewidth=2)
     axes.set_yticks(range(len(shown)), list(shown))
     axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
     axes.set_xlim(left=0)

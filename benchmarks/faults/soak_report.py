@@ -14,7 +14,8 @@ from benchmarks.faults.shares import Measured, Share, shares
 from benchmarks.process_use import Use
 from mm_robust_seg.observation.detection import false_alarms, Outcome, outcomes
 from mm_robust_seg.observation.record import RunRecord
-from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
+from mm_robust_seg.report.figures import new_figure, png, tidy
+from mm_robust_seg.report.palette import SERIES
 
 _WARM_UP_SHARE = 0.25
 _BLOCK_S = 10.0
@@ -167,10 +168,10 @@ def picture(soak: Soak) -> bytes:
     figure = new_figure(9.0, 5.0)
     above, below = figure.subplots(2, 1, sharex=True)
     minutes = [sample.at_s / 60 for sample in soak.samples]
-    above.plot(minutes, [s.use.rss_mib for s in soak.samples], color=COLORS[0], linewidth=1.2)
+    above.plot(minutes, [s.use.rss_mib for s in soak.samples], color=SERIES[0], linewidth=1.2)
     above.set_ylabel('resident memory, MiB')
-    below.plot(minutes, [s.use.threads for s in soak.samples], color=COLORS[2], label='threads')
-    below.plot(minutes, [s.use.files for s in soak.samples], color=COLORS[3], label='open files')
+    below.plot(minutes, [s.use.threads for s in soak.samples], color=SERIES[2], label='threads')
+    below.plot(minutes, [s.use.files for s in soak.samples], color=SERIES[3], label='open files')
     below.set_ylim(0, 1.25 * max(max(s.use.threads, s.use.files) for s in soak.samples))
     below.set_xlabel('minutes; shaded: a fault')
     below.legend(frameon=False, loc='lower right')
@@ -180,7 +181,7 @@ def picture(soak: Soak) -> bytes:
         for phase in phases:
             if phase.name == TRIAL:
                 span = ((t - phases[0].start_ns) / 6e10 for t in (phase.start_ns, phase.end_ns))
-                axes.axvspan(*span, color=COLORS[1], alpha=0.12, linewidth=0)
+                axes.axvspan(*span, color=SERIES[1], alpha=0.12, linewidth=0)
     return png(figure)
 
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.report.figures import COLORS, new_figure, png, tidy
+from mm_robust_seg.report.figures import new_figure, png, tidy
+from mm_robust_seg.report.palette import FAINT, NAVY, SERIES
 
 _NAN = float('nan')
-_WHISKER = '#6b7685'
 
 
 class Estimate(NamedTuple):
@@ -75,7 +75,7 @@ def ranked(rows: Mapping[str, Estimate], label: str) -> bytes:
     axes = figure.subplots()
     places = range(len(rows))
     values, reach = _whiskers(list(rows.values()))
-    axes.errorbar(values, places, xerr=reach, fmt='o', color=COLORS[0], capsize=3)
+    axes.errorbar(values, places, xerr=reach, fmt='o', color=NAVY, capsize=3)
     for place, (value, high) in enumerate(zip(values, reach[1], strict=True)):
         if not np.isnan(value):
             axes.annotate(
@@ -97,8 +97,8 @@ def grouped(groups: Sequence[str], series: Mapping[str, Sequence[Estimate]], lab
     for number, (name, row) in enumerate(series.items()):
         places = np.arange(len(groups)) + (number - (len(series) - 1) / 2) * width
         values, reach = _whiskers(row)
-        axes.bar(places, values, width * 0.92, label=name, color=COLORS[number % len(COLORS)])
-        axes.errorbar(places, values, reach, fmt='none', ecolor=_WHISKER, elinewidth=0.8)
+        axes.bar(places, values, width * 0.92, label=name, color=SERIES[number % len(SERIES)])
+        axes.errorbar(places, values, reach, fmt='none', ecolor=FAINT, elinewidth=0.8)
     axes.set_xticks(range(len(groups)), [name.replace('+', '\n+') for name in groups])
     axes.set_ylabel(label)
     tidy(axes)
@@ -113,7 +113,7 @@ def curves(panels: Sequence[Curves], label: str, bottom: float | None = None) ->
     for axes, panel in zip(every, panels, strict=True):
         for number, (name, curve) in enumerate(panel.curves.items()):
             values, reach = _whiskers(curve.y)
-            color = COLORS[number % len(COLORS)]
+            color = SERIES[number % len(SERIES)]
             axes.plot(curve.x, values, curve.style, color=color, label=name, markersize=4)
             axes.errorbar(curve.x, values, reach, fmt='none', ecolor=color, capsize=3)
         if panel.ticks:

@@ -26,8 +26,7 @@ from rich.text import Text as RichText
 
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.report.document import Block, Bullets, Heading, Picture, Table, Text
-
-_STYLES = {'good': 'green', 'remark': 'yellow', 'problem': 'red', '': ''}
+from mm_robust_seg.report.palette import STYLES
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ def rendered(block: Block) -> RenderableType:
     if isinstance(block, Heading):
         return RichText(block.text, style='bold')
     if isinstance(block, Text):
-        return RichText(block.text, style=_STYLES[block.tone])
+        return RichText(block.text, style=STYLES[block.tone])
     if isinstance(block, Bullets):
-        return RichText('\n'.join(f'- {item}' for item in block.items), _STYLES[block.tone])
+        return RichText('\n'.join(f'- {item}' for item in block.items), STYLES[block.tone])
     if isinstance(block, Picture):
         return RichText(f'{block.name}: {block.caption}')
     firsts = [_first_cell(block, number) for number in range(len(block.rows))]

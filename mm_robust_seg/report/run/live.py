@@ -16,16 +16,11 @@ from mm_robust_seg.observation.captures import answers
 from mm_robust_seg.observation.record import PhaseRecord, StateRecord
 from mm_robust_seg.observation.recorder import RunRecorder
 from mm_robust_seg.observation.score import miou
+from mm_robust_seg.report.palette import state_tone, STYLES
 
 _SETTLED_NS = 150_000_000
 _SECOND_NS = 1_000_000_000
 _RECENT = 300
-_STYLES = {
-    Reason.OK: 'green',
-    Reason.WAITING: 'dim',
-    Reason.RECOVERING: 'yellow',
-    Reason.FFC: 'cyan',
-}
 
 
 class LiveView:
@@ -141,4 +136,4 @@ class LiveView:
 
 
 def _styled(reason: Reason | None) -> Text:
-    return Text(str(reason or '-'), _STYLES.get(reason, 'bold red') if reason else '')
+    return Text(str(reason or '-'), STYLES[state_tone(reason)] if reason else '')

@@ -16,24 +16,11 @@ from mm_robust_seg.observation.captures import reference_frames, ReferenceFrame
 from mm_robust_seg.observation.record import RunRecord
 from mm_robust_seg.observation.score import miou
 from mm_robust_seg.report.figures import new_figure, png, tidy
+from mm_robust_seg.report.palette import FAINT, GREEN, NAVY, RED, SERIES, SHADE, STATES, VIOLET
 from mm_robust_seg.report.views import short_name
 
 SIZE_IN = (15.0, 10.0)
 
-_COLORS = {
-    Reason.OK: '#5aa469',
-    Reason.WAITING: '#c9c9c9',
-    Reason.RECOVERING: '#efc050',
-    Reason.FFC: '#8ecae6',
-    Reason.LOSSY: '#8ecae6',
-    Reason.SLOW: '#8ecae6',
-    Reason.SKEW: '#8ecae6',
-    Reason.SILENT: '#7a1f1f',
-    Reason.GONE: '#7a1f1f',
-    Reason.DARK: '#2b2d42',
-    Reason.FROZEN: '#3a6ea5',
-}
-_OTHER, _FAULT = '#c1443c', '#d62728'
 _LIGHT_TEXT = {Reason.SILENT, Reason.GONE, Reason.DARK, Reason.FROZEN, Reason.OK}
 _SMOOTH_NS = 500_000_000
 
@@ -80,7 +67,7 @@ def spans(
 def _draw_sensors(axes: Any, record: RunRecord, end_s: float) -> None:
     for row, modality in enumerate(Modality):
         for start_s, stop_s, reason in spans(record, modality, end_s):
-            color = _COLORS.get(reason, _OTHER)
+            color = STATES.get(reason, RED)
             axes.broken_barh(
                 [(start_s, stop_s - start_s)], (row - 0.36, 0.6), color=color, zorder=2
             )
@@ -89,12 +76,12 @@ def _draw_sensors(axes: Any, record: RunRecord, end_s: float) -> None:
             if modality in phase.faults:
                 start_s = record.time_s(phase.start_ns)
                 length_s = (phase.end_ns - phase.start_ns) * 1e-9
-                axes.broken_barh([(start_s, length_s)], (row + 0.3, 0.1), color=_FAULT, zorder=2)
+                axes.broken_barh([(start_s, length_s)], (row + 0.3, 0.1), color=RED, zorder=2)
     axes.set_yticks(range(len(Modality)), [str(m) for m in Modality])
     axes.set_ylim(len(Modality) - 0.4, -0.55)
     seen = dict.fromkeys(reason for state in record.states for reason in state.reasons.values())
     axes.legend(
-        handles=[Patch(color=_COLORS.get(reason, _OTHER), label=str(reason)) for reason in seen],
+        handles=[Patch(color=STATES.get(reason, RED), label=str(reason)) for reason in seen],
         loc='upper center',
         bbox_to_anchor=(0.5, -0.02),
         ncols=8,
@@ -107,7 +94,7 @@ def _draw_sensors(axes: Any, record: RunRecord, end_s: float) -> None:
 def _name_bar(axes: Any, span: tuple[float, float, float], y: float, reason: Reason) -> None:
     start_s, stop_s, end_s = span
     room = (stop_s - start_s) / end_s
-    light = 'white' if reason in _LIGHT_TEXT or reason not in _COLORS else 'black'
+    light = 'white' if reason in _LIGHT_TEXT or reason not in STATES else 'black'
     needed = 0.0088 * len(reason.value)
     if room > needed * 0.7:
         size = 10 if room > needed else 7
@@ -120,10 +107,10 @@ def _draw_combination(axes: Any, record: RunRecord, frames: Sequence[ReferenceFr
     known = [(m.stamp_ns, m.combination) for m in record.masks if m.combination is not None]
     times_s = [record.time_s(stamp_ns) for stamp_ns, _ in known]
     heights = [rows.index(combination) for _, combination in known]
-    axes.step(times_s, heights, where='post', color='#9a9a9a', linewidth=1.0, zorder=2)
-    axes.plot(times_s, heights, '.', color='#1d3557', markersize=5, zorder=3)
+    axes.step(times_s, heights, where='post', color=FAINT, linewidth=1.0, zorder=2)
+    axes.plot(times_s, heights, '.', color=NAVY, markersize=5, zorder=3)
     lost_s = [record.time_s(frame.capture.stamp_ns) for frame in frames if frame.mask is None]
-    axes.plot(lost_s, [len(rows) - 0.35] * len(lost_s), '|', color=_FAULT, markersize=8, zorder=3)
+    axes.plot(lost_s, [len(rows) - 0.35] * len(lost_s), '|', color=RED, markersize=8, zorder=3)
     axes.set_yticks(range(len(rows)), [short_name(row) for row in rows])
     axes.set_ylim(len(rows) - 0.1, -0.5)
     axes.set_ylabel('mask made from\n(red tick: no mask)', fontsize=12)
@@ -137,8 +124,8 @@ def _draw_score(axes: Any, record: RunRecord) -> None:
     single = [miou([mask]) for mask in scored]
     smooth = [miou(scored[a:b]) for a, b in zip(first, last, strict=True)]
     times_s = (stamps - record.start_ns) * 1e-9
-    axes.plot(times_s, np.array(single, float), '.', color='#a9c5a0', markersize=4, zorder=2)
-    axes.plot(times_s, np.array(smooth, float), color='#2f6b3a', linewidth=1.8, zorder=3)
+    axes.plot(times_s, np.array(single, float), '.', color=SERIES[9], markersize=4, zorder=2)
+    axes.plot(times_s, np.array(smooth, float), color=GREEN, linewidth=1.8, zorder=3)
     axes.set_ylim(0.0, 1.0)
     axes.set_ylabel('mIoU\n(dots: frames, line: 0.5 s)', fontsize=12)
 
@@ -146,14 +133,14 @@ def _draw_score(axes: Any, record: RunRecord) -> None:
 def _draw_latency(axes: Any, record: RunRecord) -> None:
     values = [mask.latency_ms for mask in record.masks]
     times_s = [record.time_s(mask.stamp_ns) for mask in record.masks]
-    axes.plot(times_s, values, '.', color='#5b4a8a', markersize=5, zorder=3)
+    axes.plot(times_s, values, '.', color=VIOLET, markersize=5, zorder=3)
     if values:
         middle = float(np.median(values))
-        axes.axhline(middle, color='#5b4a8a', linewidth=1.0, linestyle='--', zorder=2)
+        axes.axhline(middle, color=VIOLET, linewidth=1.0, linestyle='--', zorder=2)
         axes.annotate(
             f'dashed: median {middle:.0f} ms', (1.0, 1.0), xycoords='axes fraction',
             xytext=(-6, -6), textcoords='offset points', ha='right', va='top', fontsize=10,
-            color='#5b4a8a',
+            color=VIOLET,
         )  # fmt: skip
         axes.set_ylim(0.0, max(values) * 1.15)
     axes.set_ylabel('capture to mask (ms)', fontsize=12)
@@ -162,8 +149,8 @@ def _draw_latency(axes: Any, record: RunRecord) -> None:
 def _shade_phases(axes: Any, record: RunRecord) -> None:
     for index, phase in enumerate(record.phases):
         start_s, end_s = record.time_s(phase.start_ns), record.time_s(phase.end_ns)
-        axes.axvspan(start_s, end_s, color='#eef1f5' if index % 2 else 'white', zorder=0)
-        axes.axvline(start_s, color='#b9c0ca', linewidth=0.8, zorder=1)
+        axes.axvspan(start_s, end_s, color=SHADE if index % 2 else 'white', zorder=0)
+        axes.axvline(start_s, color=FAINT, linewidth=0.8, zorder=1)
 
 
 def _name_phases(axes: Any, record: RunRecord) -> None:
