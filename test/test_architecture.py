@@ -5,6 +5,7 @@ The contracts are held by ``make lint``; here each is broken once, in a copy of 
 
 from __future__ import annotations
 
+from collections import Counter
 from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'mm_robust_seg'
 CONTRACTS = ROOT / '.importlinter'
+ROOTS = ('mm_robust_seg', 'test', 'benchmarks', 'examples')
 MODULES = sorted(PACKAGE.rglob('*.py'))
 TRAINING = {'commands', 'bundling', 'analysis', 'training', 'network'}
 """The rooms that may use torch."""
@@ -120,6 +122,24 @@ def test_modules_are_small():
 
 def _folders(*roots: str) -> list[Path]:
     return sorted({path.parent for root in roots for path in (ROOT / root).rglob('*.py')})
+
+
+@pytest.mark.parametrize(
+    'folder', _folders(*ROOTS), ids=lambda folder: str(folder.relative_to(ROOT))
+)
+def test_a_folder_is_no_crowd_and_hides_no_other(folder):
+    files = sorted(folder.glob('*.py'))
+    assert len(files) <= 20
+    names = [path.stem.removeprefix('test_') for path in files]
+    prefixes = Counter(name.partition('_')[0] for name in names)
+    del prefixes['bench']  # what `make bench` runs
+    assert {prefix for prefix, number in prefixes.items() if number >= 3} == set()
+
+
+def test_a_kind_of_sensor_is_named_in_few_places():
+    kinds = re.compile(r'Modality\.(?:RGB|THERMAL|DEPTH)\b')
+    outside = [path for path in MODULES if PACKAGE / 'modalities' not in path.parents]
+    assert sum(len(kinds.findall(path.read_text())) for path in outside) < 15
 
 
 def test_the_tests_mirror_the_rooms():
