@@ -50,6 +50,23 @@ def test_help_lists_every_command_without_importing_any():
     assert done.stdout.splitlines()[-1] == ''
 
 
+def test_no_help_needs_what_a_robot_does_not_have():
+    names = [name for name in cli.COMMANDS if name not in NEEDS]
+    code = (
+        'import sys; from mm_robust_seg import cli\n'
+        f'for name in {names}:\n'
+        '    try: cli.main([name, "--help"])\n'
+        '    except SystemExit: pass\n'
+        'print(*[m for m in ("torch", "onnx", "rclpy", "tensorrt") if m in sys.modules], sep=",")'
+    )
+    root = Path(cli.__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count('example:') == len(names)
+    assert done.stdout.splitlines()[-1] == ''
+
+
 @pytest.mark.parametrize(
     ('command', 'module', 'remedy'),
     [('train', 'torch', '-e ".[train]"'), ('demo', 'rclpy', 'make demo')],

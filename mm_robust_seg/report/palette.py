@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.finding import Reason
 from mm_robust_seg.report.document import Tone
 
 SERIES = (
