@@ -18,7 +18,7 @@ from mm_robust_seg.network.adapters.placement import blocks_of
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.training.data.augment import plain
-from mm_robust_seg.training.data.scores import predicted
+from mm_robust_seg.training.data.scores import confusion_of
 from mm_robust_seg.training.objectives.base import SegmentationLoss
 
 FusionInput = tuple[int, Modality]
@@ -54,6 +54,9 @@ def measured(
     order it bounds the change of the loss when parts of the output are removed (Molchanov et al.,
     ICLR 2017, arXiv 1611.06440, equation 7). A sum, since a mean would favour small layers.
 
+    Args:
+        advance: called twice for each sample.
+
     Raises:
         ConfigError: if network and data set do not fit, or the network has one modality.
     """
@@ -61,27 +64,22 @@ def measured(
     blocks: Counter[str] = Counter()
     fusion_inputs: Counter[FusionInput] = Counter()
     complete = segmenter.modalities
-    matrices = {
-        combination: ConfusionMatrix(len(dataset.classes))
-        for combination in (complete, *(complete - ModalitySet([m]) for m in complete))
-    }
     device = next(segmenter.parameters()).device
     for index in indices:
-        sample = dataset[index]
-        arrays, small_labels = plain(sample, spec)
+        arrays, small_labels = plain(dataset[index], spec)
         images = {m: torch.from_numpy(arrays[m])[None].to(device) for m in complete}
         labels = torch.from_numpy(small_labels)[None].to(device)
         of_blocks, of_inputs = layer_importance(segmenter, images, labels)
         blocks.update(of_blocks)
         fusion_inputs.update(of_inputs)
-        for combination, matrix in matrices.items():
-            given = {m: images[m] for m in combination}
-            matrix.add(predicted(segmenter, given, sample.labels.shape), sample.labels)
         advance()
+    incomplete = (complete - ModalitySet([m]) for m in complete)
+    runs = [(segmenter, combination) for combination in (complete, *incomplete)]
+    confusion = confusion_of(runs, dataset, spec, indices, advance)
     return Importance(
         {name: blocks[name] / len(indices) for name in blocks_of(segmenter)},
         {name: value / len(indices) for name, value in fusion_inputs.items()},
-        matrices,
+        {combination: matrix for (_, combination), matrix in confusion.items()},
     )
 
 

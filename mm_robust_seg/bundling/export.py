@@ -14,12 +14,15 @@ from mm_robust_seg.bundling.writer import write_bundle
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.merging import merge_classes
+from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.report.progress import Progress, SILENT
-from mm_robust_seg.training.data.scores import Scores, scores_of
+from mm_robust_seg.training.data.scores import confusion_of
 from mm_robust_seg.training.data.splits import load
 from mm_robust_seg.training.recipe import Recipe
 from mm_robust_seg.training.restore import restored_method
 from mm_robust_seg.training.run_folder import read_run, recipe_of
+
+Scores = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,31 @@ def _scores(
     facts: Mapping[str, Any],
     progress: Progress,
 ) -> Scores:
+    """Measure mIoU on the split val.
+
+    Returns:
+        ``{combination: {'unadapted': mIoU, 'adapted': mIoU}}``: of the complete-input network on
+        that combination, where it can be run on it, and of the combination's own network.
+    """
     val = load(recipe, 'val')
     if [c.name for c in val.classes] != [c['name'] for c in facts['classes']]:
         raise TrainingError(
             'the data set has other classes than the run: give its own with --data'
         )
-    return scores_of(networks, val, recipe, progress.bar('validation', len(val)).advance)
+    advance = progress.bar('validation', len(val)).advance
+    complete = networks[max(networks, key=len)]
+    runs = [(own, combination) for combination, own in networks.items()]
+    if isinstance(complete, Segmenter):
+        runs += [(complete, combination) for combination in networks]
+    confusion = confusion_of(runs, val, recipe.input_spec, advance=advance)
+    return {
+        str(combination): {
+            name: confusion[network, combination].miou()
+            for name, network in (('unadapted', complete), ('adapted', own))
+            if (network, combination) in confusion
+        }
+        for combination, own in networks.items()
+    }
 
 
 def _manifest(

@@ -11,6 +11,7 @@ import tempfile
 import numpy as np
 import onnx
 
+from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import Bundle, load_bundle, PRECISIONS
 from mm_robust_seg.bundling.folder import (
     replacing_bundle,
@@ -18,9 +19,10 @@ from mm_robust_seg.bundling.folder import (
     write_manifest,
 )
 from mm_robust_seg.bundling.precision import Inputs, simplified, to_fp16, to_int8
-from mm_robust_seg.bundling.scores import miou_by_combination
+from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.datasets.samples import Dataset, evenly_spaced
 from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.evaluation.run import run_dataset
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.report.progress import Progress, SILENT, watched
 from mm_robust_seg.stages.preprocess import network_input
@@ -77,6 +79,20 @@ def quantize(
             write_manifest(building, {**converted.manifest, 'scores': {**kept, **merged}})
         write_golden(building)
     return scores
+
+
+def miou_by_combination(bundle: Bundle, dataset: Dataset) -> dict[ModalitySet, float]:
+    """Measure every combination as it is, with OpenVINO, at the size of the labels.
+
+    Raises:
+        EngineError: if a graph cannot be loaded or run.
+    """
+    config = EngineConfig(backend='openvino', cache='off', warmup_iterations=0)
+    engine = build_engine(config, bundle)
+    try:
+        return run_dataset(engine, bundle.inputs, dataset, range(len(dataset))).mious
+    finally:
+        engine.close()
 
 
 def require_float(bundle: Bundle) -> None:

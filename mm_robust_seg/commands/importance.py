@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> Result:
     indices = evenly_spaced(len(dataset), args.samples)
     segmenter = segmenter.to(chosen_device(args.device))
     with TerminalProgress() as progress:
-        bar = progress.bar('samples', len(indices))
+        bar = progress.bar('samples', 2 * len(indices))
         found = measured(segmenter, dataset, indices, spec, bar.advance)
     facts = {
         **facts_of(found, dataset.classes),

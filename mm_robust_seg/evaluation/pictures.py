@@ -72,6 +72,4 @@ def _row(split: str, sample: Sample, dataset: Dataset) -> list[Rgb]:
 
 
 def _frame_score(mask: Labels, truth: Labels, class_count: int) -> str:
-    matrix = ConfusionMatrix(class_count)
-    matrix.add(mask, truth)
-    return f'{100 * matrix.miou():.1f}'
+    return f'{100 * ConfusionMatrix.of(mask, truth, class_count).miou():.1f}'

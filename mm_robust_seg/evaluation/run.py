@@ -13,7 +13,7 @@ from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.evaluation.damage import Damage, Inputs
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
-from mm_robust_seg.scores.metrics import ConfusionMatrix
+from mm_robust_seg.scores.metrics import ConfusionMatrix, miou_of
 from mm_robust_seg.stages.mask import to_reference
 from mm_robust_seg.stages.preprocess import network_input
 
@@ -35,6 +35,11 @@ class DatasetRun:
     sample_names: tuple[str, ...]
     clean: Mapping[ModalitySet, Counts]
     damaged: Mapping[Damage, Counts]
+
+    @property
+    def mious(self) -> dict[ModalitySet, float]:
+        """The mIoU of every combination over all samples; NaN where there is no class."""
+        return {c: float(miou_of(counts.sum(0))) for c, counts in self.clean.items()}
 
 
 class Predictor:
@@ -64,8 +69,8 @@ def run_dataset(
     spec: InputSpec,
     dataset: Dataset,
     indices: Sequence[int],
-    damages: Sequence[Damage],
-    advance: Callable[[], object],
+    damages: Sequence[Damage] = (),
+    advance: Callable[[], object] = lambda: None,
     seed: int = 0,
 ) -> DatasetRun:
     """Count every combination of ``engine``, and its largest under ``damages``.
@@ -86,20 +91,14 @@ def run_dataset(
         names.append(sample.name)
         for combination, counts in clean.items():
             guess = predictor.labels(inputs, combination, *truth.shape)
-            counts[row] = _confusion(guess, truth, class_count)
+            counts[row] = ConfusionMatrix.of(guess, truth, class_count).counts
         for number, (damage, counts) in enumerate(damaged.items()):
             hurt = damage(inputs, np.random.default_rng((seed, index, number)))
             guess = predictor.labels(hurt, complete, *truth.shape)
-            counts[row] = _confusion(guess, truth, class_count)
+            counts[row] = ConfusionMatrix.of(guess, truth, class_count).counts
         advance()
     return DatasetRun(tuple(names), clean, damaged)
 
 
 def _empty(sample_count: int, class_count: int) -> Counts:
     return np.zeros((sample_count, class_count, class_count + 1), np.int32)
-
-
-def _confusion(guess: Labels, truth: Labels, class_count: int) -> NDArray[np.int64]:
-    matrix = ConfusionMatrix(class_count)
-    matrix.add(guess, truth)
-    return matrix.counts

@@ -43,7 +43,7 @@ def summarize(run: DatasetRun, classes: Sequence[str]) -> Scores:
             str(combination): _row(counts, draws[combination], weights, classes)
             for combination, counts in run.clean.items()
         },
-        **_entirely_missing(run.clean, draws),
+        **_entirely_missing(run.mious, draws),
         **_damaged(run.damaged, weights),
         **_counter_intuitive(run.clean),
     }
@@ -87,14 +87,13 @@ def _interval(draws: Float, estimate: float) -> list[float | None]:
 
 
 def _entirely_missing(
-    clean: Mapping[ModalitySet, Counts], draws: Mapping[ModalitySet, Float]
+    mious: Mapping[ModalitySet, float], draws: Mapping[ModalitySet, Float]
 ) -> Scores:
     """Score EMM; all None where a combination is not served."""
     rates = [f'{rate:g}' for rate in FAILURE_RATES]
     if not has_all_subsets(draws):
         nothing: dict[str, None] = dict.fromkeys(rates)
         return {'emm_avg': None, 'emm_avg_interval': None, 'emm_e': nothing, 'emm_e_interval': {}}
-    mious = {c: float(miou_of(counts.sum(0))) for c, counts in clean.items()}
     average = float(emm_average(mious))
     out: Scores = {
         'emm_avg': rounded(average),

@@ -65,6 +65,15 @@ class ConfusionMatrix:
         self.class_count = class_count
         self.counts: NDArray[np.int64] = np.zeros((class_count, class_count + 1), np.int64)
 
+    @classmethod
+    def of(
+        cls, prediction: NDArray[np.integer], truth: NDArray[np.integer], class_count: int
+    ) -> ConfusionMatrix:
+        """Count one label map; see :meth:`add`."""
+        matrix = cls(class_count)
+        matrix.add(prediction, truth)
+        return matrix
+
     def add(self, prediction: NDArray[np.integer], truth: NDArray[np.integer]) -> None:
         """Count one label map, or a stack of them, against the truth of the same shape.
 

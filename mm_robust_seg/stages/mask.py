@@ -54,9 +54,14 @@ def to_reference(prediction: Prediction, height_px: int, width_px: int) -> tuple
     if prediction.labels.shape == (height_px, width_px):
         return prediction.labels, prediction.confidence
     size = (width_px, height_px)
-    labels = cv2.resize(prediction.labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
     confidence = cv2.resize(prediction.confidence, size, interpolation=cv2.INTER_LINEAR)
-    return labels, confidence  # type: ignore[return-value]
+    return nearest(prediction.labels, height_px, width_px), confidence  # type: ignore[return-value]
+
+
+def nearest(labels: Gray, height_px: int, width_px: int) -> Gray:
+    """Return a label map in another size."""
+    size = (width_px, height_px)
+    return cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)  # type: ignore[return-value]
 
 
 def unlabeled(height_px: int, width_px: int) -> tuple[Gray, Gray]:

@@ -63,7 +63,7 @@ def test_graphs_compute_what_was_trained(bundle, recipe, scenes, combination):
     if combination in bundle.adapters:
         adapter = ScaleShift(segmenter, combination)
         adapter.load_state_dict(checkpoint.load(bundle.adapters[combination])[0])
-    images, _ = validation_batch(FolderSplit(scenes, 'val'), recipe, 0)
+    images, _ = validation_batch(FolderSplit(scenes, 'val'), recipe.input_spec, 0)
     given = {m: images[m] for m in combination}
     with torch.no_grad():
         logits = adapted(segmenter, adapter, given)
@@ -106,7 +106,7 @@ def test_any_method_becomes_a_bundle(two, two_base, train_run, tmp_path, method)
     assert bundle.scores == {}
     assert [str(c) for c in bundle.adapters] == adapted_ones
     networks = restored_method(tmp_path / 'run', read_run(tmp_path / 'run')).networks()
-    images, _ = validation_batch(FolderSplit(Path(two.data.folder), 'val'), two, 0)
+    images, _ = validation_batch(FolderSplit(Path(two.data.folder), 'val'), two.input_spec, 0)
     for combination, network in networks.items():
         given = {m: images[m] for m in combination}
         with torch.no_grad():

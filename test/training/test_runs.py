@@ -259,7 +259,7 @@ def test_samples_of_several_shapes_make_one_picture(recipe, scenes):
             return Sample(whole.name, images, whole.labels[:height])
 
     network = Segmenter(3, channels=16).eval()
-    picture = samples_picture(network, network.modalities, Mixed(), recipe)
+    picture = samples_picture(network, network.modalities, Mixed(), recipe.input_spec)
     heights = [round(height * WIDTH_PX / 128) for height in (64, 96)]
     assert picture.shape == (sum(heights) + 3 * 4, 5 * (WIDTH_PX + 4) + 4, 3)
 

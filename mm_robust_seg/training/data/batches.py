@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.training.data.augment import augmented, plain, Tensors
 from mm_robust_seg.training.loop.process_group import ProcessGroup
@@ -68,9 +69,9 @@ def training_batches(
     )
 
 
-def validation_batch(dataset: Dataset, recipe: Recipe, index: int) -> Batch:
+def validation_batch(dataset: Dataset, spec: InputSpec, index: int) -> Batch:
     """Return one sample at the network's input size, as a batch of one."""
-    return _collate([plain(dataset[index], recipe.input_spec)])
+    return _collate([plain(dataset[index], spec)])
 
 
 def _batch_size(dataset: Dataset, recipe: Recipe) -> int:

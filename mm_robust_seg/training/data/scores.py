@@ -1,10 +1,9 @@
-"""mIoU of networks on a validation split."""
+"""What networks make of a split, counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -12,64 +11,40 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.scores.metrics import ConfusionMatrix
+from mm_robust_seg.stages.mask import nearest
 from mm_robust_seg.training.data.batches import validation_batch
-from mm_robust_seg.training.recipe import Recipe
 
-Scores = dict[str, dict[str, float]]
+Run = tuple[nn.Module, ModalitySet]
+"""A network, and the modalities that it is given."""
 
 
-def scores_of(
-    networks: Mapping[ModalitySet, nn.Module],
+def confusion_of(
+    runs: Iterable[Run],
     dataset: Dataset,
-    recipe: Recipe,
-    advance: Callable[[], None],
-) -> Scores:
-    """Measure mIoU at the labels' own size, in float32.
+    spec: InputSpec,
+    indices: Sequence[int] | None = None,
+    advance: Callable[[], object] = lambda: None,
+) -> dict[Run, ConfusionMatrix]:
+    """Count what each network makes of its modalities, in float32, at the labels' own size.
 
-    The label map is made at the network's input size and enlarged to the labels' size by nearest
-    neighbour, as on the robot. Classes absent from truth and prediction are left out of the mean.
+    The label map is made at the network's input size and enlarged by nearest neighbour, as on the
+    robot.
 
-    Returns:
-        ``{combination: {'unadapted': mIoU, 'adapted': mIoU}}``: of the complete-input network on
-        that combination, where it can be run on it, and of the combination's own network.
+    Args:
+        indices: which samples to use; None means all.
+        advance: called after each sample.
     """
-    complete = networks[max(networks, key=len)]
-    matrices = {
-        (combination, network): ConfusionMatrix(len(dataset.classes))
-        for combination, own in networks.items()
-        for network in {own, *([complete] if isinstance(complete, Segmenter) else [])}
-    }
-    for index in range(len(dataset)):
-        images, _ = validation_batch(dataset, recipe, index)
+    matrices = {run: ConfusionMatrix(len(dataset.classes)) for run in runs}
+    for index in range(len(dataset)) if indices is None else indices:
+        images, _ = validation_batch(dataset, spec, index)
         truth = dataset[index].labels
-        for (combination, network), matrix in matrices.items():
-            given = {m: images[m] for m in combination}
-            matrix.add(predicted(network, given, truth.shape), truth)
+        for (network, modalities), matrix in matrices.items():
+            matrix.add(predicted(network, {m: images[m] for m in modalities}, truth.shape), truth)
         advance()
-    mious = {key: matrix.miou() for key, matrix in matrices.items()}
-    return {
-        str(combination): {
-            name: mious[combination, network]
-            for name, network in (('unadapted', complete), ('adapted', own))
-            if (combination, network) in mious
-        }
-        for combination, own in networks.items()
-    }
-
-
-def miou_of(
-    network: nn.Module, combination: ModalitySet, dataset: Dataset, recipe: Recipe
-) -> float:
-    """Measure the mIoU of one network."""
-    matrix = ConfusionMatrix(len(dataset.classes))
-    for index in range(len(dataset)):
-        images, _ = validation_batch(dataset, recipe, index)
-        truth = dataset[index].labels
-        matrix.add(predicted(network, {m: images[m] for m in combination}, truth.shape), truth)
-    return matrix.miou()
+    return matrices
 
 
 def predicted(
@@ -81,5 +56,4 @@ def predicted(
     with torch.inference_mode():
         logits = network({m: image.to(device) for m, image in images.items()}).float()
         guess = functional.interpolate(logits, size, mode='bilinear').argmax(1)
-    small = guess[0].to(torch.uint8).cpu().numpy()
-    return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return nearest(guess[0].to(torch.uint8).cpu().numpy(), *shape)

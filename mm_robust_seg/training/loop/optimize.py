@@ -16,7 +16,7 @@ from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.report.progress import Bar
 from mm_robust_seg.training.data.batches import Batch, batch_count, training_batches
 from mm_robust_seg.training.data.samples_picture import samples_picture
-from mm_robust_seg.training.data.scores import miou_of
+from mm_robust_seg.training.data.scores import confusion_of
 from mm_robust_seg.training.loop.gradients import conflict_free
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.loop.task_state import TaskState
@@ -169,14 +169,15 @@ def _validation_is_due(state: TaskState, recipe: Recipe) -> bool:
 
 def _validate(state: TaskState, training: Training) -> float:
     """Score the averaged weights, keep them if they are the best, show what they make."""
-    task, recipe, done = state.task, training.recipe, state.steps
+    task, done = state.task, state.steps
     trained = task.objective.trained
     present = {k: v.detach().clone() for k, v in trained.state_dict().items()}
     state.use_average()
     task.network.eval()
-    miou = miou_of(task.network, task.combination, training.val, recipe)
+    run, spec = (task.network, task.combination), training.recipe.input_spec
+    miou = confusion_of([run], training.val, spec)[run].miou()
     state.save_if_best(miou)
-    picture = samples_picture(task.network, task.combination, training.val, recipe)
+    picture = samples_picture(*run, training.val, spec)
     training.log.scalars(task.name, done, {'val_miou': miou})
     training.log.picture(task.name, done, picture)
     trained.load_state_dict(present)

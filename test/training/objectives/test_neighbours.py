@@ -33,7 +33,7 @@ def test_a_run_becomes_a_bundle(name, recipe, scenes, base_run, train_run, tmp_p
     assert cli.main([*command, '--no-scores']) == 0
     bundle = load_bundle(tmp_path / 'bundle')
     assert bundle.combinations == all_combinations()
-    images, _ = validation_batch(FolderSplit(scenes, 'val'), recipe, 0)
+    images, _ = validation_batch(FolderSplit(scenes, 'val'), recipe.input_spec, 0)
     given = {m: images[m] for m in PAIR}
     with torch.no_grad():
         logits = networks[PAIR](given)
