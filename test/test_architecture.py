@@ -17,6 +17,8 @@ import sys
 
 import pytest
 
+from mm_robust_seg.build import ENGINES
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'mm_robust_seg'
 CONTRACTS = ROOT / '.importlinter'
@@ -111,6 +113,17 @@ def test_every_room_but_those_of_training_is_kept_from_torch():
     kept = _contracts()['torch']['source_modules'].split()
     assert kept == [f'{PACKAGE.name}.{name.rpartition(".")[2]}' for name in kept]
     assert {name.rpartition('.')[2] for name in kept} == rooms - TRAINING
+
+
+def test_every_engine_of_ours_is_named_by_build_alone():
+    """``build.ENGINES`` names them by text, which no contract sees."""
+    named = {text.partition(':')[0] for text in ENGINES.values()}
+    protected = set(_contracts()['engines']['protected_modules'].split())
+    opened = {'mm_robust_seg.engine.tensorrt.availability': 'mm_robust_seg.engine.tensorrt.engine'}
+    assert {opened.get(name, name) for name in named} == protected
+    others = [path for path in MODULES if path.stem != 'build']
+    texts = {path: re.findall(r"'([\w.]+):\w+'", path.read_text()) for path in others}
+    assert [path for path, found in texts.items() if named & set(found)] == []
 
 
 def test_modules_are_small():

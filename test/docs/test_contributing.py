@@ -52,3 +52,10 @@ def test_short_paths_of_the_checklists_exist():
         found = [*ROOT.glob(path), *ROOT.glob(f'mm_robust_seg/**/{path}')]
         found += ROOT.glob(f'test/**/{path}')
         assert bool(found) != (path == 'utils.py'), path
+
+
+def test_decisions_have_numbers_of_their_own():
+    notes = sorted((ROOT / 'docs' / 'decisions').iterdir())
+    titles = [re.match(r'# (\d+)\. \S', note.read_text()) for note in notes]
+    assert [int(title[1]) for title in titles] == list(range(1, len(notes) + 1))
+    assert [note.name[:4] for note in notes] == [f'{n:04d}' for n in range(1, len(notes) + 1)]
