@@ -13,7 +13,7 @@ import numpy as np
 from mm_robust_seg.datasets.class_list import read_classes
 from mm_robust_seg.datasets.image_folders import Part, read_image, read_names, require_files
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.modality import Modality, ModalitySet
 
 RGB, THERMAL, DEPTH = MODALITIES = ModalitySet.parse('rgb+thermal+depth')
 THERMAL_SCALE_K = 1 / 64
@@ -44,6 +44,10 @@ class MM5(StoredSplit):
 
     def read(self, name: str) -> StoredSample:
         """Read four files."""
-        dtypes = {RGB: np.uint8, THERMAL: np.uint16, DEPTH: np.uint16}
+        dtypes: dict[Modality, type[np.generic]] = {
+            RGB: np.uint8,
+            THERMAL: np.uint16,
+            DEPTH: np.uint16,
+        }
         images = {m: read_image(self.source(name, m), m, dtypes[m]) for m in MODALITIES}
         return StoredSample(images, read_image(self.source(name, None), None, np.uint8))

@@ -53,7 +53,7 @@ def _expected(scores: Scores) -> Picture:
     average = Estimate.of(scores['emm_avg'])
     panel = Curves(
         {
-            'E(p)': Curve(p, [Estimate(value) for value in expected], '-'),
+            'E(p)': Curve(p.tolist(), [Estimate(value) for value in expected], '-'),
             'E(p) with interval': Curve(list(quoted), list(quoted.values()), 'o'),
             'EMM Avg': Curve([0, _MARGIN_RATE], [average, average], '--'),
         },

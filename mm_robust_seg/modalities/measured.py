@@ -24,4 +24,4 @@ def kept(values: Float, low: np.float32, high: np.float32) -> Float:
 
 def share(mask: NDArray[np.bool_]) -> float:
     """Return the share of true pixels."""
-    return np.count_nonzero(mask) / mask.size
+    return int(np.count_nonzero(mask)) / mask.size

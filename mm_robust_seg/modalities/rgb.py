@@ -112,7 +112,7 @@ def measure(sample: Pixels) -> RgbStatistics:
         mean=float(mean[0, 0]),
         std=float(std[0, 0]),
         white_ratio=share(grey >= _WHITE),
-        structure=float(blocks.max() - blocks.min()),
+        structure=float(np.ptp(blocks)),
     )
 
 

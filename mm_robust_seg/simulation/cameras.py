@@ -175,7 +175,7 @@ class SimulatedCameras:
         surfaces = survey(camera, scene, visible, self.world.centreline)
         first = len(BACKDROP)
         blank = np.zeros((camera.height_px, camera.width_px), dtype=np.uint8)
-        sunny = bool(self._light.sun.max() > 0.0)
+        sunny = bool(np.max(self._light.sun) > 0.0)
         return _View(
             camera=camera,
             surfaces=surfaces,

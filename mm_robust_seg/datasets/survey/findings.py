@@ -78,7 +78,7 @@ def unlearned(splits: Mapping[str, SplitSurvey], classes: tuple[str, ...]) -> It
     for name, split in splits.items():
         shown = np.flatnonzero(missing & (split.class_pixels > 0))
         if shown.size:
-            share = split.class_pixels[shown].sum() / split.class_pixels.sum()
+            share = int(split.class_pixels[shown].sum()) / int(split.class_pixels.sum())
             names = _listed(tuple(classes[number] for number in shown))
             yield f'{name}: {share:.1%} of the labelled pixels are of {names}, not in train'
 

@@ -27,7 +27,7 @@ def survey_blocks(splits: Mapping[str, Dataset], found: Survey) -> list[Block]:
 
 def _classes(dataset: Dataset, found: Survey) -> Table:
     pixels = [split.class_pixels for split in found.splits.values()]
-    shares = [100 * counts / max(counts.sum(), 1) for counts in pixels]
+    shares = [100 * counts / max(int(counts.sum()), 1) for counts in pixels]
     return Table(
         ('% of labelled pixels', *found.splits),
         [

@@ -128,8 +128,8 @@ class _Sensor:
         if np.ptp(some) == 0:
             self._constant.append(name)
         if valid.size:
-            self._low = min(self._low, float(valid.min()))
-            self._high = max(self._high, float(valid.max()))
+            self._low = min(self._low, float(np.min(valid)))
+            self._high = max(self._high, float(np.max(valid)))
             low, high = self._kind.plausible
             if np.mean((valid < low) | (valid > high)) > 0.01:
                 self._implausible.append(name)

@@ -72,7 +72,7 @@ def image_message(image: NDArray[Any], encoding: str, header: Header) -> Image:
     height_px, width_px = image.shape[:2]
     pixels = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
     data = array('B')
-    data.frombytes(pixels)  # type: ignore[arg-type]  # any contiguous buffer of bytes
+    data.frombytes(pixels.data)
     return Image(
         header=header,
         height=height_px,

@@ -111,7 +111,7 @@ class Camera:
 def image_message(image: RawImage) -> Image:
     """Return the sensor_msgs/Image of an uncompressed image."""
     data = array('B')
-    data.frombytes(image.data)  # type: ignore[arg-type]  # any contiguous buffer of bytes
+    data.frombytes(np.frombuffer(image.data, np.uint8).data)
     return Image(
         header=header(image.stamp_ns, image.frame_id),
         height=image.height_px,

@@ -145,11 +145,10 @@ def _add_haze(radiance: Floats, surfaces: Surfaces, light: Light, conditions: Co
 def _bloom(emission: Floats, shape: tuple[int, int]) -> Floats:
     """Return the halo of lamps: a strongly blurred copy of the emitted light (H, W, 3)."""
     height, width = shape
-    source = np.ascontiguousarray(emission.T).reshape(height, width, 3)
+    source: Floats = np.ascontiguousarray(emission.T).reshape(height, width, 3)
     small = cv2.resize(source, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
-    halo = cv2.GaussianBlur(small, (0, 0), width / 90.0) + cv2.GaussianBlur(
-        small, (0, 0), width / 25.0
-    )
+    near, far = (cv2.GaussianBlur(small, (0, 0), width / part) for part in (90.0, 25.0))
+    halo = cv2.add(near, far)
     bloom: Floats = cv2.resize(halo, (width, height)) * np.float32(_BLOOM)
     return bloom
 
@@ -176,8 +175,8 @@ def _develop(picture: Floats, generator: np.random.Generator) -> Bytes:
     rows = np.linspace(-1.0, 1.0, height, dtype=np.float32) ** 2
     columns = np.linspace(-1.0, 1.0, width, dtype=np.float32) ** 2
     vignette = (1.0 - 0.14 * (rows[:, None] + columns[None, :])) * np.float32(gain)
-    signal = cv2.GaussianBlur(picture, (3, 3), _PSF_SIGMA_PX) * vignette[..., None]
-    signal = cv2.transform(signal, _SATURATION)
+    blurred = cv2.GaussianBlur(picture, (3, 3), _PSF_SIGMA_PX) * vignette[..., None]
+    signal: Floats = cv2.transform(blurred, _SATURATION).astype(np.float32, copy=False)
     np.clip(signal, 0.0, 1.0, out=signal)
     noise = gaussian(generator, height, 3 * width).reshape(height, width, 3)
     variance = signal * np.float32(_SHOT_NOISE * max(gain, 1.0)) + np.float32(

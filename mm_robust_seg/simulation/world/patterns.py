@@ -149,7 +149,7 @@ def _engine_share(pixels: Pixels, body: Ints, scene: Primitives) -> Floats:
     face, number = pixels.face[body], pixels.number[body]
     half_m = np.linalg.norm(scene.axes[:, :2, 0], axis=1)[number]
     bonnet = np.clip((pixels.u_m[body] - half_m + _BONNET_M) / 0.5, 0.0, 1.0)
-    share = np.full(len(body), 0.14, dtype=np.float32)
+    share: Floats = np.full(len(body), 0.14, dtype=np.float32)
     share = np.where(face == _FRONT, np.float32(0.8), share)
     share = np.where(face == _TOP, 0.1 + 0.9 * bonnet, share)
     share = np.where((face == _REAR) & (pixels.height_m[body] < 0.45), np.float32(0.6), share)

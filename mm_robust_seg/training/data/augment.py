@@ -68,7 +68,7 @@ def _cut(image: Image, window: tuple[slice, slice], step: int) -> Image:
 
 def class_weights(counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Weigh classes by 1 / sqrt(share), bounded to 1/4..4 around a mean of 1; absent ones 0."""
-    share = counts / max(1, counts.sum())
+    share = counts / max(1, int(counts.sum()))
     weights = np.zeros(len(counts), np.float32)
     present = counts > 0
     weights[present] = 1 / np.sqrt(share[present])
