@@ -93,9 +93,18 @@ class SyncConfig:
         'Reference when the first choice is out.',
         choices=_MODALITY_NAMES,
     )
-    max_skew_s: float = parameter(0.033, 'Largest stamp difference in a set.', 0.0, 10.0)
+    max_skew_s: float = parameter(
+        0.0, 'Largest stamp difference in a set; 0 means as the periods ask for.', 0.0, 10.0
+    )
     wait_s: float = parameter(
-        0.020, 'Hard bound on waiting, from the arrival of the first member.', 0.0, 10.0
+        0.0,
+        'Hard bound on waiting, from the arrival of the first member; 0 means as long as the '
+        'latencies of the sensors in use ask for.',
+        0.0,
+        10.0,
+    )
+    max_wait_s: float = parameter(
+        0.1, 'Longest wait where wait_s is 0; never over 0.75 periods of the pace.', 0.0, 10.0
     )
     buffer_len: int = parameter(10, 'Frames kept per sensor.', 1, 1000)
 

@@ -123,23 +123,50 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class FrameSet:
-    """Frames that belong to one moment; at most one per modality.
+class StreamTiming:
+    """When the frames of one sensor are taken, and how long they take to arrive.
 
     Attributes:
-        frames: the members, by modality.
-        opened_ns: arrival of the first member.
+        period_ns: usual time from one stamp to the next.
+        latency_ns: usual time from stamp to arrival; negative where the clocks differ.
+        jitter_ns: how much later than usual one frame in ten arrives.
+    """
+
+    period_ns: int
+    latency_ns: int
+    jitter_ns: int
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Frames for one mask; at most one per modality.
+
+    Attributes:
+        frames: the members, by modality; some may be held, that is, older than the moment.
+        pace: the sensor whose frame called for the mask; the mask is of its moment.
+        opened_ns: arrival of the first member that was taken at this moment.
         closed_ns: when the set was complete, or its deadline passed.
     """
 
     frames: Mapping[Modality, Frame]
+    pace: Modality
     opened_ns: int
     closed_ns: int
 
     def __post_init__(self) -> None:
-        if not self.frames:
-            raise ValueError('a frame set needs at least one frame')
+        if self.pace not in self.frames:
+            raise ValueError(f'a frame set needs at least one frame: that of {self.pace}')
         object.__setattr__(self, 'frames', MappingProxyType(dict(self.frames)))
+
+    @property
+    def stamp_ns(self) -> int:
+        """The moment: the stamp of the frame that called for the mask."""
+        return self.frames[self.pace].stamp_ns
+
+    @property
+    def ages_s(self) -> Mapping[Modality, float]:
+        """How long before the moment each member was taken, in seconds; negative if after."""
+        return {m: (self.stamp_ns - f.stamp_ns) * 1e-9 for m, f in self.frames.items()}
 
     @property
     def members(self) -> ModalitySet:
@@ -262,5 +289,5 @@ class Segmentation:
 
     @property
     def stamp_ns(self) -> int:
-        """Stamp of the reference frame."""
-        return self.reference.stamp_ns
+        """The moment of the mask: the stamp of the frame that called for it."""
+        return self.frames.stamp_ns

@@ -1,8 +1,7 @@
 """The order of the stages: observe, synchronise, assess, choose, preprocess, switch, infer, mask.
 
-Nothing here reads a clock, waits, logs or starts a thread: ROS, replay and tests drive the same
-pipeline with their own time. ``decode`` may run anywhere and ``run``, which is slow, on one
-thread, both without a lock. Everything else is quick and shares state: one thread at a time.
+Nothing here reads a clock, waits, logs or starts a thread. ``decode`` may run anywhere, ``run``,
+which is slow, on one thread, both without a lock; all else is quick, on one thread at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from mm_robust_seg.stages.future_stamps import FutureStamps
 from mm_robust_seg.stages.health import HealthMonitor
 from mm_robust_seg.stages.rate_limit import RateLimit
 from mm_robust_seg.stages.synchronizer import Synchronizer
+from mm_robust_seg.stages.timing import StreamTimings
 from mm_robust_seg.transport import TransportNote
 
 
@@ -27,10 +27,10 @@ class Pipeline:
 
     def __init__(self, config: Config, inputs: InputSpec, engine: Engine, now_ns: int) -> None:
         self._config, self._inputs, self.active = config, inputs, ModalitySet()
-        rates_hz = {m: config.inputs[m].expected_rate_hz for m in config.inputs.enabled}
         self._health = HealthMonitor(config, now_ns)
         self._future_stamps = FutureStamps(config.monitor, now_ns)
-        self._synchronizer = Synchronizer(config.sync, rates_hz)
+        self._timings = StreamTimings(config.inputs)
+        self._synchronizer = Synchronizer(config.sync, config.inputs)
         self._policy = CombinationPolicy(config, engine.combinations)
         self._rate_limit = RateLimit(config.output.max_rate_hz)
         self._switch = AdapterSwitch(engine)
@@ -48,7 +48,7 @@ class Pipeline:
             if isinstance(item, Frame) and self._future_stamps.admits(item, now_ns):
                 if self._future_stamps.have_ended:
                     self._synchronizer.forget_frames()
-                self._synchronizer.offer(item, now_ns)
+                self._synchronizer.offer(item, self._timings.observe(item))
 
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors; they decide on the combination."""

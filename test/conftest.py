@@ -3,13 +3,12 @@
 import os
 from pathlib import Path
 
-from cameras import Cameras, START_NS
+from cameras import Cameras, FIXED, START_NS
 import pytest
 from scripted_engine import ScriptedEngine
 from tiny_bundle import write_tiny_bundle
 
 from mm_robust_seg.bundle import load_bundle
-from mm_robust_seg.config import Config
 from mm_robust_seg.pipeline import Pipeline
 
 pytest_plugins = ['training_fixtures']
@@ -37,7 +36,7 @@ def make_cameras(tiny_bundle):
     inputs = load_bundle(tiny_bundle).inputs
 
     def cameras(settings=None, engine=None):
-        settings, engine = settings or Config(), engine or ScriptedEngine()
+        settings, engine = settings or FIXED, engine or ScriptedEngine()
         return Cameras(Pipeline(settings, inputs, engine, START_NS))
 
     return cameras

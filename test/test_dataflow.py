@@ -50,10 +50,12 @@ def test_frames_are_immutable() -> None:
 
 def test_a_frame_set_knows_its_members_skew_and_wait() -> None:
     frames = {DEPTH: frame(DEPTH, 30_000_000), RGB: frame(RGB, 10_000_000)}
-    found = FrameSet(frames, opened_ns=5_000_000, closed_ns=9_000_000)
+    found = FrameSet(frames, RGB, opened_ns=5_000_000, closed_ns=9_000_000)
     assert found.members == ModalitySet([RGB, DEPTH])
     assert found.skew_s == pytest.approx(0.020)
     assert found.wait_s == pytest.approx(0.004)
+    assert found.stamp_ns == 10_000_000
+    assert found.ages_s == {DEPTH: pytest.approx(-0.020), RGB: 0}
     frames.clear()
     assert len(found.frames) == 2
     with pytest.raises(TypeError):
@@ -62,7 +64,7 @@ def test_a_frame_set_knows_its_members_skew_and_wait() -> None:
 
 def test_an_empty_frame_set_is_refused() -> None:
     with pytest.raises(ValueError, match='at least one frame'):
-        FrameSet({}, 0, 0)
+        FrameSet({}, RGB, 0, 0)
 
 
 def health(modality: Modality, reason: Reason, usable: bool) -> SensorHealth:

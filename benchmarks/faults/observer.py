@@ -12,6 +12,8 @@ from mm_robust_seg.observation.recorder import RunRecorder
 from mm_robust_seg.ros.demo.listener import Listener
 from mm_robust_seg.ros.node import qos
 
+_SLOP_NS = 33_000_000
+
 
 class Observer(Listener):
     """Records what a benchmark needs, without pixels."""
@@ -20,9 +22,8 @@ class Observer(Listener):
         self._recorder = RunRecorder()
         self._baseline: list[Stamped] = []
         sync = SyncConfig()
-        slop_ns = round(sync.max_skew_s * 1e9)
         topics = [str(m) for m in Modality]
-        self._synchronizer = ApproximateSynchronizer(topics, sync.buffer_len, slop_ns)
+        self._synchronizer = ApproximateSynchronizer(topics, sync.buffer_len, _SLOP_NS)
         choosy = {QOS_SENSOR: qos.RELIABLE_SENSOR} if needs_reliability(plan) else {}
         super().__init__(self._recorder, with_images=False, image_qos=choosy)
 

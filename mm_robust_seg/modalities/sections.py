@@ -17,7 +17,17 @@ class InputConfig(ABC):
     required: bool = parameter(
         False, 'Publish nothing while this sensor is not usable.', live=False
     )
-    expected_rate_hz: float = parameter(30.0, 'Nominal frame rate.', 0.1, 1000.0, live=False)
+    expected_rate_hz: float = parameter(
+        0.0, 'Nominal frame rate; 0 means learned from the stream.', 0.0, 1000.0, live=False
+    )
+    hold_s: float = parameter(
+        0.0,
+        'How long before the mask a frame may have been taken that still takes part; 0 means '
+        '1.5 of its periods and its latency.',
+        0.0,
+        10.0,
+        live=False,
+    )
     stamp_offset_s: float = parameter(
         0.0, 'Added to every stamp, to cancel a constant lag.', -10.0, 10.0, live=False
     )

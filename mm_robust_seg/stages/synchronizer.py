@@ -1,124 +1,133 @@
-"""Match frames of sensors that differ in rate, latency and reliability.
+"""Gather the frames that one mask is made of, from sensors that differ in rate and latency.
 
-The sensors in use are ranked by ``sync.reference`` and ``sync.fallback_order``. Every frame of
-the first one leads a set; each other sensor adds its frame of the nearest stamp, unless that
-frame is nearer to another leader. A set is due when no better frame can come in time, at the
-latest ``wait_s`` after its first member arrived; later arrivals never move that deadline back.
-What can come in time is foretold from the sensors' rates, so a slow sensor holds nobody up, and
-a silent one holds a set up to its deadline and no longer.
+Three questions are answered apart:
 
-Frames of a lower rank lead a set only where the sensors above them missed their turn. Until then
-they are kept as members for the next leader, however much slower its driver is.
+- **Pace**: every frame of one sensor calls for a mask: of ``sync.reference`` while it is in use,
+  otherwise of the fastest sensor in use. If the pacing sensor misses its turn, the next one steps
+  in for it, so a camera that dies costs no mask while it is not yet known to be dead.
+- **Membership**: every sensor in use takes part with the frame nearest to the moment. It waits for
+  the frame of that moment if that will come in time; otherwise its newest frame is used again, for
+  as long as ``inputs.<m>.hold_s`` allows.
+- **Geometry**, whose camera the mask belongs to, is decided by whoever makes the mask.
+
+What will come in time is foretold from the learned timing of the streams, so a slow sensor delays
+nobody, and a silent one at most for the bounded wait, until the monitor has noticed it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mm_robust_seg.config import SyncConfig
-from mm_robust_seg.dataflow import Frame, FrameSet
+from mm_robust_seg.config import InputsConfig, SyncConfig
+from mm_robust_seg.dataflow import Frame, FrameSet, StreamTiming
 from mm_robust_seg.modality import Modality, ModalitySet
 
 _LONG_AGO_NS = -(1 << 63)
+_UNKNOWN_NS = 100_000_000
+"""The period of a stream that has just begun."""
+_HELD_PERIODS = 1.5
+_WAITED_PERIODS = 0.75
+"""Longest wait in periods of the pace: the next frame may come early, and finds none waiting."""
+_LEAST_MARGIN_NS, _MOST_MARGIN_NS = 2_000_000, 5_000_000
+"""Bounds of how much later than usual a frame may come and still be waited for."""
+_LEAST_EXACT_NS = 4_000_000
+"""Frames of one trigger are stamped this far apart at least, by drivers that disagree."""
+_SAME_PACE = 1.25
+"""Sensors whose rates differ by less are equally fast."""
+_STICKY_PACE = 1.5
+"""A pacing sensor stays one while no other is faster by more."""
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A set that may be given: its members, and whether it still waits for better ones."""
+class _Moment:
+    """A frame that calls for a mask, and when the mask is due."""
 
-    leader: Frame
-    frames: Mapping[Modality, Frame]
-    opened_ns: int
-    deadline_ns: int
-    is_waiting: bool
-
-    def is_due(self, now_ns: int) -> bool:
-        """Tell whether the set is as good as it gets."""
-        return not self.is_waiting or now_ns >= self.deadline_ns
-
-    def closed(self) -> FrameSet:
-        """Return the set, closed by its last member or by its deadline."""
-        arrived_ns = max(frame.arrival_ns for frame in self.frames.values())
-        closed_ns = self.deadline_ns if self.is_waiting else min(arrived_ns, self.deadline_ns)
-        return FrameSet(self.frames, self.opened_ns, closed_ns)
+    frame: Frame
+    due_ns: int
 
 
 class Synchronizer:
-    """Form frame sets; every frame is used at most once.
+    """Form frame sets, one for each frame of the pacing sensor.
 
     Args:
-        config: skew, wait, buffer length and rank of the sensors. Keep ``wait_s`` below the
-            shortest period: sets that are due together compete, and the newest wins.
-        rates_hz: nominal rate of every sensor that will be offered.
+        config: who paces, how long to wait, how far stamps may lie apart.
+        inputs: which sensors there are, and how long their frames may be held.
     """
 
-    def __init__(self, config: SyncConfig, rates_hz: Mapping[Modality, float]) -> None:
-        self._period_ns = {m: round(1e9 / hz) for m, hz in rates_hz.items()}
+    def __init__(self, config: SyncConfig, inputs: InputsConfig) -> None:
+        self._enabled = inputs.enabled
+        self._hold_ns = {m: round(inputs[m].hold_s * 1e9) for m in self._enabled}
+        self._timing: dict[Modality, StreamTiming | None] = dict.fromkeys(self._enabled)
         self._counters = Counter(
             dict.fromkeys(('late', 'unmatched', 'evicted', 'skipped', 'overload'), 0)
         )
-        self._config: SyncConfig | None = None
         self._in_use_since_ns: int | None = None
+        self._is_starting = True
         self.reconfigure(config)
-
-    def reconfigure(self, config: SyncConfig) -> None:
-        """Follow other parameters from now on; if they differ, all frames are forgotten."""
-        if config == self._config:
-            return
-        self._config = config
-        self._rank = tuple(m for m in config.reference_order if m in self._period_ns)
-        self._skew_ns = round(config.max_skew_s * 1e9)
-        self._wait_ns = round(config.wait_s * 1e9)
-        self._jitter_ns = self._wait_ns // 4
-        self._buffer_len = config.buffer_len
-        self._expected = ModalitySet(self._rank)
         self.forget_frames()
 
+    def reconfigure(self, config: SyncConfig) -> None:
+        """Follow other parameters from now on."""
+        self._reference = Modality(config.reference)
+        self._rank = tuple(m for m in config.reference_order if m in self._enabled)
+        self._wait_ns = round(config.wait_s * 1e9)
+        self._most_wait_ns = round(config.max_wait_s * 1e9)
+        self._skew_ns = round(config.max_skew_s * 1e9)
+        self._buffer_len = config.buffer_len
+        self._active = ModalitySet(self._rank)
+
     def reset(self) -> None:
-        """Begin anew, as after a jump of the clock; the counters go on."""
+        """Begin anew, as after a jump of the clock; timing and counters go on."""
         self.rested()
         self.forget_frames()
 
     def forget_frames(self) -> None:
         """Forget all frames, and which sets were given."""
-        self._unused: dict[Modality, dict[int, Frame]] = {m: {} for m in self._rank}
-        self._newest_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
-        self._due_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
+        self._frames: dict[Modality, dict[int, Frame]] = {m: {} for m in self._rank}
+        self._arrived_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
         self._used_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
-        self._led_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
-        self._given_ns: int | None = None
+        self._unused: dict[Modality, set[int]] = {m: set() for m in self._rank}
+        self._pace: Modality | None = None
+        self._given_ns = self._given_at_ns = _LONG_AGO_NS
 
     @property
     def counters(self) -> Mapping[str, int]:
         """What was not used, since the beginning.
 
-        ``late``: frames that came after their set was given, or repeat a stamp.
-        ``unmatched``: frames in time that no set had a place for. ``evicted``: frames pushed out
-        of a full buffer. ``skipped``: whole sets passed over for a newer one. ``overload``: those
-        of them that came while one set was in use for longer than a period.
+        ``late``: frames that came after their set was given and were not held, or repeat a
+        stamp. ``unmatched``:
+        frames that no set had a place for. ``evicted``: frames pushed out of a full buffer.
+        ``skipped``: whole sets passed over for a newer one. ``overload``: those of them that came
+        while one set was in use for longer than a period.
         """
         return MappingProxyType(self._counters)
 
     @property
     def next_deadline_ns(self) -> int | None:
         """When ``take`` gives a set even if nothing more arrives; None if it will not."""
-        return min((candidate.deadline_ns for candidate in self._candidates()), default=None)
+        return min((moment.due_ns for moment in self._moments()), default=None)
 
-    def offer(self, frame: Frame, now_ns: int) -> None:
-        """Buffer one frame that arrived at ``now_ns``."""
-        modality, unused = frame.modality, self._unused[frame.modality]
-        if frame.stamp_ns <= self._used_ns[modality] or frame.stamp_ns in unused:
+    def offer(self, frame: Frame, timing: StreamTiming | None) -> None:
+        """Buffer one frame.
+
+        Args:
+            frame: any but a repeated one; it may come late or out of order.
+            timing: what its stream has taught so far.
+        """
+        modality, frames = frame.modality, self._frames[frame.modality]
+        self._timing[modality] = timing
+        if frame.stamp_ns <= self._used_ns[modality] or frame.stamp_ns in frames:
             self._counters['late'] += 1
             return
-        if len(unused) == self._buffer_len:
-            del unused[min(unused)]
-            self._counters['evicted'] += 1
-        unused[frame.stamp_ns] = frame
-        self._newest_ns[modality] = max(self._newest_ns[modality], frame.stamp_ns)
-        self._due_ns[modality] = now_ns + self._period_ns[modality]
+        if len(frames) == self._buffer_len:
+            oldest_ns = min(frames)
+            self._drop(modality, oldest_ns, 'evicted')
+        frames[frame.stamp_ns] = frame
+        self._arrived_ns[modality] = max(frame.arrival_ns, self._arrived_ns[modality])
+        self._unused[modality].add(frame.stamp_ns)
 
     def mark_in_use(self, now_ns: int) -> None:
         """Note that a mask is made of the set just given; no other is taken meanwhile."""
@@ -128,118 +137,162 @@ class Synchronizer:
         """Note that no set was wanted for a while: those skipped meanwhile are no overload."""
         self._in_use_since_ns = None
 
-    def take(self, now_ns: int, expected: ModalitySet) -> FrameSet | None:
-        """Give the newest set that is due; older due ones are skipped and counted.
+    def take(self, now_ns: int, active: ModalitySet) -> FrameSet | None:
+        """Give the set of the newest moment that is due; older due ones are skipped and counted.
 
         Args:
             now_ns: the present.
-            expected: the sensors in use. They lead sets and are waited for, frames of others
-                only come along. With none in use, all count as expected.
+            active: the sensors in use: they pace, and are waited for. With none in use, all are.
         """
         known = ModalitySet(self._rank)
-        self._expected = expected & known or known
+        self._is_starting = not active & known
+        self._active = active & known or known
         was_overloaded = self._is_overloaded(now_ns)
         self._in_use_since_ns = None
-        self._dismiss(now_ns)
-        due = [candidate for candidate in self._candidates() if candidate.is_due(now_ns)]
+        due = [moment for moment in self._moments() if moment.due_ns <= now_ns]
         if not due:
             return None
-        newest = max(due, key=lambda candidate: candidate.leader.stamp_ns)
+        newest = max(due, key=lambda moment: moment.frame.stamp_ns)
         self._counters['skipped'] += len(due) - 1
         self._counters['overload'] += was_overloaded * (len(due) - 1)
-        for candidate in due:
-            for modality, frame in candidate.frames.items():
-                del self._unused[modality][frame.stamp_ns]
-                self._used_ns[modality] = max(self._used_ns[modality], frame.stamp_ns)
-        self._led_ns[newest.leader.modality] = newest.leader.stamp_ns
-        self._expire(newest.leader.stamp_ns - self._skew_ns)
-        self._given_ns = now_ns
-        return newest.closed()
+        frames = self._members(newest.frame)
+        for modality, frame in frames.items():
+            self._used_ns[modality] = max(self._used_ns[modality], frame.stamp_ns)
+            self._unused[modality].discard(frame.stamp_ns)
+        self._forget_older(newest.frame.stamp_ns)
+        self._pace, self._given_ns = newest.frame.modality, newest.frame.stamp_ns
+        self._given_at_ns = now_ns
+        return self._closed(newest, frames)
 
     def _is_overloaded(self, now_ns: int) -> bool:
         """Tell whether the last set has been in use for longer than the shortest period."""
         since_ns = self._in_use_since_ns
-        return since_ns is not None and now_ns - since_ns > min(self._period_ns.values())
+        return since_ns is not None and now_ns - since_ns > min(map(self._period_ns, self._rank))
 
-    def _dismiss(self, now_ns: int) -> None:
-        """Drop what waited in vain to come along; it must not lead a set when its day is over."""
-        for modality, unused in self._unused.items():
-            if modality not in self._expected:
-                oldest_ns = now_ns - self._wait_ns
-                self._drop([f for f in unused.values() if f.arrival_ns < oldest_ns])
+    def _moments(self) -> Iterator[_Moment]:
+        """Yield what calls for a mask: frames of the pacing sensor, or of one that steps in."""
+        overdue_ns, covered_ns = _LONG_AGO_NS, self._given_ns
+        for modality in self._pacers():
+            half_ns = self._period_ns(modality) // 2
+            is_pace = modality is self._pace
+            for stamp_ns, frame in sorted(self._frames[modality].items()):
+                apart_ns = 0 if is_pace and covered_ns == self._given_ns else half_ns
+                if stamp_ns > covered_ns + apart_ns:
+                    yield _Moment(frame, max(self._due_ns(frame), overdue_ns))
+            covered_ns = max([covered_ns, *self._frames[modality]])
+            overdue_ns = max(overdue_ns, self._overdue_ns(modality))
 
-    def _expire(self, oldest_ns: int) -> None:
-        """Drop the frames that no later set can use."""
-        for modality, unused in self._unused.items():
-            bound_ns = max(oldest_ns, self._used_ns[modality])
-            self._drop([f for f in unused.values() if f.stamp_ns < bound_ns])
+    def _pacers(self) -> list[Modality]:
+        """Return the sensors in use: the one that paces, then those that step in for it."""
+        period_ns = {m: self._period_ns(m) for m in self._rank if m in self._active}
+        shortest_ns = min(period_ns.values())
 
-    def _drop(self, frames: Iterable[Frame]) -> None:
-        for frame in frames:
-            del self._unused[frame.modality][frame.stamp_ns]
-            came_late = self._given_ns is not None and frame.arrival_ns > self._given_ns
-            self._counters['late' if came_late else 'unmatched'] += 1
+        def slowness(modality: Modality) -> tuple[bool, bool, int]:
+            limit = _STICKY_PACE if modality is self._pace else _SAME_PACE
+            is_slow = period_ns[modality] > limit * shortest_ns
+            return modality is not self._reference, is_slow, period_ns[modality] if is_slow else 0
 
-    def _candidates(self) -> Iterator[_Candidate]:
-        """Partition the unused frames into sets; yield those that will be given."""
-        free = {modality: dict(frames) for modality, frames in self._unused.items()}
-        above: list[Modality] = []
-        led_ns = _LONG_AGO_NS
-        for modality in self._rank:
-            led_ns = max(led_ns, self._led_ns[modality])
-            if modality not in self._expected:
-                continue
-            for stamp_ns in sorted(stamp_ns for stamp_ns in free[modality] if stamp_ns > led_ns):
-                candidate = self._lead(free[modality][stamp_ns], free)
-                for member, frame in candidate.frames.items():
-                    del free[member][frame.stamp_ns]
-                if not any(self._is_on_time(m, candidate) for m in above):
-                    yield candidate
-            above.append(modality)
+        return sorted(period_ns, key=slowness)
 
-    def _is_on_time(self, modality: Modality, candidate: _Candidate) -> bool:
-        """Tell whether a sensor without a frame so far is not missing: its turn comes later."""
-        return self._due_ns[modality] + self._jitter_ns > candidate.deadline_ns
+    def _overdue_ns(self, modality: Modality) -> int:
+        """Return when a pacing sensor has missed its turn."""
+        jitter_ns = timing.jitter_ns if (timing := self._timing[modality]) else 0
+        period_ns = self._period_ns(modality)
+        slack_ns = self._wait_ns or min(max(period_ns // 2, 2 * jitter_ns), period_ns)
+        return self._arrived_ns[modality] + period_ns + slack_ns
 
-    def _lead(self, leader: Frame, free: Mapping[Modality, Mapping[int, Frame]]) -> _Candidate:
-        """Gather the free frames that belong to ``leader``, and tell how long to wait for more.
+    def _due_ns(self, frame: Frame) -> int:
+        """Return when the set of ``frame`` is as good as it gets.
 
-        Members kept since longer than ``wait_s`` before the leader came do not open the set:
-        nobody waited for it then.
+        That is once every partner of the moment is there, or has not come when it should have; or
+        at the bound of the wait.
         """
-        frames = self._members(leader, free)
-        pending = [m for m in self._expected if self._may_come_nearer(m, leader)]
-        opened_ns = min(
-            frame.arrival_ns
-            for modality, frame in frames.items()
-            if modality in self._expected
-            and modality not in pending
-            and frame.arrival_ns >= leader.arrival_ns - self._wait_ns
-        )
-        deadline_ns = opened_ns + self._wait_ns
-        is_waiting = any(self._due_ns[m] - self._jitter_ns <= deadline_ns for m in pending)
-        return _Candidate(leader, frames, opened_ns, deadline_ns, is_waiting)
+        bound_ns = self._bound_ns(frame)
+        expected_ns = (self._expected_ns(m, frame) for m in self._active)
+        awaited_ns = [at_ns for at_ns in expected_ns if at_ns is not None and at_ns <= bound_ns]
+        if awaited_ns and self._wait_ns:
+            return bound_ns
+        return max([frame.arrival_ns, *awaited_ns])
 
-    def _members(
-        self, leader: Frame, free: Mapping[Modality, Mapping[int, Frame]]
-    ) -> dict[Modality, Frame]:
-        """Return the leader with its nearest partners, all within the skew of each other."""
-        frames = {leader.modality: leader}
-        for modality in sorted(self._rank, key=lambda m: m not in self._expected):
-            stamp_ns = _nearest(free[modality], leader.stamp_ns)
-            if modality in frames or stamp_ns is None:
+    def _bound_ns(self, frame: Frame) -> int:
+        """Return until when partners may be waited for."""
+        if self._wait_ns:
+            partners = self._members(frame).values()
+            opened_ns = min(f.arrival_ns for f in partners if self._is_exact(f, frame))
+            return max(frame.arrival_ns, opened_ns + self._wait_ns)
+        longest_ns = round(_WAITED_PERIODS * self._period_ns(frame.modality))
+        return frame.arrival_ns + min(self._most_wait_ns, longest_ns)
+
+    def _expected_ns(self, modality: Modality, frame: Frame) -> int | None:
+        """Foretell when a partner's frame of this moment will have come; None if none will."""
+        timing, stamps_ns = self._timing[modality], self._frames[modality]
+        if modality is not frame.modality and not stamps_ns and self._is_starting:
+            return self._bound_ns(frame)
+        if modality is frame.modality or timing is None or not stamps_ns:
+            return None
+        exact_ns, newest_ns = self._exact_ns(modality, frame), max(stamps_ns)
+        steps = (frame.stamp_ns + exact_ns - newest_ns) // timing.period_ns
+        if steps < 1 or newest_ns >= frame.stamp_ns - exact_ns:
+            return None
+        margin_ns = min(max(timing.jitter_ns, _LEAST_MARGIN_NS), _MOST_MARGIN_NS)
+        return newest_ns + steps * timing.period_ns + timing.latency_ns + margin_ns
+
+    def _members(self, pace: Frame) -> dict[Modality, Frame]:
+        """Return the pacing frame with the nearest of every other sensor that is near enough."""
+        members = {pace.modality: pace}
+        for modality, frames in self._frames.items():
+            if modality is pace.modality or not frames:
                 continue
-            is_mutual = _nearest(free[leader.modality], stamp_ns) == leader.stamp_ns
-            skew_ns = max(abs(stamp_ns - frame.stamp_ns) for frame in frames.values())
-            if is_mutual and skew_ns <= self._skew_ns:
-                frames[modality] = free[modality][stamp_ns]
-        return frames
+            ahead_ns = self._skew_ns or max(
+                self._exact_ns(modality, pace), self._period_ns(pace.modality) // 2
+            )
+            earliest_ns = pace.stamp_ns - self._held_ns(modality)
+            near = [s for s in frames if earliest_ns <= s <= pace.stamp_ns + ahead_ns]
+            if near:
+                members[modality] = frames[min(near, key=lambda s: abs(s - pace.stamp_ns))]
+        return members
 
-    def _may_come_nearer(self, modality: Modality, leader: Frame) -> bool:
-        """Tell whether the sensor's next frame may be nearer to ``leader`` than the last."""
-        half_period_ns = self._period_ns[modality] // 2
-        return self._newest_ns[modality] < leader.stamp_ns - half_period_ns
+    def _held_ns(self, modality: Modality) -> int:
+        """Return how long before the moment a frame may have been taken that still takes part."""
+        timing = self._timing[modality]
+        late_ns = timing.latency_ns + timing.jitter_ns if timing else 0
+        learned_ns = round(_HELD_PERIODS * self._period_ns(modality)) + max(late_ns, 0)
+        hold_ns = self._hold_ns[modality] or learned_ns
+        return min(hold_ns, self._skew_ns or hold_ns)
 
+    def _exact_ns(self, modality: Modality, pace: Frame) -> int:
+        """Return how far apart the stamps of one moment may lie.
 
-def _nearest(stamps_ns: Iterable[int], to_ns: int) -> int | None:
-    return min(stamps_ns, key=lambda stamp_ns: abs(stamp_ns - to_ns), default=None)
+        That is an eighth of a period, so that nobody waits out the phase of a camera that runs
+        freely; half a period, where the wait is given, so that the nearest frame is waited for.
+        """
+        period_ns = min(self._period_ns(modality), self._period_ns(pace.modality))
+        exact_ns = period_ns // 2 if self._wait_ns else max(_LEAST_EXACT_NS, period_ns // 8)
+        return min(exact_ns, self._skew_ns or exact_ns)
+
+    def _is_exact(self, frame: Frame, pace: Frame) -> bool:
+        return abs(frame.stamp_ns - pace.stamp_ns) <= self._exact_ns(frame.modality, pace)
+
+    def _period_ns(self, modality: Modality) -> int:
+        timing = self._timing[modality]
+        return timing.period_ns if timing else _UNKNOWN_NS
+
+    def _closed(self, moment: _Moment, frames: Mapping[Modality, Frame]) -> FrameSet:
+        exact = [f.arrival_ns for f in frames.values() if self._is_exact(f, moment.frame)]
+        closed_ns = max([moment.due_ns, *exact])
+        return FrameSet(frames, moment.frame.modality, min(exact), closed_ns)
+
+    def _forget_older(self, moment_ns: int) -> None:
+        """Drop what no later set can use: all but the newest frame up to the moment."""
+        for modality, frames in self._frames.items():
+            past = sorted(stamp_ns for stamp_ns in frames if stamp_ns <= moment_ns)
+            for stamp_ns in past[:-1]:
+                was_given = stamp_ns <= self._given_ns
+                came_late = was_given and frames[stamp_ns].arrival_ns > self._given_at_ns
+                self._drop(modality, stamp_ns, 'late' if came_late else 'unmatched')
+
+    def _drop(self, modality: Modality, stamp_ns: int, counter: str) -> None:
+        del self._frames[modality][stamp_ns]
+        if stamp_ns in self._unused[modality]:
+            self._unused[modality].discard(stamp_ns)
+            self._counters[counter] += 1

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cameras import combinations, DEPTH, names, PERIOD_NS, raw, RGB, START_NS, THERMAL
+from cameras import combinations, DEPTH, FIXED, names, PERIOD_NS, raw, RGB, START_NS, THERMAL
 import numpy as np
 import pytest
 
-from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import RawImage, Segmentation
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.pipeline import Pipeline
@@ -28,7 +27,7 @@ FIRST_LATE = 2
 """Partners of the very first frame: nobody could know that they would come."""
 
 LATENCY_NS = {RGB: 1 * MS_NS, THERMAL: 3 * MS_NS, DEPTH: 5 * MS_NS}
-WAIT_NS = round(Config().sync.wait_s * 1e9)
+WAIT_NS = round(FIXED.sync.wait_s * 1e9)
 
 
 @dataclass

@@ -51,7 +51,7 @@ def test_confidence_is_interpolated_where_labels_are_not():
 def test_the_mask_has_the_geometry_of_the_first_sensor_it_is_made_of(ran, reference):
     sizes = {RGB: (4, 6, 3), THERMAL: (5, 7), DEPTH: (6, 8)}
     images = {m: np.zeros(s, np.uint8 if m is RGB else np.float32) for m, s in sizes.items()}
-    frames = FrameSet({m: Frame(m, 0, 0, image) for m, image in images.items()}, 0, 0)
+    frames = FrameSet({m: Frame(m, 0, 0, image) for m, image in images.items()}, RGB, 0, 0)
     combination, order = ModalitySet.parse(ran) if ran else ModalitySet(), (RGB, DEPTH, THERMAL)
     given = prediction([[3]], [[9]]) if combination else None
     job = Job(frames, COMPLETE, HealthReport(0, {}))

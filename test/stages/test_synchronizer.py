@@ -2,394 +2,402 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
-import numpy as np
 import pytest
+from streams import Driver, frame, Given, MS, play, settings, Stream
 
-from mm_robust_seg.config import SyncConfig
-from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
-from mm_robust_seg.stages.synchronizer import Synchronizer
 
 RGB, THERMAL, DEPTH = Modality
-MS = 1_000_000
-CONFIG = SyncConfig()
-RATES_HZ = dict.fromkeys(Modality, 30.0)
-IMAGES = {
-    RGB: np.zeros((1, 1, 3), np.uint8),
-    THERMAL: np.full((1, 1), 300, np.float32),
-    DEPTH: np.ones((1, 1), np.float32),
-}
+NORMAL = {RGB: Stream(), THERMAL: Stream(), DEPTH: Stream()}
+RIG = {RGB: Stream(latency_ms=14), THERMAL: Stream(latency_ms=30), DEPTH: Stream(latency_ms=22)}
 
 
-def frame(modality: Modality, stamp_ms: float, latency_ms: float = 5.0) -> Frame:
-    stamp_ns = round(stamp_ms * MS)
-    return Frame(modality, stamp_ns, stamp_ns + round(latency_ms * MS), IMAGES[modality])
+def complete_share(given_sets: list[Given]) -> float:
+    return sum(g.frames.members == COMPLETE for g in given_sets) / len(given_sets)
 
 
-def stream(
-    modality: Modality,
-    rate_hz: float = 30.0,
-    duration_ms: float = 1000.0,
-    phase_ms: float = 0.0,
-    latency_ms: float = 5.0,
-) -> list[Frame]:
-    count = int((duration_ms - phase_ms) * rate_hz / 1000)
-    return [frame(modality, phase_ms + k * 1000 / rate_hz, latency_ms) for k in range(count)]
+def paces(given_sets: list[Given]) -> set[Modality]:
+    return {g.frames.pace for g in given_sets}
 
 
-@dataclass(frozen=True)
-class Given:
-    """A set and when it was given."""
-
-    now_ns: int
-    frames: FrameSet
+def changes(given_sets: list[Given]) -> int:
+    return sum(a.frames.members != b.frames.members for a, b in pairwise(given_sets))
 
 
-def drive(
-    synchronizer: Synchronizer, frames: Iterable[Frame], expected: ModalitySet = COMPLETE
-) -> list[Given]:
-    """Offer frames as they arrive; take at each arrival and each deadline."""
-    out: list[Given] = []
+# What real rigs look like.
 
-    def take(now_ns: int) -> None:
-        while (found := synchronizer.take(now_ns, expected)) is not None:
-            out.append(Given(now_ns, found))
-        deadline_ns = synchronizer.next_deadline_ns
-        assert deadline_ns is None or deadline_ns > now_ns, 'the caller would spin'
 
+@pytest.mark.parametrize('phase_ms', [0, 5, 13, 20, 30])
+@pytest.mark.parametrize('latency_ms', [0, 14, 25, 40, 60, 100])
+def test_a_healthy_thermal_camera_takes_part_in_every_mask(latency_ms, phase_ms):
+    thermal = Stream(phase_ms=phase_ms, latency_ms=latency_ms)
+    sets = play({**RIG, THERMAL: thermal})
+    assert complete_share(sets) == 1
+    assert paces(sets) == {RGB}
+    assert [b.frames.stamp_ns - a.frames.stamp_ns for a, b in pairwise(sets)] == (
+        pytest.approx([1e9 / 30] * (len(sets) - 1), abs=2)
+    ), 'one mask for every RGB frame'
+    allowed_ms = max(latency_ms - 14, 22 - 14) + 5
+    assert max(g.delay_ms for g in sets) <= allowed_ms
+
+
+@pytest.mark.parametrize(
+    'rates_hz', [(30, 9, 30), (30, 9, 15), (15, 10, 15), (60, 30, 30), (120, 60, 90), (5, 5, 5)]
+)
+def test_different_rates_give_complete_sets_at_the_rate_of_the_reference(rates_hz):
+    rgb = rates_hz[0]
+    phases_ms = (0, 70, 130) if rgb == 5 else (0, 13, 0)
+    streams = {
+        m: replace(RIG[m], rate_hz=hz, phase_ms=phase)
+        for m, hz, phase in zip(Modality, rates_hz, phases_ms, strict=True)
+    }
+    sets = play(streams)
+    assert complete_share(sets) == 1
+    assert changes(sets) == 0
+    assert paces(sets) == {RGB}
+    assert len(sets) == pytest.approx(rgb * 4, abs=0.3 * rgb)
+
+
+def test_equal_latencies_cost_no_wait():
+    assert {g.delay_ms for g in play(NORMAL)} == {0}
+
+
+def test_a_slow_sensor_costs_no_more_than_its_latency():
+    sets = play({RGB: Stream(), DEPTH: Stream(), THERMAL: Stream(9, phase_ms=4)})
+    assert max(g.delay_ms for g in sets) <= 4.001, 'the wait for a thermal frame of that moment'
+    assert sum(g.delay_ms > 0 for g in sets) <= len(sets) / 3
+
+
+def test_a_held_frame_is_at_most_its_hold_old():
+    sets = play({**RIG, THERMAL: Stream(9, phase_ms=13, latency_ms=30)})
+    assert max(g.frames.ages_s[THERMAL] for g in sets) < 1.5 / 9 + 0.030
+    ages = [g.frames.ages_s for g in sets]
+    assert all(a[RGB] == 0 and a[DEPTH] == 0 for a in ages)
+
+
+def test_a_frame_past_its_set_goes_with_the_next():
+    frames = [f for m, s in NORMAL.items() for f in s.frames(m, 1000)]
+    victim = [f for f in frames if f.modality is DEPTH][15]
+    late = replace(victim, arrival_ns=victim.arrival_ns + 25 * MS)
+    driver = Driver()
+    sets = driver.play([late if f is victim else f for f in frames])
+    missed = next(g for g in sets if g.frames.stamp_ns == victim.stamp_ns)
+    assert missed.frames.ages_s[DEPTH] == pytest.approx(1 / 30, abs=1e-6)
+    assert complete_share(sets[4:]) == 1
+
+
+def test_jitter_and_loss_change_no_combination():
+    noisy = {m: replace(s, jitter_ms=12, lost=0.01) for m, s in RIG.items()}
+    sets = play(noisy, duration_ms=20000)
+    assert complete_share(sets) > 0.995
+    assert changes(sets) <= 4
+
+
+def test_frames_of_one_trigger_that_drivers_stamp_differently_are_matched():
+    sets = play({RGB: Stream(5), THERMAL: Stream(5, phase_ms=22), DEPTH: Stream(5, phase_ms=10)})
+    assert {round(g.frames.skew_s * 1e3) for g in sets} == {22}
+
+
+# Pace.
+
+
+def test_without_the_reference_the_fastest_sensor_paces():
+    streams = {THERMAL: Stream(9, 13, 30), DEPTH: Stream(30, 0, 22)}
+    sets = play(streams, active=ModalitySet([THERMAL, DEPTH]))
+    assert paces(sets) == {DEPTH}
+    assert len(sets) == pytest.approx(120, abs=6)
+    assert all(g.frames.members == {THERMAL, DEPTH} for g in sets)
+
+
+def test_of_equally_fast_sensors_the_one_higher_in_the_order_paces():
+    use = ModalitySet([THERMAL, DEPTH])
+    nearly = {THERMAL: Stream(29.5), DEPTH: Stream(30)}
+    assert paces(play(nearly, active=use)) == {THERMAL}
+    order = settings(sync__fallback_order=['rgb', 'depth', 'thermal'])
+    assert paces(play(nearly, active=use, config=order)) == {DEPTH}
+
+
+def test_a_slow_reference_paces_while_it_lives():
+    sets = play({RGB: Stream(10), THERMAL: Stream(30), DEPTH: Stream(30)})
+    assert paces(sets) == {RGB}
+    assert len(sets) == pytest.approx(40, abs=2)
+
+
+def test_another_sensor_steps_in_for_the_reference_that_misses_its_turn():
+    silent = replace(RIG[RGB], silent_ms=(2000, 3000))
+    sets = play({**RIG, RGB: silent}, duration_ms=4000)
+    stamps_ms = [g.frames.stamp_ns / MS for g in sets]
+    assert max(b - a for a, b in pairwise(stamps_ms)) < 67, 'no two captures without a mask'
+    assert paces([g for g in sets if not 1990 < g.frames.stamp_ns / MS < 3020]) == {RGB}
+    without = [g for g in sets if RGB not in g.frames.members]
+    assert all(2000 < g.frames.stamp_ns / MS < 3020 for g in without)
+
+
+def test_a_moment_never_has_two_masks():
+    lossy = {m: replace(s, jitter_ms=15, lost=0.1) for m, s in RIG.items()}
+    stamps_ms = [g.frames.stamp_ns / MS for g in play(lossy, duration_ms=20000)]
+    assert all(b - a > 16 for a, b in pairwise(stamps_ms))
+
+
+def test_the_sensors_of_the_moment_are_asked_for_anew_with_every_set():
+    driver = Driver()
+    frames = [f for m, s in NORMAL.items() for f in s.frames(m, 1000)]
+    driver.play(frames, to_the_end=False)
+    driver.active = ModalitySet([THERMAL, DEPTH])
+    later = [
+        replace(f, stamp_ns=f.stamp_ns + 10**9, arrival_ns=f.arrival_ns + 10**9) for f in frames
+    ]
+    assert paces(driver.play(later)) == {THERMAL}
+
+
+# Waiting.
+
+
+def test_a_silent_sensor_costs_the_bounded_wait_and_no_more():
+    silent = replace(RIG[THERMAL], silent_ms=(2000, 4000))
+    sets = play({**RIG, THERMAL: silent})
+    assert max(g.delay_ms for g in sets) <= 30 - 14 + 5
+    assert complete_share([g for g in sets if g.frames.stamp_ns < 2000 * MS]) == 1
+
+
+def test_the_last_sensor_is_served_at_once():
+    sets = play({DEPTH: Stream()}, active=ModalitySet([DEPTH]))
+    assert {g.delay_ms for g in sets} == {0}
+
+
+@pytest.mark.parametrize('max_wait_s', [0.005, 0.02])
+def test_max_wait_bounds_the_learned_wait(max_wait_s):
+    sets = play(RIG, config=settings(sync__max_wait_s=max_wait_s))
+    assert max(g.delay_ms for g in sets) <= max_wait_s * 1e3
+    assert complete_share(sets) == 1
+
+
+def test_an_explicit_wait_is_obeyed():
+    late = {**RIG, THERMAL: replace(RIG[THERMAL], latency_ms=60)}
+    sets = play(late, config=settings(sync__wait_s=0.05))
+    assert all(g.frames.skew_s == 0 for g in sets)
+    assert {round(g.delay_ms) for g in sets} == {46}
+    gone = {**RIG, THERMAL: replace(RIG[THERMAL], silent_ms=(2000, 4000))}
+    sets = [g for g in play(gone, config=settings(sync__wait_s=0.05)) if 2.1e9 < g.now_ns < 3.9e9]
+    assert {round(g.delay_ms) for g in sets} == {50}
+
+
+def test_an_explicit_skew_is_obeyed():
+    streams = {**NORMAL, THERMAL: Stream(9, phase_ms=13)}
+    sets = play(streams, config=settings(sync__max_skew_s=0.03))
+    assert max(g.frames.skew_s for g in sets) <= 0.03
+    assert 0.25 < complete_share(sets) < 0.7
+
+
+@pytest.mark.parametrize('hold_s', [0.02, 0.05, 1.0])
+def test_an_explicit_hold_is_obeyed(hold_s):
+    silent = Stream(silent_ms=(2000, 4000))
+    sets = play({**NORMAL, THERMAL: silent}, config=settings(inputs__thermal__hold_s=hold_s))
+    ages = [g.frames.ages_s[THERMAL] for g in sets if THERMAL in g.frames.members]
+    assert hold_s - 0.034 <= max(ages) <= hold_s
+
+
+def test_an_explicit_rate_is_known_from_the_first_frame():
+    config = settings(**{f'inputs__{m}__expected_rate_hz': 30.0 for m in Modality})
+    frames = [f for m, s in RIG.items() for f in s.frames(m, 100)]
+    assert Driver(config).play(frames)[1].frames.members == COMPLETE
+
+
+# Members.
+
+
+def offered(*frames, **values) -> Driver:
+    config = settings(**{f'inputs__{m}__expected_rate_hz': 30.0 for m in Modality}, **values)
+    driver = Driver(config)
     for item in sorted(frames, key=lambda f: f.arrival_ns):
-        while (deadline_ns := synchronizer.next_deadline_ns or item.arrival_ns) < item.arrival_ns:
-            take(deadline_ns)
-        synchronizer.offer(item, item.arrival_ns)
-        take(item.arrival_ns)
-    while (deadline_ns := synchronizer.next_deadline_ns) is not None:
-        take(deadline_ns)
-    return out
+        driver.offer(item)
+    return driver
 
 
-def with_noise(
-    frames: Sequence[Frame], seed: int, stamp_ms: float, latency_ms: float
-) -> list[Frame]:
-    random = np.random.default_rng(seed)
-    noisy = []
-    for item in frames:
-        stamp_ns = item.stamp_ns + round(random.uniform(-stamp_ms, stamp_ms) * MS)
-        latency_ns = round(random.uniform(0, latency_ms) * MS)
-        noisy.append(replace(item, stamp_ns=stamp_ns, arrival_ns=item.arrival_ns + latency_ns))
-    return noisy
+def test_the_nearest_stamp_wins():
+    driver = offered(frame(THERMAL, 80), frame(THERMAL, 101), frame(THERMAL, 125), frame(RGB, 100))
+    found = driver.synchronizer.take(140 * MS, COMPLETE)
+    assert found.frames[THERMAL].stamp_ns == 101 * MS
 
 
-def all_streams(**kwargs: float) -> list[Frame]:
-    return [item for modality in Modality for item in stream(modality, **kwargs)]
+def test_a_sensor_never_goes_back_in_time():
+    driver = offered(frame(RGB, 100), frame(THERMAL, 100))
+    driver.synchronizer.take(140 * MS, COMPLETE)
+    driver.offer(frame(THERMAL, 99, latency_ms=50))
+    assert driver.synchronizer.counters['late'] == 1
+    driver.offer(frame(RGB, 133))
+    found = driver.synchronizer.take(170 * MS, COMPLETE)
+    assert found.frames[THERMAL].stamp_ns == 100 * MS
 
 
-# The eight cases of Autoware's concatenation node.
+def test_a_frame_taken_far_after_the_moment_waits_for_its_own():
+    driver = offered(frame(RGB, 100, 50), frame(THERMAL, 125, 5))
+    found = driver.synchronizer.take(190 * MS, COMPLETE)
+    assert found.members == ModalitySet([RGB])
 
 
-def test_normal_frames_form_complete_sets_without_waiting() -> None:
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), all_streams())
-    assert len(sets) == 30
-    assert all(s.frames.members == COMPLETE and s.frames.wait_s == 0 for s in sets)
-    assert all(s.frames.skew_s == 0 for s in sets)
+def test_a_sensor_out_of_use_comes_along_but_calls_for_no_mask():
+    sets = play(NORMAL, active=COMPLETE - {RGB})
+    assert paces(sets) == {THERMAL}
+    assert all(g.frames.members == COMPLETE for g in sets)
+    assert play({RGB: Stream()}, active=COMPLETE - {RGB}) == []
 
 
-def test_noisy_stamps_and_latencies_still_form_complete_sets() -> None:
-    frames = with_noise(all_streams(), seed=1, stamp_ms=5, latency_ms=8)
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), frames)
-    assert [s.frames.members for s in sets] == [COMPLETE] * 30
-    assert max(s.frames.skew_s for s in sets) <= 0.010
+def test_with_no_sensor_in_use_sets_are_still_given():
+    assert len(play(NORMAL, active=ModalitySet())) > 100
 
 
-def test_nothing_comes_of_nothing() -> None:
-    synchronizer = Synchronizer(CONFIG, RATES_HZ)
+def test_a_disabled_sensor_is_not_asked_for():
+    config = settings(inputs__rgb__enabled=False)
+    sets = play({THERMAL: Stream(), DEPTH: Stream()}, config=config)
+    assert paces(sets) == {THERMAL}
+
+
+# Counters and limits.
+
+
+def test_an_overloaded_caller_gets_the_newest_set_and_a_count():
+    frames = [f for m in Modality for f in Stream().frames(m, 135)]
+    driver = offered(*frames)
+    found = driver.synchronizer.take(140 * MS, COMPLETE)
+    assert found.stamp_ns == max(f.stamp_ns for f in frames)
+    assert driver.synchronizer.counters['skipped'] == 3
+    assert driver.synchronizer.take(140 * MS, COMPLETE) is None
+
+
+def test_a_repeated_stamp_is_late_and_blocks_nobody():
+    stuck = [replace(f, stamp_ns=0) for f in Stream().frames(RGB, 1000)]
+    others = [f for m in (THERMAL, DEPTH) for f in Stream().frames(m, 1000)]
+    driver = Driver(active=COMPLETE)
+    sets = driver.play(stuck + others)
+    assert driver.synchronizer.counters['late'] == len(stuck) - 1
+    assert len(sets) >= 13, 'others step in, each time after the reference missed its turn'
+
+
+def test_frames_without_a_place_are_counted():
+    driver = Driver()
+    driver.play([f for m, hz in ((RGB, 10), (THERMAL, 30)) for f in Stream(hz).frames(m, 2000)])
+    assert driver.synchronizer.counters['unmatched'] == pytest.approx(40, abs=4)
+
+
+def test_reset_forgets_frames_and_old_stamps_are_new_again():
+    frames = [f for m, s in NORMAL.items() for f in s.frames(m, 1000)]
+    driver = Driver()
+    first = driver.play(frames)
+    assert driver.play(frames) == []
+    driver.synchronizer.reset()
+    assert len(driver.play(frames)) == pytest.approx(len(first), abs=2)
+
+
+def test_nothing_comes_of_nothing():
+    synchronizer = Driver().synchronizer
     assert synchronizer.take(5 * MS, COMPLETE) is None
     assert synchronizer.next_deadline_ns is None
 
 
-@pytest.mark.parametrize('survivor', list(Modality))
-def test_the_last_sensor_is_served_at_each_deadline(survivor: Modality) -> None:
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), stream(survivor))
-    assert len(sets) == 30
-    assert {round(s.frames.wait_s * 1e3) for s in sets} == {20}
-
-
-@pytest.mark.parametrize('lost', list(Modality))
-def test_a_single_drop_gives_one_partial_set_in_time(lost: Modality) -> None:
-    frames = all_streams()
-    gone = [f for f in frames if f.modality is lost][10]
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), [f for f in frames if f is not gone])
-    partial = [s for s in sets if s.frames.members != COMPLETE]
-    assert [s.frames.members for s in partial] == [COMPLETE - {lost}]
-    assert partial[0].now_ns == gone.arrival_ns + 20 * MS
-
-
-def test_a_frame_past_the_deadline_is_counted_and_hurts_no_other_set() -> None:
-    frames = all_streams()
-    victim = [f for f in frames if f.modality is DEPTH][10]
-    late = replace(victim, arrival_ns=victim.arrival_ns + 25 * MS)
-    synchronizer = Synchronizer(CONFIG, RATES_HZ)
-    sets = drive(synchronizer, [late if f is victim else f for f in frames])
-    assert [s.frames.members for s in sets].count(COMPLETE) == 29
-    assert len(sets) == 30
-    assert synchronizer.counters['late'] == 1
-
-
-def test_a_sensor_that_drops_and_recovers_is_matched_again_at_once() -> None:
-    frames = [
-        f for f in all_streams() if f.modality is not THERMAL or not 300 < f.stamp_ns / MS < 600
-    ]
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), frames)
-    partial = [s for s in sets if s.frames.members != COMPLETE]
-    assert len(sets) == 30
-    assert all(300 < s.frames.frames[RGB].stamp_ns / MS < 600 for s in partial)
-
-
-def test_a_frame_late_but_inside_the_wait_is_used() -> None:
-    frames = all_streams()
-    victim = [f for f in frames if f.modality is THERMAL][10]
-    late = replace(victim, arrival_ns=victim.arrival_ns + 15 * MS)
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), [late if f is victim else f for f in frames])
-    assert [s.frames.members for s in sets] == [COMPLETE] * 30
-    assert max(s.frames.wait_s for s in sets) == pytest.approx(0.015)
-
-
-# What makes a rig different from the textbook.
-
-
-def test_a_slow_sensor_joins_where_it_can_and_delays_only_sets_it_may_join() -> None:
-    rates = {RGB: 30.0, THERMAL: 9.0, DEPTH: 30.0}
-    frames = stream(RGB) + stream(DEPTH) + stream(THERMAL, 9.0, phase_ms=4.0)
-    sets = drive(Synchronizer(CONFIG, rates), frames)
-    assert all({RGB, DEPTH} <= s.frames.members for s in sets)
-    assert len(sets) == 30
-    assert sum(THERMAL in s.frames.members for s in sets) == 8
-    in_vain = [s for s in sets if s.frames.wait_s > 0 and THERMAL not in s.frames.members]
-    assert len(in_vain) <= 3
-
-
-def test_fast_frames_between_those_of_a_slow_reference_lead_no_sets() -> None:
-    rates = {RGB: 10.0, THERMAL: 30.0, DEPTH: 30.0}
-    frames = stream(RGB, 10.0) + stream(THERMAL) + stream(DEPTH)
-    sets = drive(Synchronizer(CONFIG, rates), frames)
-    assert [s.frames.members for s in sets] == [COMPLETE] * 10
-
-
-def test_a_reference_with_a_slow_driver_still_gets_its_own_partners() -> None:
-    frames = stream(RGB, latency_ms=30) + stream(THERMAL) + stream(DEPTH, latency_ms=33)
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), frames)
-    before_rgb_was_known, partial, *rest = sets
-    assert before_rgb_was_known.frames.members == ModalitySet([THERMAL])
-    assert partial.frames.members == COMPLETE - {THERMAL}
-    assert len(rest) == 29
-    assert all(s.frames.skew_s == 0 and s.frames.members == COMPLETE for s in rest)
-
-
-def test_the_nearest_stamp_wins() -> None:
-    synchronizer = Synchronizer(replace(CONFIG, wait_s=0.05), RATES_HZ)
-    for item in (frame(THERMAL, 80), frame(THERMAL, 101), frame(THERMAL, 125), frame(DEPTH, 100)):
-        synchronizer.offer(item, item.arrival_ns)
-    synchronizer.offer(frame(RGB, 100), 140 * MS)
-    found = synchronizer.take(140 * MS, COMPLETE)
-    assert found is not None
-    assert found.frames[THERMAL].stamp_ns == 101 * MS
-
-
-def test_a_frame_waits_for_the_leader_it_is_nearest_to() -> None:
-    synchronizer = Synchronizer(replace(CONFIG, wait_s=0.05), RATES_HZ)
-    for item in (frame(RGB, 67), frame(RGB, 100), frame(THERMAL, 95)):
-        synchronizer.offer(item, item.arrival_ns)
-    found = synchronizer.take(200 * MS, COMPLETE)
-    assert found is not None
-    assert found.frames[RGB].stamp_ns == 100 * MS
-    assert found.frames[THERMAL].stamp_ns == 95 * MS
-
-
-def offered(*frames: Frame, **changes: float) -> Synchronizer:
-    synchronizer = Synchronizer(replace(CONFIG, **changes), RATES_HZ)
-    for item in sorted(frames, key=lambda f: f.arrival_ns):
-        synchronizer.offer(item, item.arrival_ns)
-    return synchronizer
-
-
-def test_a_sensor_never_goes_back_in_time() -> None:
-    frames = [frame(THERMAL, 80), frame(THERMAL, 100), frame(RGB, 101)]
-    synchronizer = offered(*frames, max_skew_s=0.1)
-    first = synchronizer.take(126 * MS, COMPLETE)
-    synchronizer.offer(frame(RGB, 134), 139 * MS)
-    second = synchronizer.take(159 * MS, COMPLETE)
-    assert first is not None
-    assert second is not None
-    assert first.frames[THERMAL].stamp_ns == 100 * MS
-    assert second.members == ModalitySet([RGB])
-    assert synchronizer.counters['unmatched'] == 1
-
-
-def test_members_are_within_the_skew_of_each_other() -> None:
-    synchronizer = offered(frame(RGB, 100), frame(THERMAL, 80), frame(DEPTH, 120))
-    found = synchronizer.take(126 * MS, COMPLETE)
-    assert found is not None
-    assert found.members == COMPLETE - {DEPTH}
-
-
-def test_a_sensor_in_use_goes_before_one_that_only_comes_along() -> None:
-    synchronizer = offered(frame(RGB, 80), frame(THERMAL, 100), frame(DEPTH, 120))
-    found = synchronizer.take(200 * MS, COMPLETE - {RGB})
-    assert found is not None
-    assert found.members == COMPLETE - {RGB}
-
-
-def test_stamps_half_a_period_apart_need_no_wait_for_the_next_frame() -> None:
-    frames = stream(RGB, phase_ms=10) + stream(DEPTH, phase_ms=10) + stream(THERMAL)
-    *sets, after_the_end = drive(Synchronizer(CONFIG, RATES_HZ), frames)
-    assert after_the_end.frames.members == ModalitySet([THERMAL])
-    assert [s.frames.members for s in sets] == [COMPLETE] * 29
-    assert all(s.frames.wait_s == pytest.approx(0.010) for s in sets)
-
-
-def test_a_member_that_a_nearer_one_will_replace_does_not_start_the_wait() -> None:
-    synchronizer = offered(frame(THERMAL, 80, 10), frame(RGB, 100), frame(DEPTH, 100))
-    assert synchronizer.next_deadline_ns == 125 * MS
-    nearer = frame(THERMAL, 100, 18)
-    synchronizer.offer(nearer, nearer.arrival_ns)
-    found = synchronizer.take(nearer.arrival_ns, COMPLETE)
-    assert found is not None
-    assert found.frames[THERMAL] is nearer
-
-
-def test_an_overloaded_caller_gets_the_newest_set_and_a_count() -> None:
-    synchronizer = Synchronizer(CONFIG, RATES_HZ)
-    for item in sorted(all_streams(duration_ms=135), key=lambda f: f.arrival_ns):
-        synchronizer.offer(item, item.arrival_ns)
-    found = synchronizer.take(140 * MS, COMPLETE)
-    assert found is not None
-    assert found.frames[RGB].stamp_ns == max(f.stamp_ns for f in stream(RGB, duration_ms=135))
-    assert synchronizer.counters['skipped'] == 3
-    assert synchronizer.take(140 * MS, COMPLETE) is None
-
-
-def test_a_sensor_out_of_use_comes_along_but_leads_nothing() -> None:
-    use = COMPLETE - {RGB}
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), all_streams(), use)
-    assert [s.frames.members for s in sets if s.frames.wait_s] == []
-    assert all(s.frames.members >= use for s in sets)
-    alone = drive(Synchronizer(CONFIG, RATES_HZ), stream(RGB), use)
-    assert alone == []
-
-
-def test_a_frame_that_waited_in_vain_leads_nothing_when_its_sensor_is_back_in_use() -> None:
-    synchronizer = offered(frame(RGB, 100))
-    assert synchronizer.take(130 * MS, ModalitySet([THERMAL])) is None
-    assert synchronizer.take(200 * MS, COMPLETE) is None
-    assert synchronizer.counters['unmatched'] == 1
-
-
-def test_with_no_sensor_in_use_sets_are_still_given() -> None:
-    assert len(drive(Synchronizer(CONFIG, RATES_HZ), all_streams(), ModalitySet())) == 30
-
-
-def test_reset_forgets_frames_and_old_stamps_are_new_again() -> None:
-    synchronizer = Synchronizer(CONFIG, RATES_HZ)
-    first = drive(synchronizer, all_streams())
-    assert drive(synchronizer, all_streams()) == []
-    synchronizer.reset()
-    assert len(drive(synchronizer, all_streams())) == len(first)
-
-
-def test_a_stuck_stamp_does_not_block_the_other_sensors() -> None:
-    stuck = [replace(f, stamp_ns=0) for f in stream(RGB)]
-    sets = drive(Synchronizer(CONFIG, RATES_HZ), stuck + stream(THERMAL) + stream(DEPTH))
-    assert sum(s.frames.members == COMPLETE - {RGB} for s in sets) >= 28
-
-
 # Laws.
 
+STREAMS = st.builds(
+    Stream,
+    rate_hz=st.sampled_from([5.0, 9.0, 15.0, 25.0, 30.0, 60.0]),
+    phase_ms=st.floats(0, 100),
+    latency_ms=st.floats(0, 100),
+    jitter_ms=st.floats(0, 5),
+)
+RIGS = st.fixed_dictionaries(dict.fromkeys(Modality, STREAMS))
+
+
+@examples(deadline=None, max_examples=60)
+@given(RIGS)
+def test_one_mask_for_every_frame_of_the_pace(rig):
+    sets = play(rig, duration_ms=4000, skip_ms=1500)
+    stamps_ms = [g.frames.stamp_ns / MS for g in sets]
+    assert paces(sets) == {RGB}
+    assert all(
+        b - a == pytest.approx(1000 / rig[RGB].rate_hz, abs=0.01) for a, b in pairwise(stamps_ms)
+    )
+    assert complete_share(sets) == 1
+
+
+@examples(deadline=None, max_examples=60)
+@given(RIGS, st.sampled_from(list(Modality)), st.floats(0, 0.2))
+def test_a_silent_sensor_never_delays_beyond_the_bound(rig, silent, lost):
+    rig = {m: replace(s, lost=lost) for m, s in rig.items()}
+    rig[silent] = replace(rig[silent], silent_ms=(2000, 10**6))
+    driver = Driver()
+    sets = driver.play([f for m, s in rig.items() for f in s.frames(m, 4000)])
+    bound_ms = 1000 / min(s.rate_hz for s in rig.values())
+    for item in sets:
+        stepped_in = item.frames.pace is not RGB
+        assert item.delay_ms <= (1 if not stepped_in else 3) * bound_ms + 1
+    stamps = [g.frames.stamp_ns for g in sets]
+    assert all(a < b for a, b in pairwise(stamps)), 'masks in order'
+
+
 EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(list(Modality)),
-        st.integers(0, 600),
-        st.integers(0, 120),
-    ),
+    st.tuples(st.sampled_from(list(Modality)), st.integers(0, 600), st.integers(0, 120)),
     max_size=60,
 )
 CONFIGS = st.builds(
-    SyncConfig,
-    max_skew_s=st.sampled_from([0.0, 0.01, 0.033, 0.1]),
-    wait_s=st.sampled_from([0.0, 0.005, 0.02, 0.06]),
-    buffer_len=st.integers(1, 6),
-    reference=st.sampled_from(['rgb', 'thermal', 'depth']),
+    lambda skew, wait, hold, length, reference: settings(
+        sync__max_skew_s=skew,
+        sync__wait_s=wait,
+        inputs__thermal__hold_s=hold,
+        sync__buffer_len=length,
+        sync__reference=reference,
+    ),
+    st.sampled_from([0.0, 0.01, 0.033, 0.1]),
+    st.sampled_from([0.0, 0.005, 0.02, 0.06]),
+    st.sampled_from([0.0, 0.05, 0.5]),
+    st.integers(1, 6),
+    st.sampled_from(['rgb', 'thermal', 'depth']),
 )
 SENSORS = st.sets(st.sampled_from(list(Modality))).map(ModalitySet)
 
 
+@examples(deadline=None)
 @given(EVENTS, CONFIGS, SENSORS)
-def test_laws_of_any_stream(
-    events: list[tuple[Modality, int, int]], config: SyncConfig, expected: ModalitySet
-) -> None:
+def test_laws_of_any_stream(events, config, active):
+    driver = Driver(config, active)
     frames = [frame(m, stamp_ms, latency_ms) for m, stamp_ms, latency_ms in events]
-    synchronizer = Synchronizer(config, RATES_HZ)
-    sets = drive(synchronizer, frames, expected)
-    used = [id(f) for s in sets for f in s.frames.frames.values()]
-    assert len(used) == len(set(used)), 'a frame was used twice'
+    sets = driver.play(frames)
+    stamps = [g.frames.stamp_ns for g in sets]
+    assert all(a < b for a, b in pairwise(stamps)), 'masks in order'
+    newest = dict.fromkeys(Modality, -1)
     for item in sets:
-        assert item.frames.skew_s <= config.max_skew_s + 1e-9
-        assert 0 <= item.frames.wait_s <= config.wait_s + 1e-9
-        assert item.frames.closed_ns <= item.now_ns
-        assert not expected or item.frames.members & expected, 'a set nobody can use'
-    kept = (
-        len(frames)
-        - len(used)
-        - sum(synchronizer.counters[name] for name in ('late', 'unmatched', 'evicted'))
-    )
-    assert kept >= 0
-
-
-@given(EVENTS, CONFIGS)
-def test_a_set_is_given_at_its_deadline_at_the_latest(
-    events: list[tuple[Modality, int, int]], config: SyncConfig
-) -> None:
-    frames = [frame(m, stamp_ms, latency_ms) for m, stamp_ms, latency_ms in events]
-    for item in drive(Synchronizer(config, RATES_HZ), frames):
-        leaders = [item.frames.frames.get(m) for m in config.reference_order]
-        leader = next(f for f in leaders if f is not None)
-        wait_ns = round(config.wait_s * 1e9)
-        assert item.now_ns <= max(leader.arrival_ns, item.frames.opened_ns) + wait_ns
-
-
-@settings(max_examples=60)
-@given(
-    latencies_ms=st.lists(st.integers(0, 12), min_size=20, max_size=20),
-    other=EVENTS,
-    reference=st.sampled_from(list(Modality)),
-)
-def test_no_reference_frame_is_lost_whatever_the_others_do(
-    latencies_ms: list[int], other: list[tuple[Modality, int, int]], reference: Modality
-) -> None:
-    leading = [frame(reference, 33 * k, ms) for k, ms in enumerate(latencies_ms)]
-    others = [frame(m, stamp, ms) for m, stamp, ms in other if m is not reference]
-    synchronizer = Synchronizer(SyncConfig(reference=reference.value), RATES_HZ)
-    sets = drive(synchronizer, leading + others)
-    served = [s.frames.frames[reference] for s in sets if reference in s.frames.members]
-    assert [f.stamp_ns for f in served] == [f.stamp_ns for f in leading]
+        assert not active or item.frames.pace in active
+        assert item.frames.opened_ns <= item.frames.closed_ns <= item.now_ns
+        limit_s = config.sync.max_skew_s or 10.0
+        assert all(abs(age_s) <= limit_s for age_s in item.frames.ages_s.values())
+        if (hold_s := config.inputs.thermal.hold_s) and THERMAL in item.frames.members:
+            assert item.frames.ages_s[THERMAL] <= hold_s
+        for modality, member in item.frames.frames.items():
+            assert member.stamp_ns >= newest[modality], 'a sensor went back in time'
+            newest[modality] = member.stamp_ns
+    used = {id(f) for g in sets for f in g.frames.frames.values()}
+    dropped = sum(driver.synchronizer.counters[k] for k in ('late', 'unmatched', 'evicted'))
+    assert len(used) + dropped <= len(frames)
 
 
 @given(EVENTS)
-def test_time_standing_still_is_harmless(events: list[tuple[Modality, int, int]]) -> None:
-    synchronizer = Synchronizer(CONFIG, RATES_HZ)
+def test_time_standing_still_is_harmless(events):
+    driver = Driver()
     for modality, stamp_ms, _ in events:
-        synchronizer.offer(replace(frame(modality, stamp_ms), arrival_ns=0), 0)
+        driver.offer(replace(frame(modality, stamp_ms), arrival_ns=0))
         for _ in range(2):
-            synchronizer.take(0, COMPLETE)
+            driver.synchronizer.take(0, COMPLETE)
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Modality)), st.integers(0, 10**6)), max_size=80))
-def test_buffers_are_bounded(events: list[tuple[Modality, int]]) -> None:
-    synchronizer = Synchronizer(replace(CONFIG, buffer_len=4), RATES_HZ)
+def test_buffers_are_bounded(events):
+    driver = Driver(settings(sync__buffer_len=4))
     for modality, stamp_ms in events:
-        synchronizer.offer(replace(frame(modality, stamp_ms), arrival_ns=0), 0)
+        driver.offer(replace(frame(modality, stamp_ms), arrival_ns=0))
     distinct = [len({s for m, s in events if m is modality}) for modality in Modality]
-    assert synchronizer.counters['evicted'] >= sum(max(0, n - 4) for n in distinct)
+    assert driver.synchronizer.counters['evicted'] >= sum(max(0, n - 4) for n in distinct)

@@ -13,6 +13,15 @@ TICK_NS = 10_000_000
 START_NS = 1_000_000_000_000
 SIZES = {RGB: (60, 80), THERMAL: (48, 64), DEPTH: (36, 48)}
 NONE = ModalitySet()
+FIXED = with_values(
+    Config(),
+    {
+        **{f'inputs.{m}.expected_rate_hz': 30.0 for m in Modality},
+        'sync.max_skew_s': 0.033,
+        'sync.wait_s': 0.020,
+    },
+)
+"""Nothing is learned: rate, wait and skew are given."""
 
 
 def names(text):
@@ -20,7 +29,7 @@ def names(text):
 
 
 def config(**values):
-    return with_values(Config(), {k.replace('__', '.'): v for k, v in values.items()})
+    return with_values(FIXED, {k.replace('__', '.'): v for k, v in values.items()})
 
 
 def raw(modality, stamp_ns, seed, dark=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from cameras import FIXED
 import numpy as np
 
 from mm_robust_seg.config import Config
@@ -64,7 +65,7 @@ class Episode:
     """
 
     def __init__(self, config: Config | None = None, now_ms: int = START_MS) -> None:
-        self.monitor = HealthMonitor(config or Config(), now_ms * MS)
+        self.monitor = HealthMonitor(config or FIXED, now_ms * MS)
         self.now_ms = now_ms
         self.changes: dict[Modality, list[tuple[int, SensorHealth]]] = {m: [] for m in Modality}
         self.turn_ms = now_ms
@@ -131,7 +132,7 @@ def aged(episode: Episode, modality: Modality, age_ms: float) -> Source:
 
 
 def configured(**values: Any) -> Config:
-    return with_values(Config(), {name.replace('__', '.'): v for name, v in values.items()})
+    return with_values(FIXED, {name.replace('__', '.'): v for name, v in values.items()})
 
 
 def running(config: Config | None = None) -> Episode:

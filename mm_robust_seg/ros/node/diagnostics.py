@@ -184,6 +184,8 @@ def frame_info(name: str, delivery: Delivery) -> DiagnosticStatus:
         'inference_ms': result.inference_s * 1e3,
         'end_to_end_ms': delivery.end_to_end_ms,
         'age_ms': delivery.age_ms,
+        'pace': result.frames.pace,
+        **{f'{m}.age_ms': age_s * 1e3 for m, age_s in result.frames.ages_s.items()},
     }
     return status(level, name, str(result.combination), values)
 

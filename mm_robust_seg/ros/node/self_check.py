@@ -168,10 +168,13 @@ def _rejected(facts: Facts, around: Surroundings) -> str:
 
 
 def _lossy(facts: Facts, around: Surroundings) -> str:
-    rate_hz = facts.received / facts.active_s if facts.active_s else facts.expected_hz
-    if rate_hz >= _LEAST_RATIO * facts.expected_hz:
+    if not facts.active_s:
         return ''
-    found = f'{rate_hz:.1f} messages per second came; expected {facts.expected_hz:g}'
+    rate_hz = facts.received / facts.active_s
+    expected_hz = facts.expected_hz or (facts.received + facts.lost) / facts.active_s
+    if rate_hz >= _LEAST_RATIO * expected_hz:
+        return ''
+    found = f'{rate_hz:.1f} messages per second came; expected {expected_hz:.4g}'
     if facts.lost:
         found += f', and {facts.lost} were lost on the way'
     if around.profile_hint and facts.size_bytes >= _LARGE_BYTES:
@@ -179,8 +182,10 @@ def _lossy(facts: Facts, around: Surroundings) -> str:
             f'{found}; Fast DDS loses most large images between processes in its default setting: '
             f'{around.profile_hint}'
         )
+    if facts.lost:
+        return f'{found}; look at the network and at the buffers of the middleware'
     name = f'inputs.{facts.health.modality}.expected_rate_hz'
-    return f'{found}; if this is the rate of the camera, set {name} to it'
+    return f'{found}; if this is the rate of the camera, set {name} to 0 to have it learned'
 
 
 def remappings(facts: Facts, topics: Mapping[str, Sequence[str]]) -> list[str]:

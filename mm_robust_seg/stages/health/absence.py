@@ -15,10 +15,9 @@ _GONE_PERIODS = 1.5
 """A sensor whose frames keep coming is not gone, whatever was counted."""
 
 
-def timeout_s(modality: Modality, config: Config) -> float:
+def timeout_s(modality: Modality, history: SensorHistory, config: Config) -> float:
     """Return the longest silence of a healthy sensor."""
-    fixed_s = config.monitor[modality].timeout_s
-    return fixed_s or max(4 / config.inputs[modality].expected_rate_hz, 0.1)
+    return config.monitor[modality].timeout_s or max(4 / history.nominal.hz, 0.1)
 
 
 @dataclass
@@ -63,7 +62,7 @@ def absence(
             tell a slow one from a silent one.
     """
     evidence = {'silence_s': silence_s, 'lost_messages': topic.lost}
-    limit_s = timeout_s(modality, config)
+    limit_s = timeout_s(modality, history, config)
     nobody = ' and nobody publishes the topic' if topic.publishers == 0 else ''
     if topic.refused_policy and not nobody and silence_s > limit_s:
         return Finding(Reason.QOS, _qos_detail(topic.refused_policy), evidence)
@@ -74,7 +73,7 @@ def absence(
             return None
         detail = f'no frame in {silence_s:.1f} s{nobody}; expected one within {grace_s:g} s{lost}'
         return Finding(Reason.ABSENT, detail, evidence)
-    if nobody and silence_s > _GONE_PERIODS / config.inputs[modality].expected_rate_hz:
+    if nobody and silence_s > _GONE_PERIODS / history.nominal.hz:
         return Finding(Reason.GONE, f'no frame for {silence_s:.2f} s{nobody}', evidence)
     interval_s = history.arrivals.interval_s
     if is_out and interval_s is not None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mm_robust_seg.dataflow import Frame, Rejection
 from mm_robust_seg.stages.health.arrival_times import ArrivalTimes
+from mm_robust_seg.stages.health.nominal_rate import NominalRate
 from mm_robust_seg.stages.health.stamps import Stamps
 
 
@@ -28,6 +29,7 @@ class SensorHistory:
     """The recent history of one sensor.
 
     Attributes:
+        nominal: the rate that it should have.
         arrivals: when its messages came.
         stamps: what they were stamped.
         age_s: time from the last stamp to its arrival, less what lies in an unmonitored gap.
@@ -37,8 +39,9 @@ class SensorHistory:
         handling_ns: time the monitor had spent on messages when the last one came.
     """
 
-    def __init__(self, started_ns: int, window_ns: int) -> None:
-        self.arrivals = ArrivalTimes(started_ns, window_ns)
+    def __init__(self, started_ns: int, configured_hz: float) -> None:
+        self.nominal = NominalRate(configured_hz)
+        self.arrivals = ArrivalTimes(started_ns, self.nominal)
         self.stamps = Stamps()
         self.age_s = 0.0
         self.good_format: ImageFormat | None = None
@@ -47,6 +50,7 @@ class SensorHistory:
         self.rejected = 0
         self.handling_ns = 0
         self._digest: int | None = None
+        self._stamp_ns: int | None = None
 
     def received(self, item: Frame | Rejection, reported_lost: int, handling_ns: int) -> None:
         """Note a message, and how many were reported lost since the one before."""
@@ -54,6 +58,9 @@ class SensorHistory:
         waited_ns = self.arrivals.waited_ns(item.stamp_ns, item.arrival_ns)
         self.age_s = (item.arrival_ns - item.stamp_ns - waited_ns) * 1e-9
         self.arrivals.add(item.arrival_ns)
+        if self._stamp_ns is not None:
+            self.nominal.observe(item.stamp_ns - self._stamp_ns)
+        self._stamp_ns = item.stamp_ns
         self.stamps.add(item.stamp_ns, item.arrival_ns, self.age_s, reported_lost)
         self.rejected = self.rejected + 1 if isinstance(item, Rejection) else 0
 
@@ -76,5 +83,6 @@ class SensorHistory:
     def ended(self) -> None:
         """Note a silence that has been reported: what comes next is another stream."""
         self.good_format = None
+        self.nominal.begin_stream()
         self.arrivals.restart_rate()
         self.stamps.forget_steps()

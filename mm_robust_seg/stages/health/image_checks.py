@@ -56,7 +56,7 @@ def is_frozen(seen: Observation, config: Config) -> Finding | None:
     and a whole one be added to ``ffc_max_s``.
     """
     limits, history = config.monitor[seen.frame.modality], seen.history
-    period_s = 1 / config.inputs[seen.frame.modality].expected_rate_hz
+    period_s = 1 / history.nominal.hz
     equal_s = (seen.frame.arrival_ns - history.equal_since_ns) * 1e-9
     if history.equal_frames < limits.frozen_frames or equal_s < limits.frozen_s - period_s / 2:
         return None

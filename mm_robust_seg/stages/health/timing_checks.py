@@ -12,6 +12,8 @@ _LOST_FRAMES = 9
 """Of about 100. At 1 % loss, 9 are missing by chance less than once in a million windows."""
 _LOST_FRAMES_AT_LOW_RATE = 5
 """Enough to tell why a rate is low: frames that were sent did not come."""
+_SKEWED_PERIODS = 1.5
+"""Behind the others by more, a camera has either a clock of its own or a long way."""
 _RATE_MARGIN = 0.2
 """Share of the way from a limit of the rate to the full rate, to be gained to pass it again.
 Without it a camera at half the expected rate, with 20 % jitter, changed its state three times a
@@ -77,7 +79,7 @@ def _offset_hint(seen: Observation, config: Config) -> str:
 def is_lossy(seen: Observation, config: Config) -> Finding | None:
     """LOSSY: frames are missing between others that come at the full rate."""
     lost, rate_hz = seen.history.stamps.lost_frames, seen.history.arrivals.rate_hz
-    expected_hz = config.inputs[seen.frame.modality].expected_rate_hz
+    expected_hz = seen.history.nominal.hz
     warn_hz = config.monitor[seen.frame.modality].rate_warn_ratio * expected_hz
     is_low = rate_hz is not None and rate_hz < warn_hz
     if seen.is_delayed or lost < (_LOST_FRAMES_AT_LOW_RATE if is_low else _LOST_FRAMES):
@@ -97,14 +99,15 @@ def is_slow(seen: Observation, config: Config) -> Finding | None:
     It does not warn of a rate that lost frames may explain: LOSSY will, once they are enough.
     """
     limits, arrivals = config.monitor[seen.frame.modality], seen.history.arrivals
-    expected_hz = config.inputs[seen.frame.modality].expected_rate_hz
+    expected_hz = seen.history.nominal.hz
     warns = seen.verdict.reason is Reason.SLOW
     warn_hz = _rate_limit(limits.rate_warn_ratio, warns) * expected_hz
     fail_hz = _rate_limit(limits.rate_fail_ratio, warns and not seen.verdict.usable) * expected_hz
     rate_hz = arrivals.rate_hz
     if rate_hz is None and arrivals.interval_s and arrivals.interval_s * fail_hz > 1:
         rate_hz = 1 / arrivals.interval_s
-    if seen.is_delayed or rate_hz is None or rate_hz >= warn_hz:
+    is_judged = seen.history.nominal.is_known and not seen.is_delayed
+    if not is_judged or rate_hz is None or rate_hz >= warn_hz:
         return None
     fails, stamps = rate_hz < fail_hz, seen.history.stamps
     if not fails and stamps.may_be_lossy and (stamps.sent_hz or 0) >= warn_hz:
@@ -123,11 +126,12 @@ def _rate_limit(ratio: float, is_passed: bool) -> float:
 
 
 def is_skewed(seen: Observation, config: Config) -> Finding | None:
-    """SKEW: frames that come together are stamped too far apart to be matched.
+    """SKEW: frames that come together are stamped far apart.
 
     A sensor may lie behind by as much as the others wait for it.
     """
-    skew_s, limit_s = seen.skew_s, config.sync.max_skew_s
+    skew_s = seen.skew_s
+    limit_s = config.sync.max_skew_s or _SKEWED_PERIODS / seen.history.nominal.hz
     if seen.is_delayed or skew_s is None or -limit_s <= skew_s <= max(limit_s, config.sync.wait_s):
         return None
     modality = seen.frame.modality
@@ -135,9 +139,9 @@ def is_skewed(seen: Observation, config: Config) -> Finding | None:
     return Finding(
         Reason.SKEW,
         f'stamps lie {abs(skew_s):.3f} s {"behind" if skew_s > 0 else "ahead of"} those of the '
-        f'other sensors; frames within {limit_s:g} s are matched: set inputs.{modality}.'
-        f'stamp_offset_s to {offset_s:.3f} if the clocks differ, raise sync.wait_s if frames '
-        'come late',
+        f'other sensors; expected at most {limit_s:.3g} s: set inputs.{modality}.stamp_offset_s '
+        f'to {offset_s:.3f} if the clocks differ, raise sync.wait_s if frames come late and those '
+        'of the same moment are worth waiting for',
         {'skew_s': skew_s, 'suggested_stamp_offset_s': offset_s},
         fails=False,
     )

@@ -111,7 +111,7 @@ def made(monkeypatch):
 def _result():
     plane = np.zeros(SIZE, np.uint8)
     report = HealthReport(NOW_NS, {})
-    frames = FrameSet({Modality.RGB: RGB, Modality.THERMAL: THERMAL}, 8, 8)
+    frames = FrameSet({Modality.RGB: RGB, Modality.THERMAL: THERMAL}, Modality.RGB, 8, 8)
     return Segmentation(plane, plane, RGB, COMPLETE, report, frames, 0.01, False)
 
 

@@ -44,7 +44,8 @@ def _values(status):
 def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS):
     frame = Frame(Modality.RGB, 90 * MS, opened_ns, np.zeros((2, 2, 3), np.uint8))
     depth = Frame(Modality.DEPTH, 92 * MS, opened_ns, np.zeros((2, 2), np.float32))
-    frames = FrameSet({Modality.RGB: frame, Modality.DEPTH: depth}, opened_ns, opened_ns + 20 * MS)
+    members = {Modality.RGB: frame, Modality.DEPTH: depth}
+    frames = FrameSet(members, Modality.RGB, opened_ns, opened_ns + 20 * MS)
     plane = np.zeros((2, 2), np.uint8)
     result = Segmentation(
         plane, plane, frame, ModalitySet.parse(combination), _report(), frames, 0.015, True

@@ -291,6 +291,6 @@ def test_a_client_is_answered_whatever_goes_wrong(inactive, call, monkeypatch, c
         assert not answer.success and 'ValueError: unforeseen' in answer.message
     result = _set(inactive, 'sync.wait_s', 0.05)
     assert not result.successful and 'ValueError: unforeseen' in result.reason
-    assert inactive.get_parameter('sync.wait_s').value == 0.02
+    assert inactive.get_parameter('sync.wait_s').value == 0.0
     monkeypatch.undo()
     assert capfd.readouterr().err.count('in fail') >= 4, 'every traceback is in the log'

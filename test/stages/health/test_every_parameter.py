@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cameras import Cameras
+from cameras import Cameras, FIXED
 from episode import aged, constant, DEPTH, Episode, GOOD, MS, PERIOD_MS, RGB, same, Source, THERMAL
 import numpy as np
 import pytest
@@ -169,7 +169,7 @@ class Case:
         for value, outcome in self.outcomes.items():
             values = {**self.given, self.name: value}
             named = {name.replace('*', modality.value): v for name, v in values.items()}
-            found = self.scenario(start(with_values(Config(), named), self.warm_up), modality)
+            found = self.scenario(start(with_values(FIXED, named), self.warm_up), modality)
             assert found == pytest.approx(outcome, abs=self.within_ms), f'with {value}'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cameras import FIXED
 from episode import configured, DEPTH, RGB, running, THERMAL
 from packages import install
 import pytest
@@ -102,4 +103,4 @@ def test_they_cannot_change_while_the_pipeline_runs(make_cameras):
     pipeline = make_cameras().pipeline
     with pytest.raises(ConfigError, match='extra_checks cannot change while the pipeline runs'):
         pipeline.reconfigure(configured(monitor__extra_checks='warns'))
-    pipeline.reconfigure(replace(Config(), output=replace(Config().output, max_rate_hz=5.0)))
+    pipeline.reconfigure(replace(FIXED, output=replace(FIXED.output, max_rate_hz=5.0)))

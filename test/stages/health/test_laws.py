@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import heapq
 import itertools
 
+from cameras import FIXED
 from episode import (
     configured,
     constant,
@@ -138,7 +139,7 @@ def test_a_camera_at_a_limit_of_its_rate_does_not_change_its_state_all_the_time(
     share: float, is_usable: bool
 ) -> None:
     """15 of 30 Hz is a common mistake in a configuration."""
-    health_monitor = HealthMonitor(Config(), 0)
+    health_monitor = HealthMonitor(FIXED, 0)
     verdicts = []
     for arrival_ns, stamp_ns, _ in stream(RGB, 30 * share, 60, 0.0, seed=2):
         health_monitor.assess(arrival_ns - 25 * MS)

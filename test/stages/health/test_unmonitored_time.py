@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cameras import FIXED
 from episode import (
     aged,
     configured,
@@ -21,7 +22,6 @@ from episode import (
 import numpy as np
 import pytest
 
-from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, Reason
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.stages.health import HealthMonitor
@@ -77,7 +77,7 @@ def test_frames_observed_late_count_from_their_arrival() -> None:
 
 
 def test_a_silent_sensor_is_noticed_even_by_a_slow_driver() -> None:
-    monitor = HealthMonitor(Config(), 0)
+    monitor = HealthMonitor(FIXED, 0)
     random = np.random.default_rng(0)
     for now_ms in range(0, 2000, 100):
         for m in Modality:

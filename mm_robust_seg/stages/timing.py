@@ -1,0 +1,67 @@
+"""Learn from a stream how often its frames are taken, and how long they are on their way.
+
+Nothing is tuned to one rate: who waits for a frame, and for how long its image may stand in for
+the next, follows from what is learned here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+from mm_robust_seg.config import InputsConfig
+from mm_robust_seg.dataflow import Frame, StreamTiming
+
+_FRAMES = 31
+_LEAST_STEPS = 3
+_LATE_SHARE = 0.9
+"""One frame in ten is later than the jitter says: waiting for each would cost all the others."""
+
+
+class TimingLearner:
+    """The timing of one sensor's stream, from its last frames.
+
+    Args:
+        rate_hz: the nominal rate where it is configured; 0 to learn it.
+    """
+
+    def __init__(self, rate_hz: float = 0.0) -> None:
+        self._nominal_ns = round(1e9 / rate_hz) if rate_hz else 0
+        self._steps_ns: deque[int] = deque(maxlen=_FRAMES)
+        self._latencies_ns: deque[int] = deque(maxlen=_FRAMES)
+        self._newest_ns: int | None = None
+
+    def observe(self, frame: Frame) -> None:
+        """Take in one frame; one that repeats an earlier stamp or comes late teaches no period."""
+        self._latencies_ns.append(frame.arrival_ns - frame.stamp_ns)
+        if self._newest_ns is not None and frame.stamp_ns > self._newest_ns:
+            self._steps_ns.append(frame.stamp_ns - self._newest_ns)
+        self._newest_ns = max(frame.stamp_ns, self._newest_ns or frame.stamp_ns)
+
+    @property
+    def timing(self) -> StreamTiming | None:
+        """What is known so far; None until three periods were seen, or one is configured."""
+        if not self._latencies_ns or not (self._nominal_ns or len(self._steps_ns) >= _LEAST_STEPS):
+            return None
+        period_ns = self._nominal_ns or _quantile(self._steps_ns, 0.5)
+        latency_ns = _quantile(self._latencies_ns, 0.5)
+        jitter_ns = _quantile(self._latencies_ns, _LATE_SHARE) - latency_ns
+        return StreamTiming(period_ns, latency_ns, jitter_ns)
+
+
+class StreamTimings:
+    """The timing of all enabled sensors."""
+
+    def __init__(self, inputs: InputsConfig) -> None:
+        self._learners = {m: TimingLearner(inputs[m].expected_rate_hz) for m in inputs.enabled}
+
+    def observe(self, frame: Frame) -> StreamTiming | None:
+        """Take in one frame; return what is known of its stream, as ``TimingLearner.timing``."""
+        learner = self._learners[frame.modality]
+        learner.observe(frame)
+        return learner.timing
+
+
+def _quantile(values: Collection[int], share: float) -> int:
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
