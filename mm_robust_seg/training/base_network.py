@@ -9,13 +9,15 @@ from torch import nn
 
 from mm_robust_seg.bundle import find_bundle
 from mm_robust_seg.errors import ConfigError, TrainingError
-from mm_robust_seg.modality import COMPLETE, ModalitySet
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.loop import checkpoint
 from mm_robust_seg.training.run_folder import RUN
 
 BASE, START = 'base.safetensors', 'start.safetensors'
 _COUNTER = 'num_batches_tracked'
+_UNSTATED = 'rgb+thermal+depth'
+"""The sensors of a file that was written when there were no others."""
 
 
 def load_base(path: Path) -> Segmenter:
@@ -56,7 +58,7 @@ def load_network(file: Path) -> Segmenter:
     try:
         segmenter = Segmenter(
             int(facts.get('class_count', classes.shape[0])),
-            ModalitySet.parse(str(facts.get('modalities', COMPLETE))),
+            ModalitySet.parse(str(facts.get('modalities', _UNSTATED))),
             facts.get('backbone', 'mobilenetv2'),
             int(facts.get('channels', classes.shape[1])),
         )

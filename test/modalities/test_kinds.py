@@ -38,3 +38,9 @@ def test_no_two_kinds_share_a_name():
         assert len({getattr(kind, name) for kind in KINDS.values()}) == len(KINDS)
     words = [word for kind in KINDS.values() for word in kind.topic_words]
     assert len(set(words)) == len(words)
+
+
+def test_no_name_begins_another():
+    """Numbers of a kind are told by its name: ``depth_max_m``."""
+    names = [modality.value for modality in Modality]
+    assert not any(a.startswith(f'{b}_') for a in names for b in names)

@@ -33,13 +33,13 @@ from std_srvs.srv import Trigger
 
 from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import ConfigError, RobustSegError
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.rig.camera import Camera, FRAME_ID
 from mm_robust_seg.ros.rig.timetable import Timetable
 from mm_robust_seg.signals import StopSignals
-from mm_robust_seg.simulation import Capture, SimulatedCameras, World
+from mm_robust_seg.simulation import Capture, MODALITIES, SimulatedCameras, World
 from mm_robust_seg.simulation.scenario import load_scenario, Phase, Scenario
 
 PHASES = QoSProfile(
@@ -88,7 +88,8 @@ class RigNode(Node):
         seed = self._scenario.seed
         self._simulated = SimulatedCameras(World(seed), self._scenario.conditions, *size_px, seed)
         self._captures: list[Capture] = []
-        self._cameras = [Camera(self, m, self._scenario, self._rate_hz, size_px) for m in Modality]
+        of_all = (self._scenario, self._rate_hz, size_px)
+        self._cameras = [Camera(self, modality, *of_all) for modality in MODALITIES]
         self._timetables: dict[float, Timetable] = {}
         self._pending: list[tuple[int, int, Camera, RawImage]] = []
         self._sequence = count()
@@ -229,7 +230,14 @@ class RigNode(Node):
 
 def _scenario(path: str) -> Scenario:
     if path:
-        return load_scenario(Path(path).expanduser())
+        scenario = load_scenario(Path(path).expanduser())
+        named = {*scenario.rates_hz, *(m for phase in scenario.phases for m in phase.faults)}
+        if foreign := ModalitySet(named) - MODALITIES:
+            raise ConfigError(
+                f'{path} is about {foreign}, of which no camera is simulated: expected sensors '
+                f'out of {MODALITIES}'
+            )
+        return scenario
     return Scenario((Phase('all sensors', 0.0, _ENDLESS_S),))
 
 

@@ -12,8 +12,8 @@ import struct
 import cv2
 import numpy as np
 
-from mm_robust_seg.dataflow import RawImage, Reason
-from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.dataflow import PIXEL_TYPES, RawImage, Reason
+from mm_robust_seg.modalities import KINDS, SensorKind
 from mm_robust_seg.modalities.kind import Pixels
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.sensors.layout import buffer
@@ -37,11 +37,12 @@ _TAIL_BYTES = 16
 _PNG_START, _PNG_END = b'\x89PNG\r\n\x1a\n', b'IEND'
 _JPEG_START, _JPEG_END = b'\xff\xd8\xff', b'\xff\xd9'
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MEANING = {np.dtype(np.uint8): '8UC1', np.dtype(np.uint16): '16UC1'}
+_PREFERRED = ('16UC1', '8UC1')
+"""A PNG of one channel says nothing but its type; of the encodings of that type, these first."""
 
 
 def unpack(raw: RawImage) -> tuple[str, Pixels]:
-    """Return the encoding (``bgr8``, ``16UC1`` or ``8UC1``) and the pixels of a message.
+    """Return the encoding (``bgr8``, or one of the sensor) and the pixels of a message.
 
     Raises:
         MalformedError: FORMAT if the content is something else, too large, or not what the
@@ -72,14 +73,20 @@ def unpack(raw: RawImage) -> tuple[str, Pixels]:
             Reason.TRUNCATED,
             f'compressed image of {len(packed)} bytes is damaged; expected {width} x {height} px',
         )
-    encoding = 'bgr8' if kind.is_color else _MEANING.get(pixels.dtype, str(pixels.dtype))
-    if encoding not in kind.encodings or pixels.ndim != kind.layout[1]:
+    encoding = 'bgr8' if kind.is_color else _encoding(kind, pixels)
+    if encoding is None or pixels.ndim != kind.layout[1]:
         raise MalformedError(
             Reason.FORMAT,
             f'PNG holds {pixels.dtype} of shape {pixels.shape}; expected one channel as in '
             f'{" or ".join(kind.encodings)}',
         )
     return encoding, pixels.reshape(height, width, -1)
+
+
+def _encoding(kind: SensorKind, pixels: Pixels) -> str | None:
+    """Return the encoding of a sensor that has the type of these pixels, if there is one."""
+    names = [name for name in (*_PREFERRED, *kind.encodings) if name in kind.encodings]
+    return next((n for n in names if PIXEL_TYPES[n] == (pixels.dtype.str[1:], 1)), None)
 
 
 def _size(packed: bytes, modality: Modality) -> tuple[int, int]:
