@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import Reason
-from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix
+from mm_robust_seg.simulation import MODALITIES
 from mm_robust_seg.simulation.faults import Fault
 
 Image: TypeAlias = NDArray[Any]
@@ -42,6 +43,7 @@ class PhaseRecord:
         start_ns, end_ns: stamps of its first capture and of the next phase's.
         arrival_ns: when it began on the listener's clock; the stamps come again if theirs jumps.
         rig_fault: what happened to the common clock when it began.
+        sensors: those that take part; usually the simulated ones.
     """
 
     name: str
@@ -50,11 +52,12 @@ class PhaseRecord:
     arrival_ns: int
     faults: Mapping[Modality, Fault] = field(default_factory=dict)
     rig_fault: Fault | None = None
+    sensors: ModalitySet = MODALITIES
 
     @property
     def live(self) -> ModalitySet:
         """The sensors that truly worked."""
-        return COMPLETE - ModalitySet(self.faults)
+        return self.sensors - ModalitySet(self.faults)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,15 @@ class ReplayLog:
         faults = {modality: spec.kind for modality, spec in begun.phase.faults.items()}
         rig_fault = begun.phase.rig_fault.kind if begun.phase.rig_fault else None
         phases.append(
-            PhaseRecord(begun.phase.name, start_ns, start_ns, start_ns, faults, rig_fault)
+            PhaseRecord(
+                begun.phase.name,
+                start_ns,
+                start_ns,
+                start_ns,
+                faults,
+                rig_fault,
+                self._config.inputs.enabled,
+            )
         )
 
     def frame(self, item: Frame | Rejection) -> None:

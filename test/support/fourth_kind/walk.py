@@ -15,7 +15,7 @@ import pytest
 from tiny_bundle import TINY_CLASSES, TINY_INPUTS, write_tiny_bundle
 
 from mm_robust_seg.build import build_pipeline
-from mm_robust_seg.bundle import CHANNELS, load_bundle
+from mm_robust_seg.bundle import CHANNELS, load_bundle, SegmentationClass
 from mm_robust_seg.commands import options
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
@@ -25,12 +25,22 @@ from mm_robust_seg.datasets.survey import lines, survey
 from mm_robust_seg.errors import BundleError, ConfigError, DataError
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
+from mm_robust_seg.observation.record import PhaseRecord, RunRecord
+from mm_robust_seg.observation.record import Sample as Sampled
 from mm_robust_seg.recordings.bag import open_bag, TOPICS
 from mm_robust_seg.recordings.faults import FaultyBag
 from mm_robust_seg.recordings.image_folders import find_images
 from mm_robust_seg.recordings.make_bag import make_bag
 from mm_robust_seg.replay.player import Silence
-from mm_robust_seg.report.views import camera_view, caption, false_color_view, short_name
+from mm_robust_seg.report.run.sheet import draw_contact_sheet
+from mm_robust_seg.report.views import (
+    camera_view,
+    caption,
+    false_color_view,
+    short_name,
+    span_name,
+    span_of,
+)
 from mm_robust_seg.schema import flatten, with_values
 from mm_robust_seg.simulation import MODALITIES, SimulatedCameras, World
 from mm_robust_seg.simulation.faults import Fault, FaultInjector, FaultSpec
@@ -133,12 +143,32 @@ def test_views():
     image = decode(message(), ON.inputs, 9).image
     view = camera_view(NIR, image)
     assert view.shape == (48, 64, 3) and view[-1, -1, 0] != view[0, 0, 0]
-    picture, text = false_color_view(NIR, image)
-    assert picture.shape == (48, 64, 3)
-    assert text.startswith('nir ') and text.endswith(' ‰')
+    span = span_of(NIR, [image])
+    assert false_color_view(NIR, image, span).shape == (48, 64, 3)
+    assert re.fullmatch(r'nir \d+ to \d+ ‰', span_name(NIR, span))
     assert short_name(ModalitySet([RGB, NIR])) == 'RGB+NIR'
     report = HealthMonitor(ON, 0).assess(0)
     assert 'nir: WAITING' in caption(ModalitySet([RGB]), report)
+
+
+def test_the_sheet_of_a_run_has_a_column_for_it(tmp_path):
+    images = {RGB: np.zeros((48, 64, 3), np.uint8), NIR: STORED}
+    classes = (SegmentationClass('ground', (1, 2, 3)),)
+    blank = np.zeros((48, 64), np.uint8)
+    sizes = []
+    for shown in (images, {RGB: images[RGB]}):
+        sample = Sampled(500, shown, blank, None)
+        phases = [PhaseRecord('all', 0, 1000, 0, {NIR: Fault.DARK})]
+        draw_contact_sheet(RunRecord(classes, phases, samples={0: sample}), tmp_path / 'sheet.png')
+        sizes.append(cv2.imread(str(tmp_path / 'sheet.png')))
+    assert sizes[0].shape[1] >= 6 * 320
+    assert not np.array_equal(*sizes)
+
+
+def test_only_sensors_that_take_part_count_as_working():
+    faults = dict.fromkeys(TRIO, Fault.SILENT)
+    assert not PhaseRecord('none', 0, 1, 0, faults).live
+    assert PhaseRecord('nir', 0, 1, 0, faults, sensors=COMPLETE).live == ModalitySet([NIR])
 
 
 def test_a_data_folder(folder):
