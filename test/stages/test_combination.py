@@ -12,9 +12,9 @@ import pytest
 from mm_robust_seg.config import (
     Config,
     HysteresisConfig,
-    InputConfig,
     InputsConfig,
     PolicyConfig,
+    RgbInputConfig,
     SyncConfig,
 )
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
@@ -175,7 +175,7 @@ def test_without_an_active_sensor_on_none_decides(
 
 
 def test_without_a_required_sensor_no_mask_is_wanted() -> None:
-    inputs = InputsConfig(rgb=InputConfig(required=True))
+    inputs = InputsConfig(rgb=RgbInputConfig(required=True))
     policy = make(config=replace(configured(), inputs=inputs))
     assert serve(policy, RGB_DEPTH, RGB_DEPTH) == RGB_DEPTH
     assert serve(policy, THERMAL_DEPTH, COMPLETE) is None
