@@ -11,7 +11,7 @@ from tiny_bundle import write_tiny_bundle
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.pipeline import Pipeline
 
-pytest_plugins = ['training_fixtures']
+pytest_plugins = ['training_fixtures', 'labelled_room']
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -68,7 +68,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _RowEntry:
+class RowEntry:
     """A row as the file has it."""
 
     command: str = required('What trains it.', choices=('train', 'adapt'))
@@ -79,7 +79,7 @@ class _RowEntry:
 
 
 @dataclass(frozen=True)
-class _BaseEntry:
+class BaseEntry:
     """The base as the file has it."""
 
     run: str | None = parameter(None, 'Run or bundle to build on.')
@@ -87,12 +87,12 @@ class _BaseEntry:
 
 
 @dataclass(frozen=True)
-class _PlanFile:
+class PlanFile:
     """The whole file."""
 
     recipe: str = required('Path of the recipe of all trainings.')
-    rows: Mapping[str, _RowEntry] = required('Such as {ssf: {command: adapt, method: ssf}}.')
-    base: _BaseEntry = field(default_factory=_BaseEntry)
+    rows: Mapping[str, RowEntry] = required('Such as {ssf: {command: adapt, method: ssf}}.')
+    base: BaseEntry = field(default_factory=BaseEntry)
     seeds: tuple[int, ...] = parameter((0,), 'One training each.', 0)
     set: Mapping[str, Any] = parameter({}, 'Parameters of the recipe, by dotted name.')
     noise: bool = parameter(False, 'Also measure damaged inputs (RMM and NM) of every row.')
@@ -104,7 +104,7 @@ def load_plan(path: Path) -> Plan:
     Raises:
         ConfigError: naming the file and the key that is missing, unknown or wrong.
     """
-    plan = load(_PlanFile, path, 'a comparison')
+    plan = load(PlanFile, path, 'a comparison')
     recipe = path.parent / plan.recipe
     data = load_recipe(recipe).data
     content = json.dumps(read_yaml(recipe, 'a training recipe'), sort_keys=True)
@@ -124,13 +124,13 @@ def load_plan(path: Path) -> Plan:
         )
 
 
-def _rows(plan: _PlanFile, common: tuple[str, ...]) -> tuple[Row, ...]:
+def _rows(plan: PlanFile, common: tuple[str, ...]) -> tuple[Row, ...]:
     if not plan.rows:
         raise ConfigError('rows is empty: expected something like {ssf: {command: adapt, ...}}')
     return tuple(_row(name, entry, common, plan.seeds) for name, entry in plan.rows.items())
 
 
-def _row(name: str, entry: _RowEntry, common: tuple[str, ...], seeds: tuple[int, ...]) -> Row:
+def _row(name: str, entry: RowEntry, common: tuple[str, ...], seeds: tuple[int, ...]) -> Row:
     where = f'rows.{name}'
     if not name.replace('_', '').replace('-', '').isalnum():
         raise ConfigError(f'{where} is no name for a folder: use letters, digits, _ and -')

@@ -148,8 +148,6 @@ class RunRecord:
         samples: one per phase, by the phase's index.
         start_ns, end_ns: of the run.
         has_one_clock: whether stamps and arrivals are of one clock; those of a recording may not.
-        rejected: images that could not be decoded, by sensor and reason.
-        withheld: images that were left out on purpose.
         rig: what the rig told at the end: frames, late and skipped ones.
         problem: why no mask was scored, although there is truth; empty otherwise.
     """
@@ -164,8 +162,6 @@ class RunRecord:
     start_ns: int = 0
     end_ns: int = 0
     has_one_clock: bool = True
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    withheld: Mapping[Modality, int] = field(default_factory=dict)
     rig: Mapping[str, int] = field(default_factory=dict)
     problem: str = ''
 

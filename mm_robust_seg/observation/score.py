@@ -83,10 +83,6 @@ def summarize(record: RunRecord) -> Summary:
         'sensor_states': _sensor_states(record),
         'phases': phases,
         'frames': {m.value: len(stamped) for m, stamped in record.frames.items()},
-        'rejected': dict(record.rejected),
-        'withheld': {m.value: count for m, count in record.withheld.items()},
-        'rig_late_frames': record.rig.get('late'),
-        'rig_skipped_frames': record.rig.get('skipped'),
     }
 
 

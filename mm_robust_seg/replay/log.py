@@ -38,6 +38,10 @@ class ReplayLog:
 
     Args:
         start_ns: bag time of the first image.
+
+    Attributes:
+        rejected: how many images could not be decoded, by sensor and reason.
+        withheld: how many were left out on purpose, by sensor.
     """
 
     def __init__(
@@ -46,8 +50,8 @@ class ReplayLog:
         self._config, self._start_ns = config, start_ns
         self._end_ns, self._jumped_ns = start_ns, 0
         self._recorder = RunRecorder(classes)
-        self._rejected: Counter[str] = Counter()
-        self._withheld: Counter[Modality] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.withheld: Counter[str] = Counter()
         self._usable = ModalitySet()
 
     def phase(self, begun: PhaseBegun) -> None:
@@ -76,11 +80,11 @@ class ReplayLog:
         times_ns = Stamped(self._recorded_ns(item.stamp_ns), self._recorded_ns(item.arrival_ns))
         self._recorder.frames[item.modality].append(times_ns)
         if isinstance(item, Rejection):
-            self._rejected[f'{item.modality}: {item.reason}, {item.detail}'] += 1
+            self.rejected[f'{item.modality}: {item.reason}, {item.detail}'] += 1
 
-    def withheld(self, modality: Modality) -> None:
+    def withhold(self, modality: Modality) -> None:
         """Note an image that was left out on purpose."""
-        self._withheld[modality] += 1
+        self.withheld[modality.value] += 1
 
     def report(self, report: HealthReport, active: ModalitySet) -> None:
         """Note the state of the sensors, if it changed or a second has passed."""
@@ -144,8 +148,6 @@ class ReplayLog:
             start_ns=self._start_ns,
             end_ns=self._end_ns,
             has_one_clock=False,
-            rejected=self._rejected,
-            withheld=self._withheld,
         )
 
     def _recorded_ns(self, time_ns: int) -> int:

@@ -107,7 +107,7 @@ class Player:
             if not isinstance(item, BagImage):
                 self._note(item)
             elif self._is_silenced(item):
-                self._log.withheld(item.image.modality)
+                self._log.withhold(item.image.modality)
             else:
                 self._log.frame(self._pipeline.offer(item.image, item.time_ns))
                 yield from self._step(item.time_ns)
@@ -120,7 +120,7 @@ class Player:
         elif isinstance(item, PhaseBegun):
             self._log.phase(item)
         elif isinstance(item, WithheldImage):
-            self._log.withheld(item.modality)
+            self._log.withhold(item.modality)
         else:
             self._pipeline.note(item.note, item.time_ns)
 

@@ -82,6 +82,8 @@ def replay(
             'notes': [*bag.notes, *log.notes(), *([str(failure)] if failure else [])],
             'rates_hz': {m.value: config.inputs[m].expected_rate_hz for m in bag.sensors},
             **summarize(log.record()),
+            'rejected': dict(log.rejected),
+            'withheld': dict(log.withheld),
             'counters': dict(pipeline.counters),
         }
     return Outcome(summary, failure)

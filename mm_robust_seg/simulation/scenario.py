@@ -66,7 +66,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class _PhaseEntry:
+class PhaseEntry:
     """A phase as the file has it."""
 
     name: str = required('What the phase is called.')
@@ -81,7 +81,7 @@ def _phases(name: str, tree: object) -> tuple[Phase, ...]:
     phases: list[Phase] = []
     for number, item in enumerate(tree):
         place = f'{name}[{number}]'
-        entry = from_tree(_PhaseEntry, item, place)
+        entry = from_tree(PhaseEntry, item, place)
         if not entry.name.strip():
             raise ConfigError(f'{place}.name is {shown(entry.name)}: expected some text')
         faults = {

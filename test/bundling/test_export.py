@@ -38,9 +38,8 @@ def export(run, bundle, *options):
 
 
 @pytest.fixture(scope='module')
-def bundle(adapter_run, scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('bundles') / 'ssf'
-    return export(adapter_run, folder, '--data', scenes)
+def bundle(exported):
+    return load_bundle(exported)
 
 
 def test_a_bundle_has_scores_and_says_where_it_is_from(bundle):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-from labelled_room import write_room
+from labelled_room import Commands, PLAN, RECIPE, write_plan
 import numpy as np
 import pytest
 from rich.console import Console
@@ -27,76 +27,12 @@ from mm_robust_seg.report.terminal import TerminalProgress
 from mm_robust_seg.scores import bootstrap
 
 ROOT = Path(__file__).parents[2]
-PLAN = """\
-recipe: recipe.yaml
-base: {run: base}
-seeds: [0]
-set: {batch_size: 4}
-rows:
-  unadapted: {command: adapt, method: none, seeds: [0]}
-  ssf: {command: adapt, method: ssf, set: {adapters.epochs: 6}}
-  dedicated: {command: train, method: dedicated, init: base, set: {base.epochs: 3}}
-  gmd: {command: train, method: gmd}
-"""
 DATA = Path('mm5')
-RECIPE = 'data: {kind: mm5}\nbatch_size: 8\n'
 
 
 @pytest.fixture
 def config(tmp_path) -> Path:
-    (tmp_path / 'compare.yaml').write_text(PLAN)
-    (tmp_path / 'recipe.yaml').write_text(RECIPE)
-    (tmp_path / 'base').mkdir()
-    (tmp_path / 'base/run.json').write_text('{"steps": 70, "seconds": 9.0}')
-    (tmp_path / 'base/base.safetensors').write_bytes(b'weights')
-    return tmp_path / 'compare.yaml'
-
-
-@pytest.fixture(scope='module')
-def evaluation(tiny_bundle, tmp_path_factory) -> Path:
-    """What evaluate really writes."""
-    room = write_room(tmp_path_factory.mktemp('data') / 'mm5')
-    out = tmp_path_factory.mktemp('results') / 'evaluation'
-    words = ['--bundle', str(tiny_bundle), '--dataset', 'mm5', '--data', str(room)]
-    words += ['--out', str(out), '--skip-noise', '--threads', '1']
-    assert cli.main(['evaluate', *words]) == 0
-    return out
-
-
-class Commands:
-    """In place of processes: they only leave files, each evaluation the same."""
-
-    def __init__(self, evaluation: Path, failing: str = '') -> None:
-        self.evaluation, self.failing = evaluation, failing
-        self.calls: list[list[str]] = []
-
-    def __call__(self, words, log: Path) -> int:
-        self.calls.append(list(words))
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open('a') as stream:
-            stream.write(f'$ mm-robust-seg {" ".join(words)}\n')
-            if self.failing and self.failing in ' '.join(words):
-                stream.write('epoch 1\nmm-robust-seg: the disk is full: free some\n  a list\n')
-                return 2
-        if words[0] == 'export':
-            bundle = Path(words[words.index('--out') + 1])
-            bundle.mkdir()
-            (bundle / 'manifest.json').touch()
-            return 0
-        if words[0] == 'evaluate':
-            shutil.copytree(self.evaluation, words[words.index('--out') + 1])
-            return 0
-        run = Path(words[words.index('--out') + 1])
-        run.mkdir(parents=True, exist_ok=True)
-        own = {'rgb+thermal+depth': 0, 'rgb': 10}
-        parameters = {'base': 1000, 'total_stored': 1060, 'per_combination': own}
-        facts = {'finished': True, 'steps': 12, 'seconds': 3.0, 'parameters': parameters}
-        (run / 'run.json').write_text(json.dumps(facts))
-        (run / 'base.safetensors').write_bytes(b'new weights')
-        return 0
-
-    def named(self, command: str) -> list[list[str]]:
-        return [words for words in self.calls if words[0] == command]
+    return write_plan(tmp_path)
 
 
 def run_all(config: Path, commands: Commands, only=None, **options):

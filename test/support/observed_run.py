@@ -49,7 +49,15 @@ def record_run():
         recorder.image(Modality.RGB, stamp_ns, np.full((2, 4, 3), k, np.uint8))
         if k not in (3, 13):
             arrival_ns = stamp_ns + (90 if k == 19 else 40) * MS
-            recorder.mask_facts(stamp_ns, arrival_ns, combination=COMPLETE if k < 13 else PAIR)
+            recorder.mask_facts(
+                stamp_ns,
+                arrival_ns,
+                combination=COMPLETE if k < 13 else PAIR,
+                reference=Modality.RGB,
+                inference_s=0.02 if k < 13 else 0.025,
+                wait_s=0.002,
+                skew_s=0.0,
+            )
             recorder.mask(MaskRecord(stamp_ns, arrival_ns), TRUTH if k < 10 else WRONG)
     recorder.rig = {'frames': 20, 'late': 2, 'skipped': 1}
     return recorder

@@ -102,6 +102,18 @@ def base_run(recipe, train_run, tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def exported(adapter_run, scenes, tmp_path_factory):
+    """The folder of the bundle that ``adapter_run`` is exported to, with scores."""
+    pytest.importorskip('onnx', reason='needs onnx')
+    from mm_robust_seg import cli
+
+    folder = tmp_path_factory.mktemp('bundles') / 'ssf'
+    words = [str(adapter_run), '--out', str(folder), '--data', str(scenes)]
+    assert cli.main(['export', *words]) == 0
+    return folder
+
+
+@pytest.fixture(scope='session')
 def adapter_run(recipe, train_run, base_run, tmp_path_factory):
     """A finished run of the method ssf."""
     out = tmp_path_factory.mktemp('ssf') / 'run'

@@ -13,7 +13,8 @@ from mm_robust_seg.report.run.timeline import draw_timeline
 
 def write_report(record: RunRecord, folder: Path) -> Summary:
     """Write ``contact_sheet.png``, ``timeline.png`` and ``summary.json``; return the summary."""
-    summary = summarize(record)
+    rig = {f'rig_{name}_frames': record.rig.get(name) for name in ('late', 'skipped')}
+    summary = {**summarize(record), **rig}
     draw_contact_sheet(record, folder / 'contact_sheet.png')
     draw_timeline(record, folder / 'timeline.png')
     write_json(folder / 'summary.json', summary)

@@ -32,6 +32,7 @@ def test_state_spans_cover_the_run_and_start_with_it():
 def test_the_report_is_written_in_whole_files(tmp_path):
     summary = write_report(record_run().record(), tmp_path)
     assert json.loads((tmp_path / 'summary.json').read_text()) == summary
+    assert (summary['rig_late_frames'], summary['rig_skipped_frames']) == (2, 1)
     sheet = cv2.imread(str(tmp_path / 'contact_sheet.png'))
     timeline = cv2.imread(str(tmp_path / 'timeline.png'))
     panel, lines = (160 + 2 * 4, 320 + 4), 2 * (30 + 4) + (30 + 4) + (22 + 4)
