@@ -1,4 +1,4 @@
-"""The three sensors and the sets they form."""
+"""The names of the kinds of sensor, and the sets they form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Modality(enum.Enum):
 
 
 class ModalitySet(Set[Modality]):
-    """An immutable modality combination, iterated in the order RGB, thermal, depth.
+    """An immutable modality combination, iterated in the order of :class:`Modality`.
 
     Set algebra (``&``, ``|``, ``-``, ``<=``) comes from :class:`collections.abc.Set`.
     The text form joins the names with ``+``; the empty set is ``none``.

@@ -30,8 +30,8 @@ from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 
 LAYOUT = (
-    'a data folder: any of rgb/, thermal/ and depth/, with labels/ and classes.json, and with '
-    'train.txt and val.txt if the splits are given'
+    f'a data folder: any of {", ".join(f"{m}/" for m in Modality)}, with labels/ and '
+    'classes.json, and with train.txt and val.txt if the splits are given'
 )
 VAL_SHARE = 5
 """Without lists, one sample of so many is for validation."""

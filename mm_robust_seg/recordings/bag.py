@@ -181,10 +181,8 @@ def _choose(
 def _listed(types: Mapping[str, str]) -> str:
     names = sorted(types, key=lambda topic: (types[topic] not in _SHORT, topic))
     topics = ', '.join(f'{name} ({_SHORT.get(types[name], types[name])})' for name in names)
-    return (
-        f'It holds {topics or "no topic"}. Name the right ones with --rgb-topic, '
-        '--thermal-topic and --depth-topic'
-    )
+    options = ', '.join(f'--{modality}-topic' for modality in Modality)
+    return f'It holds {topics or "no topic"}. Name the right ones with {options}'
 
 
 def _stamp_ns(message: Any) -> int:
