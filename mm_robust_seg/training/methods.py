@@ -12,7 +12,7 @@ from mm_robust_seg.errors import ConfigError, PluginError
 from mm_robust_seg.network.adapters.placement import MakeAdapter
 from mm_robust_seg.network.adapters.registry import ADAPTERS
 from mm_robust_seg.training.objectives.adapters import PlainAdapters
-from mm_robust_seg.training.objectives.base import Method, Setting
+from mm_robust_seg.training.objectives.base import Method, MethodContext
 from mm_robust_seg.training.objectives.complete import CompleteInput
 from mm_robust_seg.training.objectives.dedicated import DedicatedNetworks
 from mm_robust_seg.training.objectives.distillation import DistilledAdapters
@@ -43,7 +43,7 @@ class MethodEntry:
     summary: str
     source: str
     kind: Kind
-    make: Callable[[Setting], Method]
+    make: Callable[[MethodContext], Method]
     adapter: MakeAdapter | None = None
 
 

@@ -137,7 +137,7 @@ class PlacementRecipe:
 class Recipe:
     """One training run, whatever the method.
 
-    The options of one method are a dataclass of its own, in a field named after the method.
+    What one method takes is a dataclass of its own, in a field named after the method.
     """
 
     name: str = parameter('sim', 'Name of the bundle.')

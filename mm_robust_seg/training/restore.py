@@ -13,7 +13,7 @@ from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.base_network import BASE, load_network, START
 from mm_robust_seg.training.loop.task_state import best_path, last_path, load_weights
 from mm_robust_seg.training.methods import find_method
-from mm_robust_seg.training.objectives.base import Method, Setting
+from mm_robust_seg.training.objectives.base import Method, MethodContext
 from mm_robust_seg.training.placement import from_json
 from mm_robust_seg.training.run_folder import recipe_of
 
@@ -48,8 +48,8 @@ def restored_method(run: Path, facts: dict[str, Any], weights: str = 'last') -> 
         )
     )
     blocks = from_json(facts.get('blocks'))
-    setting = Setting(recipe, segmenter, start.is_file(), _not_training, blocks=blocks)
-    method = entry.make(setting)
+    context = MethodContext(recipe, segmenter, start.is_file(), _not_training, blocks=blocks)
+    method = entry.make(context)
     for task in method.tasks():
         path = (best_path if weights == 'best' else last_path)(run, task.name)
         load_weights(task.objective.trained, path)

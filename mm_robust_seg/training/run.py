@@ -27,7 +27,13 @@ from mm_robust_seg.training.loop.optimize import optimize, Training
 from mm_robust_seg.training.loop.process_group import joined_group, ProcessGroup
 from mm_robust_seg.training.loop.training_log import TrainingLog
 from mm_robust_seg.training.methods import Kind, method_entry, MethodEntry
-from mm_robust_seg.training.objectives.base import Inputs, Method, SegmentationLoss, Setting, Task
+from mm_robust_seg.training.objectives.base import (
+    Inputs,
+    Method,
+    MethodContext,
+    SegmentationLoss,
+    Task,
+)
 from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
 from mm_robust_seg.training.recipe import NetworkRecipe, portable, Recipe
 from mm_robust_seg.training.run_folder import claim, read_run, write_run
@@ -89,9 +95,9 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
                 log.say(line)
             training = Training(recipe, train, val, request.out, request.device, group, log)
             weights = class_weights(found.splits['train'].class_pixels)
-            setting = _setting(training, segmenter, request.start is not None, weights, blocks)
+            context = _context(training, segmenter, request.start is not None, weights, blocks)
             torch.manual_seed(recipe.seed)
-            method = entry.make(setting)
+            method = entry.make(context)
             states = [optimize(task, training) for task in _seeded(method.tasks(), recipe.seed)]
             facts |= {
                 'seconds': round(sum(state.seconds for state in states), 1),
@@ -100,7 +106,7 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
                 'parameters': parameter_costs(method),
             }
             if group.leads:
-                _look_over(method, setting, log)
+                _look_over(method, context, log)
                 _finish(request.out, method, facts)
     return read_run(request.out) if group.leads else None
 
@@ -179,14 +185,14 @@ def _blocks(request: RunRequest, entry: MethodEntry, segmenter: Segmenter) -> Bl
     return placed_blocks(entry.adapter, segmenter, importance, request.recipe.placement.budget)
 
 
-def _setting(
+def _context(
     training: Training,
     segmenter: Segmenter,
     trained: bool,
     weights: NDArray[np.float32],
     blocks: Blocks,
-) -> Setting:
-    return Setting(
+) -> MethodContext:
+    return MethodContext(
         training.recipe,
         segmenter.to(device=training.device, memory_format=torch.channels_last),
         trained,
@@ -221,11 +227,11 @@ def _seeded(tasks: Iterator[Task], seed: int) -> Iterator[Task]:
         yield task
 
 
-def _look_over(method: Method, setting: Setting, log: TrainingLog) -> None:
+def _look_over(method: Method, context: MethodContext, log: TrainingLog) -> None:
     networks = method.networks()
     complete = networks[max(networks, key=len)]
     if isinstance(complete, Segmenter) and not method.adapters():
-        dead = constant_features(complete, list(setting.calibration()))
+        dead = constant_features(complete, list(context.calibration()))
         if dead:
             log.say(
                 f'warning: the feature of {", ".join(dead)} is the same for all images, so that '

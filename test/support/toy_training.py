@@ -1,4 +1,4 @@
-"""A tiny setting and batch for the tests of objectives."""
+"""A tiny context and batch for the tests of objectives."""
 
 import copy
 from dataclasses import replace
@@ -14,17 +14,17 @@ from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.modality import COMPLETE
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.methods import METHODS
-from mm_robust_seg.training.objectives.base import SegmentationLoss, Setting, Step
+from mm_robust_seg.training.objectives.base import MethodContext, SegmentationLoss, Step
 from mm_robust_seg.training.recipe import Recipe, StageRecipe
 
 CLASSES = 4
 
 
-def make_setting(modalities=COMPLETE, **options):
-    """Make a setting around a copy of a small network that was trained for a few steps."""
+def make_context(modalities=COMPLETE, **options):
+    """Make a context around a copy of a small network that was trained for a few steps."""
     stage = StageRecipe(epochs=2, weight_decay=0.0)
     recipe = replace(Recipe(), base=stage, adapters=stage, **options)
-    return Setting(recipe, copy.deepcopy(_trained(modalities)), True, _criterion())
+    return MethodContext(recipe, copy.deepcopy(_trained(modalities)), True, _criterion())
 
 
 @functools.cache
@@ -85,7 +85,7 @@ def descend(objective, steps, rate=1e-2):
 @functools.cache
 def trained(name):
     """Return a method by name, its only task after a few steps on one batch, and the losses."""
-    method = METHODS[name].make(make_setting())
+    method = METHODS[name].make(make_context())
     (task,) = method.tasks()
     steps = [make_step(chance=1) for _ in range(5)]
     return method, task, descend(task.objective, steps, rate=2e-3)

@@ -13,7 +13,7 @@ from torch import nn, Tensor
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapted, Adapter, fold
 from mm_robust_seg.network.adapters.placement import MakeAdapter
-from mm_robust_seg.training.objectives.base import Criterion, Setting, Step, Task
+from mm_robust_seg.training.objectives.base import Criterion, MethodContext, Step, Task
 
 
 class PlainAdapter:
@@ -36,25 +36,25 @@ class PlainAdapter:
 class PlainAdapters:
     """The method: an adapter for every incomplete combination; complete input needs none."""
 
-    def __init__(self, setting: Setting, make_adapter: MakeAdapter) -> None:
-        self.setting, self.make_adapter = setting, make_adapter
+    def __init__(self, context: MethodContext, make_adapter: MakeAdapter) -> None:
+        self.context, self.make_adapter = context, make_adapter
         self._adapters: dict[ModalitySet, Adapter] = {}
 
     def tasks(self) -> Iterator[Task]:
         """Yield one optimisation per incomplete combination."""
-        setting = self.setting
-        segmenter = setting.segmenter.eval().requires_grad_(False)
+        context = self.context
+        segmenter = context.segmenter.eval().requires_grad_(False)
         for combination in all_combinations(segmenter.modalities)[1:]:
-            blocks = setting.blocks.get(combination)
+            blocks = context.blocks.get(combination)
             adapter = self.make_adapter(segmenter, combination, blocks)
             network = Adapted(segmenter, adapter)
-            objective = PlainAdapter(network, combination, setting.criterion)
-            yield Task(str(combination), objective, setting.recipe.adapters, network, combination)
+            objective = PlainAdapter(network, combination, context.criterion)
+            yield Task(str(combination), objective, context.recipe.adapters, network, combination)
             self._adapters[combination] = adapter.eval().requires_grad_(False)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the base, and copies of it with an adapter built in."""
-        segmenter = self.setting.segmenter
+        segmenter = self.context.segmenter
         return {
             combination: fold(segmenter, self._adapters.get(combination))
             for combination in all_combinations(segmenter.modalities)

@@ -104,7 +104,7 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Setting:
+class MethodContext:
     """What every method is given.
 
     Attributes:
@@ -162,10 +162,10 @@ def random_incomplete(modalities: ModalitySet, chance: np.random.Generator) -> M
     return incomplete[int(chance.integers(len(incomplete)))]
 
 
-def shared_stage(setting: Setting) -> StageRecipe:
+def shared_stage(context: MethodContext) -> StageRecipe:
     """Return the stage of one optimisation in place of one for every incomplete combination.
 
     It takes as many steps as all of them together.
     """
-    stage, incomplete = setting.recipe.adapters, all_combinations(setting.modalities)[1:]
+    stage, incomplete = context.recipe.adapters, all_combinations(context.modalities)[1:]
     return replace(stage, epochs=stage.epochs * len(incomplete))

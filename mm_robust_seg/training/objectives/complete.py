@@ -11,7 +11,7 @@ from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.base import (
     Criterion,
-    Setting,
+    MethodContext,
     Step,
     Task,
 )
@@ -42,19 +42,19 @@ class WholeNetwork:
 class CompleteInput:
     """The method: one network, trained on complete input, run on whatever is there."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, context: MethodContext) -> None:
+        self.context = context
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
-        setting = self.setting
-        objective = WholeNetwork(setting.segmenter, setting.modalities, setting.criterion)
-        yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)
+        context = self.context
+        objective = WholeNetwork(context.segmenter, context.modalities, context.criterion)
+        yield Task('base', objective, context.recipe.base, context.segmenter, context.modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the same network for every combination."""
-        network = self.setting.segmenter.eval().requires_grad_(False)
-        return dict.fromkeys(all_combinations(self.setting.modalities), network)
+        network = self.context.segmenter.eval().requires_grad_(False)
+        return dict.fromkeys(all_combinations(self.context.modalities), network)
 
     def adapters(self) -> Mapping[ModalitySet, Adapter]:
         """Return none."""

@@ -10,7 +10,7 @@ from torch import nn
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.segmenter import Segmenter
-from mm_robust_seg.training.objectives.base import Setting, Task
+from mm_robust_seg.training.objectives.base import MethodContext, Task
 from mm_robust_seg.training.objectives.complete import WholeNetwork
 
 
@@ -21,20 +21,20 @@ class DedicatedNetworks:
     serves complete input as it is.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, context: MethodContext) -> None:
+        self.context = context
         self._networks: dict[ModalitySet, Segmenter] = {}
 
     def tasks(self) -> Iterator[Task]:
         """Yield one optimisation per combination, the largest first."""
-        setting = self.setting
-        for combination in all_combinations(setting.modalities):
-            network = _branches(setting.segmenter, combination)
+        context = self.context
+        for combination in all_combinations(context.modalities):
+            network = _branches(context.segmenter, combination)
             self._networks[combination] = network
-            if setting.trained and combination == setting.modalities:
+            if context.trained and combination == context.modalities:
                 continue
-            objective = WholeNetwork(network, combination, setting.criterion)
-            yield Task(str(combination), objective, setting.recipe.base, network, combination)
+            objective = WholeNetwork(network, combination, context.criterion)
+            yield Task(str(combination), objective, context.recipe.base, network, combination)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return each combination's own network."""

@@ -32,7 +32,7 @@ from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.adapters.statistics import start_from_statistics
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.adapters import PlainAdapters
-from mm_robust_seg.training.objectives.base import Criterion, Inputs, Setting, Step, Task
+from mm_robust_seg.training.objectives.base import Criterion, Inputs, MethodContext, Step, Task
 
 _LEAST_POWER = 1e-6
 _KINDS: Mapping[str, type[Combined] | type[ScaleShift]] = {
@@ -50,13 +50,13 @@ class Distillation:
 
     def __init__(
         self,
-        setting: Setting,
+        context: MethodContext,
         combination: ModalitySet,
         adapter: Adapter,
         fewer: Mapping[ModalitySet, Adapter],
     ) -> None:
-        self.options, self.criterion = setting.recipe.ours, setting.criterion
-        self.segmenter, self.combination = setting.segmenter, combination
+        self.recipe, self.criterion = context.recipe.ours, context.criterion
+        self.segmenter, self.combination = context.segmenter, combination
         self.trained: nn.Module = adapter
         self.adapter, self.fewer = adapter, dict(fewer)
 
@@ -67,20 +67,20 @@ class Distillation:
 
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum of the terms whose weight is not 0."""
-        options = self.options
+        recipe = self.recipe
         logits, levels = _run(self.segmenter, self.adapter, step.only(self.combination))
         total = self.criterion(logits, step.labels)
-        if options.logits_weight or options.features_weight:
+        if recipe.logits_weight or recipe.features_weight:
             with torch.no_grad():
                 complete = step.only(self.segmenter.modalities)
                 target, target_levels = _run(self.segmenter, None, complete)
-            if options.logits_weight:
-                softened = softened_divergence(logits, target, options.temperature)
-                total = total + options.logits_weight * softened
-            if options.features_weight:
-                total = total + options.features_weight * relative_error(levels, target_levels)
-        if options.order_weight and self.fewer:
-            total = total + options.order_weight * self._excess(logits, step)
+            if recipe.logits_weight:
+                softened = softened_divergence(logits, target, recipe.temperature)
+                total = total + recipe.logits_weight * softened
+            if recipe.features_weight:
+                total = total + recipe.features_weight * relative_error(levels, target_levels)
+        if recipe.order_weight and self.fewer:
+            total = total + recipe.order_weight * self._excess(logits, step)
         return total
 
     def _excess(self, logits: Tensor, step: Step) -> Tensor:
@@ -96,29 +96,29 @@ class Distillation:
 class DistilledAdapters(PlainAdapters):
     """The method: singles first, so that every pair has its smaller combinations."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting, _KINDS[setting.recipe.ours.adapter])
+    def __init__(self, context: MethodContext) -> None:
+        super().__init__(context, _KINDS[context.recipe.ours.adapter])
 
     def tasks(self) -> Iterator[Task]:
         """Yield one optimisation per incomplete combination, the smallest first."""
-        setting = self.setting
-        segmenter = setting.segmenter.eval().requires_grad_(False)
+        context = self.context
+        segmenter = context.segmenter.eval().requires_grad_(False)
         for combination in reversed(all_combinations(segmenter.modalities)[1:]):
             adapter = self._started(combination)
             fewer = {c: a for c, a in self._adapters.items() if c < combination}
-            objective = Distillation(setting, combination, adapter, fewer)
+            objective = Distillation(context, combination, adapter, fewer)
             network = Adapted(segmenter, adapter)
-            yield Task(str(combination), objective, setting.recipe.adapters, network, combination)
+            yield Task(str(combination), objective, context.recipe.adapters, network, combination)
             self._adapters[combination] = adapter.eval().requires_grad_(False)
 
     def _started(self, combination: ModalitySet) -> Adapter:
         """Make an adapter with the statistics of ``combination``, where there is data for it."""
-        setting, options = self.setting, self.setting.recipe.ours
-        blocks = setting.blocks.get(combination)
-        adapter = _KINDS[options.adapter](setting.segmenter, combination, blocks)
-        batches = list(setting.calibration()) if options.recalibrate else []
+        context, recipe = self.context, self.context.recipe.ours
+        blocks = context.blocks.get(combination)
+        adapter = _KINDS[recipe.adapter](context.segmenter, combination, blocks)
+        batches = list(context.calibration()) if recipe.recalibrate else []
         if batches:
-            start_from_statistics(adapter, setting.segmenter, combination, batches)
+            start_from_statistics(adapter, context.segmenter, combination, batches)
         return adapter
 
 

@@ -18,8 +18,8 @@ from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.probabilistic import divergence, MeanSegmenter, ProbabilisticTraining
 from mm_robust_seg.training.objectives.base import (
+    MethodContext,
     random_combination,
-    Setting,
     Step,
     Task,
 )
@@ -28,9 +28,9 @@ from mm_robust_seg.training.objectives.base import (
 class SampledEmbedding:
     """The task's loss of a sample, the divergence, and the second decoder's loss."""
 
-    def __init__(self, setting: Setting, training: ProbabilisticTraining) -> None:
-        self.options, self.criterion = setting.recipe.dmrnet, setting.criterion
-        self.modalities = setting.modalities
+    def __init__(self, context: MethodContext, training: ProbabilisticTraining) -> None:
+        self.recipe, self.criterion = context.recipe.dmrnet, context.criterion
+        self.modalities = context.modalities
         self.trained: nn.Module = training
         self.training = training
 
@@ -44,34 +44,34 @@ class SampledEmbedding:
         generator = torch.Generator().manual_seed(int(step.chance.integers(2**63 - 1)))
         levels, mean, log_variance = self.training.sample(step.only(combination), generator)
         total = self.criterion(self.training.network.decoder(levels), step.labels)
-        total = total + self.options.divergence_weight * divergence(mean, log_variance)
+        total = total + self.recipe.divergence_weight * divergence(mean, log_variance)
         if combination != self.modalities and self._counts_hard_ones(step):
             hard = self.criterion(self.training.second_decoder(levels), step.labels)
-            total = total + self.options.hard_weight * hard
+            total = total + self.recipe.hard_weight * hard
         return total
 
     def _counts_hard_ones(self, step: Step) -> bool:
-        begun = step.epoch >= self.options.hard_from * step.epochs
-        return begun and self.options.hard_weight > 0
+        begun = step.epoch >= self.recipe.hard_from * step.epochs
+        return begun and self.recipe.hard_weight > 0
 
 
 class DMRNet:
     """The method: one network that serves every combination by its mean embedding."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self._network = MeanSegmenter(setting.segmenter)
+    def __init__(self, context: MethodContext) -> None:
+        self.context = context
+        self._network = MeanSegmenter(context.segmenter)
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
-        objective = SampledEmbedding(self.setting, ProbabilisticTraining(self._network))
-        stage, modalities = self.setting.recipe.base, self.setting.modalities
+        objective = SampledEmbedding(self.context, ProbabilisticTraining(self._network))
+        stage, modalities = self.context.recipe.base, self.context.modalities
         yield Task('probabilistic', objective, stage, self._network, modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the same network, without what only training needs, for every combination."""
         network = self._network.eval().requires_grad_(False)
-        return dict.fromkeys(all_combinations(self.setting.modalities), network)
+        return dict.fromkeys(all_combinations(self.context.modalities), network)
 
     def adapters(self) -> Mapping[ModalitySet, Adapter]:
         """Return none."""

@@ -25,8 +25,8 @@ from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.prediction import FIRST_LEVEL, PredictiveSegmenter, projections
 from mm_robust_seg.training.objectives.base import (
+    MethodContext,
     random_incomplete,
-    Setting,
     shared_stage,
     Step,
     Task,
@@ -39,10 +39,10 @@ _EPS = 1e-4
 class FeaturePrediction:
     """The task's loss with missing features predicted, and VICReg of the predictions."""
 
-    def __init__(self, network: PredictiveSegmenter, setting: Setting) -> None:
+    def __init__(self, network: PredictiveSegmenter, context: MethodContext) -> None:
         self.trained: nn.Module = network
-        self.network, self.base = network, setting.segmenter
-        self.criterion, self.options = setting.criterion, setting.recipe.feature_prediction
+        self.network, self.base = network, context.segmenter
+        self.criterion, self.recipe = context.criterion, context.recipe.feature_prediction
 
     def set_mode(self) -> None:
         """Keep the statistics of the frozen base."""
@@ -57,7 +57,7 @@ class FeaturePrediction:
         with torch.no_grad():
             wanted = projections(self.base, step.only(absent))
         terms = [
-            prediction_loss(level[m], target[m], self.options)
+            prediction_loss(level[m], target[m], self.recipe)
             for level, target in zip(levels[FIRST_LEVEL:], wanted[FIRST_LEVEL:], strict=True)
             for m in absent
         ]
@@ -67,34 +67,32 @@ class FeaturePrediction:
 class PredictedFeatures:
     """The method: tuned biases and predictors on the frozen base, one set for all combinations."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        base = setting.segmenter.eval().requires_grad_(False)
-        self.network = PredictiveSegmenter(base, setting.recipe.feature_prediction.hidden)
+    def __init__(self, context: MethodContext) -> None:
+        self.context = context
+        base = context.segmenter.eval().requires_grad_(False)
+        self.network = PredictiveSegmenter(base, context.recipe.feature_prediction.hidden)
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name.startswith('predictors.') or name.endswith('.bias'))
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation, validated on the last modality alone."""
-        setting = self.setting
-        objective = FeaturePrediction(self.network, setting)
-        alone = all_combinations(setting.modalities)[-1]
-        yield Task('predictors', objective, shared_stage(setting), self.network, alone)
+        context = self.context
+        objective = FeaturePrediction(self.network, context)
+        alone = all_combinations(context.modalities)[-1]
+        yield Task('predictors', objective, shared_stage(context), self.network, alone)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the base for complete input, and the predicting network for all other."""
-        complete, *incomplete = all_combinations(self.setting.modalities)
+        complete, *incomplete = all_combinations(self.context.modalities)
         network = self.network.eval().requires_grad_(False)
-        return {complete: self.setting.segmenter, **dict.fromkeys(incomplete, network)}
+        return {complete: self.context.segmenter, **dict.fromkeys(incomplete, network)}
 
     def adapters(self) -> Mapping[ModalitySet, Adapter]:
         """Return none: predictions are new operators, not changes of the base's."""
         return {}
 
 
-def prediction_loss(
-    prediction: Tensor, target: Tensor, options: FeaturePredictionRecipe
-) -> Tensor:
+def prediction_loss(prediction: Tensor, target: Tensor, recipe: FeaturePredictionRecipe) -> Tensor:
     """Return the weighted terms of VICReg, equation 6, with the target given.
 
     Args:
@@ -105,9 +103,9 @@ def prediction_loss(
     scale = torch.rsqrt(spread + _EPS)
     guessed, wanted = (guessed - middle) * scale, (wanted - middle) * scale
     return (
-        options.invariance_weight * invariance(guessed, wanted)
-        + options.variance_weight * variance(guessed)
-        + options.covariance_weight * covariance(guessed)
+        recipe.invariance_weight * invariance(guessed, wanted)
+        + recipe.variance_weight * variance(guessed)
+        + recipe.covariance_weight * covariance(guessed)
     )
 
 

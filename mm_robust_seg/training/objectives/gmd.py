@@ -15,7 +15,7 @@ from torch import nn, Tensor
 from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.dynamic_sharing import DynamicSharing, mean_logits
-from mm_robust_seg.training.objectives.base import Criterion, Setting, Step, Task
+from mm_robust_seg.training.objectives.base import Criterion, MethodContext, Step, Task
 
 
 class EveryCombination:
@@ -44,20 +44,20 @@ class EveryCombination:
 class DecoupledSharing:
     """The method: one shared network that serves every combination."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self._network = DynamicSharing(setting.segmenter)
+    def __init__(self, context: MethodContext) -> None:
+        self.context = context
+        self._network = DynamicSharing(context.segmenter)
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
-        objective = EveryCombination(self._network, self.setting.criterion)
-        stage, modalities = self.setting.recipe.base, self.setting.modalities
+        objective = EveryCombination(self._network, self.context.criterion)
+        stage, modalities = self.context.recipe.base, self.context.modalities
         yield Task('shared', objective, stage, self._network, modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the same network for every combination; it runs what is there."""
         network = self._network.eval().requires_grad_(False)
-        return dict.fromkeys(all_combinations(self.setting.modalities), network)
+        return dict.fromkeys(all_combinations(self.context.modalities), network)
 
     def adapters(self) -> Mapping[ModalitySet, Adapter]:
         """Return none."""

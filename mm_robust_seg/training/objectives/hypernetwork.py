@@ -17,8 +17,8 @@ from mm_robust_seg.network.adapters.base import Adapter, fold
 from mm_robust_seg.network.hypernetwork import HyperNetwork, Personalized
 from mm_robust_seg.training.objectives.base import (
     Criterion,
+    MethodContext,
     random_incomplete,
-    Setting,
     shared_stage,
     Step,
     Task,
@@ -46,28 +46,28 @@ class GeneratedAdapters:
 class HyperNetworkAdapters:
     """The method: what it stores is the hyper-network; every graph has its adapter folded in."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        segmenter = setting.segmenter.eval().requires_grad_(False)
-        options = vars(setting.recipe.hypernetwork)
-        self.network = Personalized(segmenter, HyperNetwork(segmenter, **options))
+    def __init__(self, context: MethodContext) -> None:
+        self.context = context
+        segmenter = context.segmenter.eval().requires_grad_(False)
+        recipe = vars(context.recipe.hypernetwork)
+        self.network = Personalized(segmenter, HyperNetwork(segmenter, **recipe))
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation, validated on the last modality alone."""
-        setting = self.setting
-        objective = GeneratedAdapters(self.network, setting.criterion)
-        alone = all_combinations(setting.modalities)[-1]
-        yield Task('hypernetwork', objective, shared_stage(setting), self.network, alone)
+        context = self.context
+        objective = GeneratedAdapters(self.network, context.criterion)
+        alone = all_combinations(context.modalities)[-1]
+        yield Task('hypernetwork', objective, shared_stage(context), self.network, alone)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the base, and copies of it with a generated adapter built in."""
         return {
-            combination: fold(self.setting.segmenter, self.network.adapter(combination))
-            for combination in all_combinations(self.setting.modalities)
+            combination: fold(self.context.segmenter, self.network.adapter(combination))
+            for combination in all_combinations(self.context.modalities)
         }
 
     def adapters(self) -> Mapping[ModalitySet, Adapter]:
         """Return a view of the one hyper-network for every incomplete combination."""
-        incomplete = all_combinations(self.setting.modalities)[1:]
+        incomplete = all_combinations(self.context.modalities)[1:]
         self.network.hypernetwork.eval().requires_grad_(False)
         return {c: a for c in incomplete if (a := self.network.adapter(c)) is not None}

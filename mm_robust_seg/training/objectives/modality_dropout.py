@@ -31,6 +31,6 @@ class ModalityDropout(CompleteInput):
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
-        setting = self.setting
-        objective = RandomCombination(setting.segmenter, setting.modalities, setting.criterion)
-        yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)
+        context = self.context
+        objective = RandomCombination(context.segmenter, context.modalities, context.criterion)
+        yield Task('base', objective, context.recipe.base, context.segmenter, context.modalities)

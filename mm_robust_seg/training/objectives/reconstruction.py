@@ -28,8 +28,8 @@ from mm_robust_seg.network.decoder import SumDecoder
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.base import (
     Inputs,
+    MethodContext,
     random_combination,
-    Setting,
     Step,
     Task,
 )
@@ -62,10 +62,10 @@ class MaskedReconstruction(nn.Module):
 class Reconstruction:
     """The task's loss on complete and on incomplete input, reconstruction and distillation."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.network = MaskedReconstruction(setting.segmenter)
+    def __init__(self, context: MethodContext) -> None:
+        self.network = MaskedReconstruction(context.segmenter)
         self.trained: nn.Module = self.network
-        self.criterion, self.options = setting.criterion, setting.recipe.reconstruction
+        self.criterion, self.recipe = context.criterion, context.recipe.reconstruction
 
     def set_mode(self) -> None:
         """Train everything."""
@@ -73,7 +73,7 @@ class Reconstruction:
 
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum of the four terms."""
-        segmenter, options = self.network.segmenter, self.options
+        segmenter, recipe = self.network.segmenter, self.recipe
         present = random_combination(segmenter.modalities, step.chance)
         hidden = self._hidden(step, present)
         complete = segmenter(step.images)
@@ -81,18 +81,18 @@ class Reconstruction:
         return (
             self.criterion(complete, step.labels)
             + self.criterion(logits, step.labels)
-            + options.reconstruction_weight * reconstruction_error(images, step.images, hidden)
-            + options.distillation_weight
-            * softened_divergence(logits, complete.detach(), options.temperature)
+            + recipe.reconstruction_weight * reconstruction_error(images, step.images, hidden)
+            + recipe.distillation_weight
+            * softened_divergence(logits, complete.detach(), recipe.temperature)
         )
 
     def _hidden(self, step: Step, present: ModalitySet) -> Inputs:
         """Tell what the network does not see: (N, 1, h / 4, w / 4) of 0 and 1 per modality."""
         count, height, width = step.labels.shape
-        size, side = (height // STRIDE, width // STRIDE), max(1, self.options.patch_px // STRIDE)
+        size, side = (height // STRIDE, width // STRIDE), max(1, self.recipe.patch_px // STRIDE)
         hidden = {}
         for modality, image in step.images.items():
-            share = self.options.masked if modality in present else 1.0
+            share = self.recipe.masked if modality in present else 1.0
             patches = patch_mask((count, *size), side, share, step.chance)
             hidden[modality] = torch.from_numpy(patches[:, None]).to(image.device)
         return hidden
@@ -103,8 +103,8 @@ class ReconstructedModalities(CompleteInput):
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
-        setting, objective = self.setting, Reconstruction(self.setting)
-        yield Task('base', objective, setting.recipe.base, setting.segmenter, setting.modalities)
+        context, objective = self.context, Reconstruction(self.context)
+        yield Task('base', objective, context.recipe.base, context.segmenter, context.modalities)
 
 
 def patch_mask(

@@ -17,8 +17,8 @@ from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.shared_branch import SharedBranch
 from mm_robust_seg.training.objectives.base import (
     Criterion,
+    MethodContext,
     random_combination,
-    Setting,
     Step,
     Task,
 )
@@ -47,8 +47,8 @@ class OneBranch:
     The trunk starts from the weights of the RGB encoder, the decoder from the decoder's.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting, source = setting, setting.segmenter
+    def __init__(self, context: MethodContext) -> None:
+        self.context, source = context, context.segmenter
         channels = source.decoder.classify.in_channels
         self.network = SharedBranch(
             source.class_count, source.modalities, source.backbone, channels
@@ -60,14 +60,14 @@ class OneBranch:
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
-        setting, network = self.setting, self.network
-        objective = RandomlyFed(network, setting.criterion)
-        yield Task('base', objective, setting.recipe.base, network, setting.modalities)
+        context, network = self.context, self.network
+        objective = RandomlyFed(network, context.criterion)
+        yield Task('base', objective, context.recipe.base, network, context.modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return the same network for every combination."""
         network = self.network.eval().requires_grad_(False)
-        return dict.fromkeys(all_combinations(self.setting.modalities), network)
+        return dict.fromkeys(all_combinations(self.context.modalities), network)
 
     def adapters(self) -> Mapping[ModalitySet, Adapter]:
         """Return none."""

@@ -8,14 +8,14 @@ from torch import nn
 
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
-from mm_robust_seg.training.objectives.base import Setting, Task
+from mm_robust_seg.training.objectives.base import MethodContext, Task
 
 
 class Unadapted:
     """The method: the frozen base serves every combination."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._segmenter = setting.segmenter.eval().requires_grad_(False)
+    def __init__(self, context: MethodContext) -> None:
+        self._segmenter = context.segmenter.eval().requires_grad_(False)
 
     def tasks(self) -> Iterator[Task]:
         """Yield nothing: there is nothing to train."""

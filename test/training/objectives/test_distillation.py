@@ -11,7 +11,7 @@ from toy_training import (  # noqa: E402
     descend,
     executed,
     exported_logits,
-    make_setting,
+    make_context,
     make_step,
 )
 
@@ -41,26 +41,26 @@ def perturbed(adapter, scale=0.2):
 
 
 @pytest.fixture(scope='module')
-def setting():
-    setting = make_setting(ours=OursRecipe())
-    setting.segmenter.requires_grad_(False)
-    return setting
+def context():
+    context = make_context(ours=OursRecipe())
+    context.segmenter.requires_grad_(False)
+    return context
 
 
-def objective_of(setting, combination=PAIR, adapter=None, fewer=(), **options):
-    recipe = replace(setting.recipe, ours=replace(setting.recipe.ours, **options))
-    adapter = adapter or ScaleShift(setting.segmenter, combination)
-    return Distillation(replace(setting, recipe=recipe), combination, adapter, dict(fewer))
+def objective_of(context, combination=PAIR, adapter=None, fewer=(), **options):
+    recipe = replace(context.recipe, ours=replace(context.recipe.ours, **options))
+    adapter = adapter or ScaleShift(context.segmenter, combination)
+    return Distillation(replace(context, recipe=recipe), combination, adapter, dict(fewer))
 
 
 @pytest.fixture(scope='module')
 def finished():
     """A method all of whose tasks took a few steps, and the complete logits before."""
-    setting = make_setting(ours=OursRecipe(adapter='combined'))
+    context = make_context(ours=OursRecipe(adapter='combined'))
     images = make_step(chance=9).images
     with torch.no_grad():
-        before = setting.segmenter(images)
-    method = DistilledAdapters(setting)
+        before = context.segmenter(images)
+    method = DistilledAdapters(context)
     losses = {
         task.combination: descend(
             task.objective, [make_step(chance=1) for _ in range(4)], rate=3e-3
@@ -99,7 +99,7 @@ def test_networks_are_what_was_trained_and_export(finished):
     method, _, images, _ = finished
     given = {m: images[m] for m in PAIR}
     with torch.no_grad():
-        trained = adapted(method.setting.segmenter, method.adapters()[PAIR], given)
+        trained = adapted(method.context.segmenter, method.adapters()[PAIR], given)
         folded = method.networks()[PAIR](given)
     torch.testing.assert_close(folded, trained, rtol=1e-4, atol=1e-4)
     logits = exported_logits(method.networks()[PAIR], PAIR, given)
@@ -107,7 +107,7 @@ def test_networks_are_what_was_trained_and_export(finished):
 
 
 def test_fewer_are_the_trained_smaller_combinations():
-    method = DistilledAdapters(make_setting(ours=OursRecipe(**OFF)))
+    method = DistilledAdapters(make_context(ours=OursRecipe(**OFF)))
     for task in method.tasks():
         fewer = task.objective.fewer
         assert set(fewer) == {c for c in all_combinations() if c < task.combination}
@@ -115,7 +115,7 @@ def test_fewer_are_the_trained_smaller_combinations():
 
 
 def test_two_modalities_have_no_pairs():
-    method = DistilledAdapters(make_setting(PAIR, ours=OursRecipe(**OFF)))
+    method = DistilledAdapters(make_context(PAIR, ours=OursRecipe(**OFF)))
     assert [task.combination for task in method.tasks()] == [DEPTH, RGB]
     assert set(method.networks()) == {PAIR, RGB, DEPTH}
 
@@ -129,9 +129,9 @@ def test_two_modalities_have_no_pairs():
         ({'order_weight': 1.0}, {'rgb': 2, 'depth': 1}),
     ],
 )
-def test_an_ingredient_of_weight_0_costs_nothing(setting, options, runs):
-    adapter = ScaleShift(setting.segmenter, RGB)
-    objective = objective_of(setting, fewer={RGB: adapter}, **{**OFF, **options})
+def test_an_ingredient_of_weight_0_costs_nothing(context, options, runs):
+    adapter = ScaleShift(context.segmenter, RGB)
+    objective = objective_of(context, fewer={RGB: adapter}, **{**OFF, **options})
     counts = {}
 
     def count(name):
@@ -139,7 +139,7 @@ def test_an_ingredient_of_weight_0_costs_nothing(setting, options, runs):
 
     hooks = [
         encoder.register_forward_hook(lambda *_, name=name: count(name))
-        for name, encoder in setting.segmenter.encoders.items()
+        for name, encoder in context.segmenter.encoders.items()
     ]
     objective.loss(make_step())
     for hook in hooks:
@@ -147,23 +147,23 @@ def test_an_ingredient_of_weight_0_costs_nothing(setting, options, runs):
     assert counts == runs
 
 
-def test_without_ingredients_it_is_the_task_loss(setting):
-    objective, step = objective_of(setting, **OFF), make_step()
-    logits = adapted(setting.segmenter, objective.trained, step.only(PAIR))
-    assert torch.equal(objective.loss(step), setting.criterion(logits, step.labels))
+def test_without_ingredients_it_is_the_task_loss(context):
+    objective, step = objective_of(context, **OFF), make_step()
+    logits = adapted(context.segmenter, objective.trained, step.only(PAIR))
+    assert torch.equal(objective.loss(step), context.criterion(logits, step.labels))
 
 
-def test_more_vs_fewer_is_the_excess_over_the_smaller_combination(setting):
-    worse = perturbed(ScaleShift(setting.segmenter, PAIR))
+def test_more_vs_fewer_is_the_excess_over_the_smaller_combination(context):
+    worse = perturbed(ScaleShift(context.segmenter, PAIR))
     step = make_step()
-    given = {'adapter': worse, 'fewer': {RGB: ScaleShift(setting.segmenter, RGB)}}
-    with_order = objective_of(setting, **given, **{**OFF, 'order_weight': 0.5})
-    without = objective_of(setting, **given, **OFF)
+    given = {'adapter': worse, 'fewer': {RGB: ScaleShift(context.segmenter, RGB)}}
+    with_order = objective_of(context, **given, **{**OFF, 'order_weight': 0.5})
+    without = objective_of(context, **given, **OFF)
     with torch.no_grad():
-        more = adapted(setting.segmenter, worse, step.only(PAIR))
-        fewer = setting.segmenter(step.only(RGB))
+        more = adapted(context.segmenter, worse, step.only(PAIR))
+        fewer = context.segmenter(step.only(RGB))
         excess = [
-            max(0.0, float(setting.criterion(a, b) - setting.criterion(c, b)))
+            max(0.0, float(context.criterion(a, b) - context.criterion(c, b)))
             for a, c, b in zip(more.split(1), fewer.split(1), step.labels.split(1), strict=True)
         ]
         extra = with_order.loss(step) - without.loss(step)
@@ -171,28 +171,28 @@ def test_more_vs_fewer_is_the_excess_over_the_smaller_combination(setting):
     assert extra.item() == pytest.approx(0.5 * sum(excess) / 2, rel=1e-3)
 
 
-def test_more_that_is_better_is_left_alone(setting):
-    worse = perturbed(ScaleShift(setting.segmenter, RGB), 2.0)
-    plain = objective_of(setting, **OFF).loss(make_step())
-    ordered = objective_of(setting, fewer={RGB: worse}, **{**OFF, 'order_weight': 1.0}).loss(
+def test_more_that_is_better_is_left_alone(context):
+    worse = perturbed(ScaleShift(context.segmenter, RGB), 2.0)
+    plain = objective_of(context, **OFF).loss(make_step())
+    ordered = objective_of(context, fewer={RGB: worse}, **{**OFF, 'order_weight': 1.0}).loss(
         make_step()
     )
     assert torch.equal(plain, ordered)
 
 
-def test_gradient_reaches_this_adapter_alone(setting):
-    smaller = ScaleShift(setting.segmenter, RGB)
-    objective = objective_of(setting, fewer={RGB: smaller}, order_weight=1.0)
+def test_gradient_reaches_this_adapter_alone(context):
+    smaller = ScaleShift(context.segmenter, RGB)
+    objective = objective_of(context, fewer={RGB: smaller}, order_weight=1.0)
     objective.loss(make_step()).backward()
     assert all(p.grad.abs().sum() > 0 for p in objective.trained.beta.values())
     assert all(p.grad is None for p in smaller.parameters())
-    assert all(p.grad is None for p in setting.segmenter.parameters())
+    assert all(p.grad is None for p in context.segmenter.parameters())
 
 
 @pytest.mark.parametrize('part', ['logits_weight', 'features_weight'])
-def test_each_kind_of_distillation_brings_the_combination_nearer(setting, part):
-    taught = objective_of(setting, RGB, **{**OFF, part: 50.0})
-    plain = objective_of(setting, RGB, adapter=taught.adapter, **OFF)
+def test_each_kind_of_distillation_brings_the_combination_nearer(context, part):
+    taught = objective_of(context, RGB, **{**OFF, part: 50.0})
+    plain = objective_of(context, RGB, adapter=taught.adapter, **OFF)
 
     def distance():
         with torch.no_grad():
@@ -203,10 +203,10 @@ def test_each_kind_of_distillation_brings_the_combination_nearer(setting, part):
     assert 0 < distance() < 0.9 * before
 
 
-def test_randomness_is_a_function_of_the_step(setting):
-    fewer = {c: perturbed(ScaleShift(setting.segmenter, c)) for c in (RGB, DEPTH)}
-    given = {'adapter': perturbed(ScaleShift(setting.segmenter, PAIR), 0.5), 'fewer': fewer}
-    objective = objective_of(setting, **given, order_weight=1.0)
+def test_randomness_is_a_function_of_the_step(context):
+    fewer = {c: perturbed(ScaleShift(context.segmenter, c)) for c in (RGB, DEPTH)}
+    given = {'adapter': perturbed(ScaleShift(context.segmenter, PAIR), 0.5), 'fewer': fewer}
+    objective = objective_of(context, **given, order_weight=1.0)
 
     def loss(chance):
         return objective.loss(replace(make_step(), chance=np.random.default_rng(chance))).item()
@@ -218,13 +218,13 @@ def test_randomness_is_a_function_of_the_step(setting):
 @pytest.mark.parametrize('name', ['ssf', 'combined'])
 def test_adapters_start_from_the_statistics_of_their_combination(name):
     step = make_step(chance=2)
-    setting = replace(
-        make_setting(ours=OursRecipe(adapter=name)),
+    context = replace(
+        make_context(ours=OursRecipe(adapter=name)),
         calibration=lambda: (make_step(chance=c).images for c in range(5)),
     )
-    cold = replace(setting, recipe=replace(setting.recipe, ours=OursRecipe(recalibrate=False)))
+    cold = replace(context, recipe=replace(context.recipe, ours=OursRecipe(recalibrate=False)))
     losses, again = [], []
-    for given in (setting, cold, setting):
+    for given in (context, cold, context):
         torch.manual_seed(0)
         task = next(DistilledAdapters(given).tasks())
         with torch.no_grad():
@@ -253,9 +253,9 @@ def test_relative_error_by_hand_and_without_units():
     assert relative_error([100 * x for x in halves], grown).item() == pytest.approx(0.125)
 
 
-def test_losses_by_sample(setting):
+def test_losses_by_sample(context):
     step = make_step()
     logits = torch.randn(2, 4, 16, 24)
-    both = losses_by_sample(setting.criterion, logits, step.labels)
-    assert both[1].item() == setting.criterion(logits[1:], step.labels[1:]).item()
+    both = losses_by_sample(context.criterion, logits, step.labels)
+    assert both[1].item() == context.criterion(logits[1:], step.labels[1:]).item()
     assert both.shape == (2,)

@@ -11,7 +11,7 @@ from toy_training import (  # noqa: E402
     descend,
     executed,
     exported_logits,
-    make_setting,
+    make_context,
     make_step,
 )
 
@@ -41,7 +41,7 @@ def step_of(combination, epoch=0, epochs=2):
 
 
 def new(**options):
-    method = DMRNet(make_setting(dmrnet=DMRNetRecipe(**options)))
+    method = DMRNet(make_context(dmrnet=DMRNetRecipe(**options)))
     (task,) = method.tasks()
     return method, task
 
@@ -59,12 +59,12 @@ def test_steps_lower_the_loss(trained):
 
 
 def test_it_starts_as_the_base():
-    setting = make_setting()
-    method, images = DMRNet(setting), make_step().images
+    context = make_context()
+    method, images = DMRNet(context), make_step().images
     with torch.no_grad():
         for combination, network in method.networks().items():
             given = {m: images[m] for m in combination}
-            torch.testing.assert_close(network(given), setting.segmenter(given))
+            torch.testing.assert_close(network(given), context.segmenter(given))
 
 
 def test_divergence_by_hand():

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from toy_training import executed, make_setting, make_step, trained  # noqa: E402
+from toy_training import executed, make_context, make_step, trained  # noqa: E402
 
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.network.prediction import FIRST_LEVEL, PredictiveSegmenter  # noqa: E402
@@ -66,7 +66,7 @@ def finished():
     images = make_step(chance=9).images
     method, *_ = trained('feature_prediction')
     with torch.no_grad():
-        return method, images, make_setting().segmenter(images)
+        return method, images, make_context().segmenter(images)
 
 
 def test_complete_input_stays(finished):
@@ -75,7 +75,7 @@ def test_complete_input_stays(finished):
 
 
 def test_predictors_and_biases_have_gradients_and_nothing_else():
-    method = PredictedFeatures(make_setting())
+    method = PredictedFeatures(make_context())
     (task,) = method.tasks()
     task.objective.set_mode()
     for chance in range(12):  # enough for every sensor to be there once, and missing once
@@ -86,12 +86,12 @@ def test_predictors_and_biases_have_gradients_and_nothing_else():
     assert len(predictors) == 3 * 3 * 2 * 2
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in predictors.values())
     assert trained['encoders.rgb.features.0.1.bias'].grad.abs().sum() > 0
-    assert all(p.grad is None for p in method.setting.segmenter.parameters())
+    assert all(p.grad is None for p in method.context.segmenter.parameters())
 
 
 def test_only_weights_that_were_to_change_have_changed(finished):
     method, *_ = finished
-    base = method.setting.segmenter.state_dict()
+    base = method.context.segmenter.state_dict()
     for name, value in method.network.state_dict().items():
         if not name.startswith('predictors.') and not name.endswith('.bias'):
             assert torch.equal(value, base[name]), name
@@ -115,7 +115,7 @@ def test_absent_encoders_do_not_run_but_are_predicted(finished, combination):
 
 def test_perfect_predictions_at_every_level_but_the_finest_leave_the_base_as_it_was(finished):
     method, *_ = finished
-    base = method.setting.segmenter
+    base = method.context.segmenter
     network = PredictiveSegmenter(base, hidden=4).eval()
     images = make_step(chance=9).images
     levels = network.completed(images)
@@ -125,6 +125,6 @@ def test_perfect_predictions_at_every_level_but_the_finest_leave_the_base_as_it_
 
 
 def test_two_sensors_are_enough():
-    method = PredictedFeatures(make_setting(RGB_DEPTH))
+    method = PredictedFeatures(make_context(RGB_DEPTH))
     assert [str(c) for c in method.networks()] == ['rgb+depth', 'rgb', 'depth']
     assert not method.adapters()

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from toy_training import executed, make_setting, make_step  # noqa: E402
+from toy_training import executed, make_context, make_step  # noqa: E402
 
 from mm_robust_seg.modality import all_combinations, COMPLETE  # noqa: E402
 from mm_robust_seg.training.loop.gradients import conflict_free  # noqa: E402
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.torch
 @pytest.fixture(scope='module')
 def trained():
     """A method after a few conflict-free steps on one batch, and the losses on the way."""
-    method = DecoupledSharing(make_setting())
+    method = DecoupledSharing(make_context())
     (task,) = method.tasks()
     objective = task.objective
     objective.set_mode()
@@ -39,19 +39,19 @@ def test_steps_lower_the_loss_of_every_combination(trained):
 
 
 def test_losses_are_those_of_the_networks():
-    setting = make_setting()
-    method, step = DecoupledSharing(setting), make_step()
+    context = make_context()
+    method, step = DecoupledSharing(context), make_step()
     (task,) = method.tasks()
     task.network.eval()
     with torch.no_grad():
         losses = task.objective.loss(step)
         for loss, combination in zip(losses, all_combinations(), strict=True):
             logits = task.network(step.only(combination))
-            assert loss.item() == pytest.approx(setting.criterion(logits, step.labels).item())
+            assert loss.item() == pytest.approx(context.criterion(logits, step.labels).item())
 
 
 def test_one_forward_pass_per_modality():
-    (task,) = DecoupledSharing(make_setting()).tasks()
+    (task,) = DecoupledSharing(make_context()).tasks()
     passes = []
     task.network.decoder.register_forward_hook(lambda *_: passes.append(1))
     task.objective.set_mode()

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from toy_training import exported_logits, make_setting, make_step, trained  # noqa: E402
+from toy_training import exported_logits, make_context, make_step, trained  # noqa: E402
 
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet  # noqa: E402
 from mm_robust_seg.training.methods import METHODS  # noqa: E402
@@ -52,7 +52,7 @@ def test_the_exported_graph_agrees(name):
 
 @pytest.mark.parametrize('name', ONE_NETWORK)
 def test_the_loss_follows_from_the_chance_of_the_step(name):
-    (task,) = METHODS[name].make(make_setting()).tasks()
+    (task,) = METHODS[name].make(make_context()).tasks()
     task.objective.set_mode()
     task.objective.trained.eval()
     first, again = (task.objective.loss(make_step(chance=3)).mean().item() for _ in range(2))

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from toy_training import make_setting, make_step, trained  # noqa: E402
+from toy_training import make_context, make_step, trained  # noqa: E402
 
 from mm_robust_seg.modality import Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.training.objectives.reconstruction import (  # noqa: E402
@@ -58,7 +58,7 @@ def test_only_what_was_hidden_counts():
 
 
 def test_images_of_all_modalities_are_made_from_any():
-    network = MaskedReconstruction(make_setting().segmenter)
+    network = MaskedReconstruction(make_context().segmenter)
     images = make_step().images
     logits, imagined = network({m: images[m] for m in RGB})
     assert logits.shape == (2, 4, 16, 24)
@@ -69,11 +69,11 @@ def test_images_of_all_modalities_are_made_from_any():
 @pytest.mark.parametrize('term', ['reconstruction_weight', 'distillation_weight'])
 def test_every_term_counts(term):
     def loss(value):
-        setting = make_setting()
-        options = replace(setting.recipe.reconstruction, **{term: value})
-        recipe = replace(setting.recipe, reconstruction=options)
+        context = make_context()
+        options = replace(context.recipe.reconstruction, **{term: value})
+        recipe = replace(context.recipe, reconstruction=options)
         torch.manual_seed(0)
-        (task,) = ReconstructedModalities(replace(setting, recipe=recipe)).tasks()
+        (task,) = ReconstructedModalities(replace(context, recipe=recipe)).tasks()
         task.objective.trained.eval()
         return task.objective.loss(make_step(chance=2)).item()
 
@@ -81,17 +81,17 @@ def test_every_term_counts(term):
 
 
 def test_complete_input_teaches_and_is_not_taught():
-    setting = make_setting()
-    options = replace(setting.recipe.reconstruction, reconstruction_weight=0.0)
+    context = make_context()
+    options = replace(context.recipe.reconstruction, reconstruction_weight=0.0)
     criterion = lambda logits, _labels: logits.sum() * 0.0  # noqa: E731
-    recipe = replace(setting.recipe, reconstruction=options)
+    recipe = replace(context.recipe, reconstruction=options)
     objective = next(
-        ReconstructedModalities(replace(setting, recipe=recipe, criterion=criterion)).tasks()
+        ReconstructedModalities(replace(context, recipe=recipe, criterion=criterion)).tasks()
     ).objective
     objective.trained.eval()
     step = make_step(chance=2)
     taught = []
-    classify = setting.segmenter.decoder.classify
+    classify = context.segmenter.decoder.classify
     hook = classify.register_full_backward_hook(lambda _m, _i, grad: taught.append(grad[0].norm()))
     objective.loss(step).backward()
     hook.remove()
@@ -106,7 +106,7 @@ def test_every_combination_is_served_without_the_auxiliary_decoder():
 
 
 def test_masks_and_combination_follow_from_the_chance_of_the_step():
-    (task,) = ReconstructedModalities(make_setting()).tasks()
+    (task,) = ReconstructedModalities(make_context()).tasks()
     task.objective.trained.eval()
     first, again, other = (
         task.objective.loss(

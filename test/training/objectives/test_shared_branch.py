@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from toy_training import executed, make_setting, make_step, trained  # noqa: E402
+from toy_training import executed, make_context, make_step, trained  # noqa: E402
 
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality  # noqa: E402
 from mm_robust_seg.network.adapters.base import parameter_count  # noqa: E402
@@ -49,11 +49,11 @@ def test_every_combination_is_served_without_the_stems_of_the_others():
 
 
 def test_it_starts_from_the_rgb_encoder_and_sees_colours_as_they_are():
-    setting = make_setting()
-    network = OneBranch(setting).network.eval()
+    context = make_context()
+    network = OneBranch(context).network.eval()
     image = make_step(chance=2).images[Modality.RGB]
     stem = network.encoders.stems['rgb']
     torch.testing.assert_close(stem(image), image, rtol=1e-3, atol=1e-3)
     own = network.encoders.trunk(image)
-    for feature, before in zip(own, setting.segmenter.encoders['rgb'](image), strict=True):
+    for feature, before in zip(own, context.segmenter.encoders['rgb'](image), strict=True):
         assert torch.equal(feature, before)
