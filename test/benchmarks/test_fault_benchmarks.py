@@ -16,7 +16,8 @@ from benchmarks.faults.soak_report import memory_slope, Sample, Soak
 from benchmarks.process_use import Use
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
-from mm_robust_seg.observation.detection import Episode, Outcome, outcomes
+from mm_robust_seg.observation.detection import Outcome, outcomes
+from mm_robust_seg.observation.episodes import Episode
 from mm_robust_seg.observation.record import (
     MaskRecord,
     PhaseRecord,

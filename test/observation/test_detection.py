@@ -4,7 +4,8 @@ import pytest
 
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
-from mm_robust_seg.observation.detection import episodes, false_alarms, Outcome, outcomes
+from mm_robust_seg.observation.detection import false_alarms, Outcome, outcomes
+from mm_robust_seg.observation.episodes import episodes
 from mm_robust_seg.observation.record import (
     MaskRecord,
     PhaseRecord,
