@@ -93,6 +93,7 @@ class SimulatedCameras:
         height_px: int = 240,
         seed: int = 0,
         ffc_period_s: float | None = None,
+        motion: Motion | None = None,
     ) -> None:
         """Mount the cameras.
 
@@ -104,6 +105,7 @@ class SimulatedCameras:
             seed: Start, sway and sensor noise.
             ffc_period_s: Time between shutter closings of the thermal camera, the first one
                 period after the start; None for none.
+            motion: Where the cameras are at each time; None to drive along the lane.
 
         Raises:
             ConfigError: An argument is outside its range.
@@ -121,7 +123,7 @@ class SimulatedCameras:
         self._seed = checked_seed(seed)
         self._ffc_period_s = ffc_period_s
         self._light = Light.of(conditions)
-        self._motion = Motion(world.centreline, seed)
+        self._motion = motion or Motion(world.centreline, seed)
         self._pattern_k = thermal_sensor.fixed_pattern(
             stream(seed, _TAG_PATTERN), height_px, width_px
         )

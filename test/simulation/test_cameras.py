@@ -231,3 +231,22 @@ def test_bad_seeds_and_counts_are_refused():
         World(-1)
     with pytest.raises(ConfigError, match='count'):
         list(sample_captures(-1, seed=0))
+
+
+def test_cameras_go_where_they_are_told():
+    class Standing(Motion):
+        def x_m(self, t_s):
+            return super().x_m(0.0)
+
+        def camera(self, t_s, size_px):
+            return super().camera(0.0, size_px)
+
+    world = World(SEED)
+    driving = SimulatedCameras(world, DAY, 64, 48)
+    standing = SimulatedCameras(world, DAY, 64, 48, motion=Standing(world.centreline, 0))
+    assert digest(standing.capture(0.0)) == digest(driving.capture(0.0))
+
+    def changed(cameras):
+        return np.mean(cameras.capture(0.0).labels != cameras.capture(2.0).labels)
+
+    assert changed(standing) < 0.5 * changed(driving)
