@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.motion import SceneMotion, warp
 from mm_robust_seg.stages.motion.pictures import HEIGHT_PX, nearest_pair, Picture, WIDTH_PX
@@ -48,6 +48,11 @@ def motion_of(*frames):
     for one in frames:
         motion.observe(one)
     return motion
+
+
+def set_of(pace, *others):
+    frames = {one.modality: one for one in (pace, *others)}
+    return FrameSet(frames, pace.modality, 0, 0)
 
 
 def way_px(flow):
@@ -158,7 +163,7 @@ def test_without_credible_motion_the_image_is_held_as_it_is(case, seed):
     frames = [frame(modality, image(2 * seed + n), 100 * n) for n in range(2)]
     held = np.random.default_rng(0).random((1, 2, *SHAPE), np.float32)
     moved, inside = motion_of(*frames).compensate(
-        {THERMAL: held}, {THERMAL: panned(THERMAL, 0, 0)}, 100 * MS, [modality]
+        {THERMAL: held}, set_of(panned(RGB, 100, 0), panned(THERMAL, 0, 0)), [modality]
     )
     assert moved[THERMAL] is held
     assert not inside
@@ -173,7 +178,7 @@ def test_held_inputs_come_to_the_moment_and_others_stay():
     }
     inputs = {m: np.ascontiguousarray(LANDSCAPE[None, None, :, 80:400]) for m in frames}
     before = inputs[THERMAL].copy()
-    moved, inside = motion.compensate(inputs, frames, 100 * MS, [RGB])
+    moved, inside = motion.compensate(inputs, set_of(*frames.values()), [RGB])
     assert moved[RGB] is inputs[RGB]
     assert moved[DEPTH] is inputs[DEPTH]
     assert inside.keys() == {THERMAL}
@@ -199,8 +204,8 @@ def test_one_estimate_serves_all_held_sensors(monkeypatch):
     monkeypatch.setattr(cv2, 'DISOpticalFlow', type('', (), {'create': Counted}))
     motion = motion_of(*(panned(RGB, 33 * n, 4 * n) for n in range(4)))
     inputs = {m: np.zeros((1, 2, *SHAPE), np.float32) for m in (THERMAL, DEPTH)}
-    frames = {THERMAL: panned(THERMAL, 60, 0), DEPTH: panned(DEPTH, 70, 0)}
-    _, inside = motion.compensate(inputs, frames, 99 * MS, [RGB])
+    frames = set_of(panned(RGB, 99, 12), panned(THERMAL, 60, 0), panned(DEPTH, 70, 0))
+    _, inside = motion.compensate(inputs, frames, [RGB])
     assert len(inside) == 2
     assert calls == [(HEIGHT_PX, WIDTH_PX), (HEIGHT_PX // 2, WIDTH_PX // 2)]
 

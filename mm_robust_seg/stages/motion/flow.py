@@ -23,7 +23,8 @@ _STEP_PX = 4
 _UNEXPLAINED = 0.82
 """Most of the difference between the pictures that may remain. In noise, 0.83 and more does."""
 _RETURNING = 0.2
-"""Least share of the places to which the flow back leads. After a cut, 0.15 and less does."""
+"""Least share of the places to which the flow back leads. After 476 of 480 cuts it was less; with
+the limit above, it keeps 97 % of the flows by which a simulated drive gains a tenth or more."""
 _ASTRAY_PX, _ASTRAY_SHARE = 0.5, 0.1
 """How far from a place, at half size, is still there; and as a share of the way."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modalities.kind import Float
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.motion.flow import Flow, FlowEstimator
@@ -63,16 +63,15 @@ class SceneMotion:
     def compensate(
         self,
         inputs: Mapping[Modality, Float],
-        frames: Mapping[Modality, Frame],
-        moment_ns: int,
+        frames: FrameSet,
         sources: Sequence[Modality],
         fill: float | None = None,
     ) -> tuple[dict[Modality, Float], dict[Modality, Bools]]:
-        """Move the inputs of held frames to a moment.
+        """Move the inputs of held frames to the moment of their set.
 
         Args:
             inputs: (1, C, h, w) float32 of each sensor; they are not changed.
-            frames: what the inputs were made of.
+            frames: the set that the inputs were made of.
             sources: the sensors that may tell the motion, the best first.
             fill: as in :func:`warp`.
 
@@ -82,7 +81,8 @@ class SceneMotion:
         """
         moved, inside = dict(inputs), {}
         for modality, image in inputs.items():
-            flow = self.flow(frames[modality].stamp_ns, moment_ns, sources)
+            held_ns = frames.frames[modality].stamp_ns
+            flow = self.flow(held_ns, frames.stamp_ns, sources)
             if flow is not None:
                 plane, inside[modality] = warp(image[0], flow.vectors, fill)
                 moved[modality] = plane[np.newaxis]
