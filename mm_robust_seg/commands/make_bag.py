@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.recordings.image_folders import find_images
-from mm_robust_seg.recordings.make_bag import make_bag, START_S
+from mm_robust_seg.recordings.make_bag import find_images, make_bag, START_S
 from mm_robust_seg.recordings.writer import STORAGES
 from mm_robust_seg.report.document import Text
 from mm_robust_seg.report.terminal import Result, TerminalProgress

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mm_robust_seg.datasets.samples import Dataset
     from mm_robust_seg.modalities.input_spec import InputSpec
     from mm_robust_seg.recordings.bag import ImageBag
+    from mm_robust_seg.training.methods import Command
     from mm_robust_seg.training.recipe import Recipe
-    from mm_robust_seg.training.run import Command
 
 _SIMULATED_SAMPLES = 60
 
@@ -196,16 +196,17 @@ def trained(
     command: Command,
     recipe: Recipe,
     next_step: str,
-    start: Path | None,
+    init: Path | None,
     importance: Path | None = None,
 ) -> Result:
     """Train as ``add_run`` declared; of several processes one has a result to show."""
-    from mm_robust_seg.training.run import run_method, RunRequest
+    from mm_robust_seg.training.preparation import RunRequest
+    from mm_robust_seg.training.run import run_method
 
     use_threads(args)
     device = chosen_device(args.device)
     request = RunRequest(
-        command, args.method, recipe, start, args.out, args.resume, device, importance
+        command, args.method, recipe, init, args.out, args.resume, device, importance
     )
     with TerminalProgress() as progress:
         facts = run_method(request, progress)

@@ -18,7 +18,7 @@ from mm_robust_seg.datasets.stored import StoredSplit
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.modalities.input_spec import InputSpec
 
-KINDS = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
+BUILT_IN = ('sim', 'mm5', 'nyuv2', 'mfnet', 'pst900', 'folder')
 
 _BY_FOLDER: Mapping[str, Callable[[Path, str], Dataset]] = {
     'mm5': MM5,
@@ -30,7 +30,7 @@ _BY_FOLDER: Mapping[str, Callable[[Path, str], Dataset]] = {
 
 def kinds() -> tuple[str, ...]:
     """Return every kind that ``load_split`` opens, plug-ins included."""
-    return (*KINDS, *plugins.DATASETS.names)
+    return (*BUILT_IN, *plugins.DATASETS.names)
 
 
 def load_split(
@@ -59,7 +59,7 @@ def load_split(
         PluginError: if the package that should bring the kind cannot be used.
         DataError: if the folder is not what it should be.
     """
-    plugin = plugins.DATASETS.find(kind, KINDS)
+    plugin = plugins.DATASETS.find(kind, BUILT_IN)
     if kind != 'sim' and not folder.is_dir():
         raise DataError(f'there is no folder {folder}: expected that of the data set {kind}')
     if kind == 'sim':

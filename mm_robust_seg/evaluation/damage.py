@@ -29,10 +29,10 @@ class RandomMissing:
     damaged: ModalitySet
     rate: float
 
-    def __call__(self, inputs: Inputs, chance: np.random.Generator) -> Inputs:
+    def __call__(self, inputs: Inputs, rng: np.random.Generator) -> Inputs:
         """Return damaged copies; undamaged modalities are passed on."""
         return {
-            modality: array * (chance.random(array.shape, np.float32) >= self.rate)
+            modality: array * (rng.random(array.shape, np.float32) >= self.rate)
             if modality in self.damaged
             else array
             for modality, array in inputs.items()
@@ -50,17 +50,15 @@ class Noise:
     salt_pepper: float
     sigma: float
 
-    def __call__(self, inputs: Inputs, chance: np.random.Generator) -> Inputs:
+    def __call__(self, inputs: Inputs, rng: np.random.Generator) -> Inputs:
         """Return damaged copies."""
-        return {modality: self._noisy(array, chance) for modality, array in inputs.items()}
+        return {modality: self._noisy(array, rng) for modality, array in inputs.items()}
 
-    def _noisy(
-        self, array: NDArray[np.float32], chance: np.random.Generator
-    ) -> NDArray[np.float32]:
-        noisy = chance.standard_normal(array.shape, np.float32)
+    def _noisy(self, array: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        noisy = rng.standard_normal(array.shape, np.float32)
         noisy *= np.float32(self.sigma)
         noisy += array
-        draw = chance.random((1, 1, *array.shape[2:]), np.float32)
+        draw = rng.random((1, 1, *array.shape[2:]), np.float32)
         salt, pepper = array.max((2, 3), keepdims=True), array.min((2, 3), keepdims=True)
         np.copyto(noisy, salt, where=draw < self.salt_pepper / 2)
         np.copyto(noisy, pepper, where=draw >= 1 - self.salt_pepper / 2)

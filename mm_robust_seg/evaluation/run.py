@@ -75,7 +75,7 @@ def run_dataset(
 ) -> DatasetRun:
     """Count every combination of ``engine``, and its largest under ``damages``.
 
-    Damage is a function of seed, sample and damage alone, so that every bundle suffers the same.
+    Damage is a function of seed, sample and damage alone, so that it is the same for every bundle.
 
     Args:
         indices: which samples to use.
@@ -93,8 +93,8 @@ def run_dataset(
             guess = predictor.labels(inputs, combination, *truth.shape)
             counts[row] = ConfusionMatrix.of(guess, truth, class_count).counts
         for number, (damage, counts) in enumerate(damaged.items()):
-            hurt = damage(inputs, np.random.default_rng((seed, index, number)))
-            guess = predictor.labels(hurt, complete, *truth.shape)
+            spoilt = damage(inputs, np.random.default_rng((seed, index, number)))
+            guess = predictor.labels(spoilt, complete, *truth.shape)
             counts[row] = ConfusionMatrix.of(guess, truth, class_count).counts
         advance()
     return DatasetRun(tuple(names), clean, damaged)

@@ -12,7 +12,7 @@ import numpy as np
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.scores import SCHEMA_VERSION
 from mm_robust_seg.experiments.plan import Plan, Row
-from mm_robust_seg.experiments.trials import difference, order_of, RUN, Trial
+from mm_robust_seg.experiments.trials import difference, identity_of, RUN, Trial
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.scores import bootstrap
 from mm_robust_seg.scores.bootstrap import Float
@@ -59,7 +59,7 @@ def read_results(plan: Plan, trials: Sequence[Trial]) -> list[Results]:
     measured: dict[str, Any] = {}
     for trial in trials:
         outcomes, problems, failures = rows[trial.row.name]
-        failure, changed = trial.failure(), difference(trial, order_of(trial, plan))
+        failure, changed = trial.failure(), difference(trial, identity_of(trial, plan))
         if failure or changed:
             failures.append(failure or f'made before with another {changed}')
             problems.append(f'seed {trial.seed} failed: {failures[-1]}')

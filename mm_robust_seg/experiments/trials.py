@@ -123,11 +123,11 @@ def run_trial(
 
     A step that fails ends the trial: ``trial.failure`` says how.
     """
-    order = _order(trial, plan, base)
-    if changed := difference(trial, order):
+    identity = _identity(trial, plan, base)
+    if changed := difference(trial, identity):
         _note(trial, f'made before with another {changed}: remove {trial.folder}')
         return
-    write_json(trial.folder / 'trial.json', {'order': order, 'failed': None})
+    write_json(trial.folder / 'trial.json', {'identity': identity, 'failed': None})
     for name, is_done, words in _steps(trial, plan, request, base):
         if is_done:
             continue
@@ -139,7 +139,7 @@ def run_trial(
             return
 
 
-def order_of(trial: Trial, plan: Plan) -> dict[str, Any]:
+def identity_of(trial: Trial, plan: Plan) -> dict[str, Any]:
     """Return what decides the result of a trial, but for the base."""
     row = trial.row
     return {
@@ -152,10 +152,10 @@ def order_of(trial: Trial, plan: Plan) -> dict[str, Any]:
     }
 
 
-def difference(trial: Trial, order: Mapping[str, Any]) -> str:
+def difference(trial: Trial, identity: Mapping[str, Any]) -> str:
     """Name what was otherwise when the folder of the trial was made; empty if nothing was."""
-    before = _read(trial.folder / 'trial.json').get('order', order)
-    return ', '.join(key for key in order if before.get(key) != order[key])
+    before = _read(trial.folder / 'trial.json').get('identity', identity)
+    return ', '.join(key for key in identity if before.get(key) != identity[key])
 
 
 def last_words(log: Path) -> str:
@@ -210,10 +210,10 @@ def _data(plan: Plan, request: Request) -> list[str]:
     return ['--data', str(folder)] if folder else []
 
 
-def _order(trial: Trial, plan: Plan, base: Path) -> dict[str, Any]:
+def _identity(trial: Trial, plan: Plan, base: Path) -> dict[str, Any]:
     """Return what decides the result of a trial."""
     digest = sha256(base / BASE)[:16] if trial.row.starts_from_base else None
-    return {**order_of(trial, plan), 'base': digest}
+    return {**identity_of(trial, plan), 'base': digest}
 
 
 def _is_finished(run: Path) -> bool:

@@ -145,11 +145,9 @@ def varied(image: Image, rng: np.random.Generator) -> Float:
     return out
 
 
-def without_return(
-    pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator
-) -> Pixels:
+def without_return(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Leave stray returns near the camera; the rest is invalid: 0 mm, or not a number of m."""
-    stray = chance.random(pixels.shape) < _SPECKLE_SHARE
+    stray = rng.random(pixels.shape) < _SPECKLE_SHARE
     if pixels.dtype.kind == 'f':
         metres: Pixels = np.where(stray, _SPECKLE_M, np.nan)
         return metres

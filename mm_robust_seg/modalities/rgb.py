@@ -166,24 +166,24 @@ def varied(image: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
     return cv2.LUT(image, table.astype(np.uint8)[None])  # type: ignore[return-value]
 
 
-def dark(pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator) -> Pixels:
+def dark(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return what a sensor without light gives: its noise."""
-    return np.abs(_noise(pixels, chance) * _DARK_SIGMA)
+    return np.abs(_noise(pixels, rng) * _DARK_SIGMA)
 
 
-def saturated(pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator) -> Pixels:
+def saturated(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return white, with noise."""
-    return 255.0 - dark(pixels, fault, chance)
+    return 255.0 - dark(pixels, fault, rng)
 
 
-def flat(pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator) -> Pixels:
+def flat(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return the median level, with noise."""
-    one_level: Pixels = np.rint(float(np.median(pixels)) + _FLAT_SIGMA * _noise(pixels, chance))
+    one_level: Pixels = np.rint(float(np.median(pixels)) + _FLAT_SIGMA * _noise(pixels, rng))
     return one_level
 
 
-def _noise(pixels: Pixels, chance: np.random.Generator) -> Pixels:
-    return chance.standard_normal(pixels.shape, dtype=np.float32)
+def _noise(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    return rng.standard_normal(pixels.shape, dtype=np.float32)
 
 
 RGB = SensorKind(

@@ -168,17 +168,17 @@ def varied(image: Image, rng: np.random.Generator) -> Float:
     return np.where(image > 0, (image - middle) * gain + (middle + shift), 0).astype(np.float32)
 
 
-def flat(pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator) -> Pixels:
+def flat(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return the median, with noise: of half a step of integers, of 5 mK of kelvin."""
     level = float(np.median(pixels))
-    noise = chance.standard_normal(pixels.shape, dtype=np.float32)
+    noise = rng.standard_normal(pixels.shape, dtype=np.float32)
     if pixels.dtype.kind == 'f':
         return level + _FLAT_SIGMA_K * noise
     one_level: Pixels = np.rint(level + _FLAT_SIGMA * noise)
     return one_level
 
 
-def wrong_units(pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator) -> Pixels:
+def wrong_units(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return values in steps of another size."""
     scaled: Pixels = pixels.astype(np.float32) * np.float32(fault['gain'])
     if pixels.dtype.kind == 'u':

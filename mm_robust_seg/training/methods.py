@@ -25,7 +25,7 @@ from mm_robust_seg.training.objectives.reconstruction import ReconstructedModali
 from mm_robust_seg.training.objectives.shared_branch import OneBranch
 from mm_robust_seg.training.objectives.unadapted import Unadapted
 
-Kind = Literal['network', 'adapters']
+Command = Literal['train', 'adapt']
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,13 @@ class MethodEntry:
     Attributes:
         summary: what is trained, in one line.
         source: the publication, or where the idea is from.
-        kind: ``network`` trains a whole network (command train), ``adapters`` a few parameters on
-            a frozen one (command adapt).
+        command: ``train`` trains a whole network, ``adapt`` a few parameters on a frozen one.
         adapter: how one is made, if they can be placed by importance.
     """
 
     summary: str
     source: str
-    kind: Kind
+    command: Command
     make: Callable[[MethodContext], Method]
     adapter: MakeAdapter | None = None
 
@@ -50,7 +49,7 @@ class MethodEntry:
 def adapter_method(adapter: MakeAdapter, summary: str, source: str) -> MethodEntry:
     """Return the method that trains an adapter for every incomplete combination."""
     make = partial(PlainAdapters, make_adapter=adapter)
-    return MethodEntry(summary, source, 'adapters', make, adapter)
+    return MethodEntry(summary, source, 'adapt', make, adapter)
 
 
 def _adapter(name: str, summary: str, source: str) -> MethodEntry:
@@ -63,18 +62,18 @@ _PROMPTS = f'{_TOKENS}, as maps on a convolutional network'
 
 METHODS: Mapping[str, MethodEntry] = {
     'complete': MethodEntry(
-        'one network on complete input, the base of all adapters', '', 'network', CompleteInput
+        'one network on complete input, the base of all adapters', '', 'train', CompleteInput
     ),
     'modality_dropout': MethodEntry(
         'one network on random combinations',
         'Neverova et al., TPAMI 2016, arXiv 1501.00102',
-        'network',
+        'train',
         ModalityDropout,
     ),
     'dedicated': MethodEntry(
-        'a network of its own for every combination', '', 'network', DedicatedNetworks
+        'a network of its own for every combination', '', 'train', DedicatedNetworks
     ),
-    'none': MethodEntry('no adapters, the base as it is', '', 'adapters', Unadapted),
+    'none': MethodEntry('no adapters, the base as it is', '', 'adapt', Unadapted),
     'ssf': _adapter('ssf', 'scale and shift of features', _SSF),
     'scale': _adapter('scale', 'scale of features', _SSF),
     'shift': _adapter('shift', 'shift of features', _SSF),
@@ -91,44 +90,44 @@ METHODS: Mapping[str, MethodEntry] = {
     'ours': MethodEntry(
         'adapters taught by the complete-input network, no worse than with fewer sensors',
         'Hinton et al., arXiv 1503.02531; More-vs-Fewer of arXiv 2507.19264; on combined',
-        'adapters',
+        'adapt',
         DistilledAdapters,
         ADAPTERS['combined'],
     ),
     'dmrnet': MethodEntry(
         'one network with a sampled embedding, on random combinations',
         'Wei et al., ECCV 2024, arXiv 2407.04458',
-        'network',
+        'train',
         DMRNet,
     ),
     'gmd': MethodEntry(
         'one encoder for all sensors, private norms, conflicts between gradients removed',
         'Wang et al., AAAI 2024, arXiv 2402.16318',
-        'network',
+        'train',
         DecoupledSharing,
     ),
     'shared_branch': MethodEntry(
         'one encoder for all sensors behind private stems, on random combinations',
         'Saeed et al., arXiv 2408.07445',
-        'network',
+        'train',
         OneBranch,
     ),
     'reconstruction': MethodEntry(
         'one network on masked random combinations that also makes up the missing images',
         'Zhao et al., arXiv 2406.01987',
-        'network',
+        'train',
         ReconstructedModalities,
     ),
     'feature_prediction': MethodEntry(
         'biases, and predictors of the missing features from the present ones',
         'Kim and Kim, arXiv 2407.12616; VICReg of arXiv 2105.04906',
-        'adapters',
+        'adapt',
         PredictedFeatures,
     ),
     'hypernetwork': MethodEntry(
         'a small network that makes scale and shift from the set of sensors',
         'Zhao et al., arXiv 2406.01987; Ha et al., arXiv 1609.09106',
-        'adapters',
+        'adapt',
         HyperNetworkAdapters,
     ),
 }
@@ -148,20 +147,23 @@ def find_method(name: str) -> MethodEntry:
     return entry
 
 
-def method_entry(name: str, kind: Kind) -> MethodEntry:
+def method_entry(name: str, command: Command) -> MethodEntry:
     """Return the method of that name.
 
     Raises:
         ConfigError: if there is none, or another command trains it.
         PluginError: if there are two, or its package cannot be imported.
     """
-    known = '\n'.join(f'  {key:18} {e.summary}' for key, e in METHODS.items() if e.kind == kind)
+    known = '\n'.join(
+        f'  {key:18} {e.summary}' for key, e in METHODS.items() if e.command == command
+    )
     if name not in METHODS and name not in plugins.METHODS.names:
         raise ConfigError(
             f'there is no method {name!r}: expected one of\n{known}\nor {plugins.METHODS.known()}'
         )
     entry = find_method(name)
-    if entry.kind == kind:
+    if entry.command == command:
         return entry
-    command = {'network': 'train', 'adapters': 'adapt'}[entry.kind]
-    raise ConfigError(f'{name} is trained by "mm-robust-seg {command}": expected one of\n{known}')
+    raise ConfigError(
+        f'{name} is trained by "mm-robust-seg {entry.command}": expected one of\n{known}'
+    )

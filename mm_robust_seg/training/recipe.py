@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mm_robust_seg import plugins
-from mm_robust_seg.datasets.load import KINDS
+from mm_robust_seg.datasets.load import BUILT_IN
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.network.backbones import BACKBONES
@@ -30,7 +30,7 @@ PRECISIONS = ('auto', 'float32', 'bfloat16')
 class DataRecipe:
     """Where the samples come from."""
 
-    kind: str = parameter('sim', 'Data set.', choices=KINDS, seam=plugins.DATASETS)
+    kind: str = parameter('sim', 'Data set.', choices=BUILT_IN, seam=plugins.DATASETS)
     folder: str = parameter('', 'Folder of the data set; --data overrides it.')
     classes: int = parameter(0, 'Size of the class map, where a data set has several; 0: its own.')
     strict: bool = parameter(True, 'Refuse data in which the survey finds problems.')

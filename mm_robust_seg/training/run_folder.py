@@ -17,8 +17,8 @@ RUN_SCHEMA = 1
 _IDENTITY = ('command', 'method', 'classes', 'modalities', 'start', 'blocks')
 
 
-def claim(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
-    """Take ``folder`` for a run, or go on with the same run in it.
+def open_run(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
+    """Begin a run in ``folder``, or go on with the same one in it.
 
     Args:
         facts: what decides the result; see :func:`recipe_of` for the recipe in it.

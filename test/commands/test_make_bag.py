@@ -15,8 +15,7 @@ from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.recordings.bag import BagImage, BagTruth, open_bag
-from mm_robust_seg.recordings.image_folders import find_images, load
-from mm_robust_seg.recordings.make_bag import START_S
+from mm_robust_seg.recordings.make_bag import find_images, load, START_S
 from mm_robust_seg.stages.sensors import decode
 
 RGB, THERMAL, DEPTH = Modality

@@ -7,7 +7,7 @@ import pytest
 import tiny_datasets
 
 from mm_robust_seg.datasets import stored
-from mm_robust_seg.datasets.load import KINDS, load_split
+from mm_robust_seg.datasets.load import BUILT_IN, load_split
 from mm_robust_seg.datasets.mm5 import MM5
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.modality import Modality
@@ -21,7 +21,7 @@ MAKE = {
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=BUILT_IN)
 def splits(request, tmp_path):
     folder = MAKE[request.param](tmp_path) if request.param in MAKE else Path()
     return [

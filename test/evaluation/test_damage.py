@@ -18,38 +18,38 @@ def inputs():
     }
 
 
-def chance():
+def rng():
     return np.random.default_rng(1)
 
 
 @pytest.mark.parametrize('rate', [0.25, 0.75])
 def test_random_missing_zeroes_that_share_of_the_damaged_sensors_alone(inputs, rate):
-    hurt = RandomMissing(ModalitySet.parse('rgb+depth'), rate)(inputs, chance())
+    damaged = RandomMissing(ModalitySet.parse('rgb+depth'), rate)(inputs, rng())
     for modality in (Modality.RGB, Modality.DEPTH):
-        kept = hurt[modality] != 0
+        kept = damaged[modality] != 0
         assert 1 - kept.mean() == pytest.approx(rate, abs=0.02)
-        np.testing.assert_array_equal(hurt[modality][kept], inputs[modality][kept])
+        np.testing.assert_array_equal(damaged[modality][kept], inputs[modality][kept])
         assert (kept[0].any(0) & ~kept[0].all(0)).any(), 'channels fail on their own'
-    np.testing.assert_array_equal(hurt[Modality.THERMAL], inputs[Modality.THERMAL])
+    np.testing.assert_array_equal(damaged[Modality.THERMAL], inputs[Modality.THERMAL])
 
 
 def test_salt_and_pepper_are_the_extremes_of_the_channels(inputs):
     share = 0.2
-    hurt = Noise(share, 0.0)(inputs, chance())
+    damaged = Noise(share, 0.0)(inputs, rng())
     for modality, array in inputs.items():
         high, low = array.max((2, 3), keepdims=True), array.min((2, 3), keepdims=True)
-        salted = (hurt[modality] == high).all(1)
-        peppered = (hurt[modality] == low).all(1)
+        salted = (damaged[modality] == high).all(1)
+        peppered = (damaged[modality] == low).all(1)
         for pixels in (salted, peppered):
             assert pixels.mean() == pytest.approx(share / 2, abs=0.02)
-        same = (hurt[modality] == array).all(1)
+        same = (damaged[modality] == array).all(1)
         assert (same | salted | peppered).all()
 
 
 def test_gaussian_noise_has_the_sigma_of_normalised_units(inputs):
-    hurt = Noise(0.0, 0.5)(inputs, chance())
+    damaged = Noise(0.0, 0.5)(inputs, rng())
     for modality, array in inputs.items():
-        difference = hurt[modality] - array
+        difference = damaged[modality] - array
         assert difference.std() == pytest.approx(0.5, abs=0.02)
         assert abs(difference.mean()) < 0.02
 
@@ -57,7 +57,7 @@ def test_gaussian_noise_has_the_sigma_of_normalised_units(inputs):
 @pytest.mark.parametrize('damage', [RandomMissing(COMPLETE, 0.5), Noise(0.1, 0.2)])
 def test_damage_is_repeatable_float32_and_leaves_its_input_alone(inputs, damage):
     before = {m: array.copy() for m, array in inputs.items()}
-    first, second = damage(inputs, chance()), damage(inputs, chance())
+    first, second = damage(inputs, rng()), damage(inputs, rng())
     for modality, array in inputs.items():
         assert first[modality].dtype == np.float32
         assert first[modality].shape == array.shape

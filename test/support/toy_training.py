@@ -32,8 +32,8 @@ def _trained(modalities):
     torch.manual_seed(5)
     segmenter = Segmenter(CLASSES, modalities, channels=24).train()
     optimizer = torch.optim.AdamW(segmenter.parameters(), 3e-3)
-    for chance in range(12):
-        step = make_step(modalities, chance)
+    for seed in range(12):
+        step = make_step(modalities, seed)
         optimizer.zero_grad()
         _criterion()(segmenter(step.images), step.labels).backward()
         optimizer.step()
@@ -42,8 +42,8 @@ def _trained(modalities):
             module.reset_running_stats()
             module.momentum = None
     with torch.no_grad():
-        for chance in range(4):
-            segmenter(make_step(modalities, chance).images)
+        for seed in range(4):
+            segmenter(make_step(modalities, seed).images)
     return segmenter.eval()
 
 
@@ -51,9 +51,9 @@ def _criterion():
     return SegmentationLoss(torch.ones(CLASSES))
 
 
-def make_step(modalities=COMPLETE, chance=0, epoch=0, epochs=2):
-    """Make a batch of two samples whose labels show in every image, and its own chance."""
-    rng = np.random.default_rng(chance)
+def make_step(modalities=COMPLETE, seed=0, epoch=0, epochs=2):
+    """Make a batch of two samples whose labels show in every image, and its own rng."""
+    rng = np.random.default_rng(seed)
     labels = np.zeros((2, 64, 96), np.uint8)
     for label in labels:
         for value in range(1, CLASSES):
@@ -64,7 +64,7 @@ def make_step(modalities=COMPLETE, chance=0, epoch=0, epochs=2):
         m: torch.from_numpy((labels[:, None] - 1.5 + x).astype(np.float32))
         for m, x in noise.items()
     }
-    return Step(images, torch.from_numpy(labels), np.random.default_rng(chance), epoch, epochs)
+    return Step(images, torch.from_numpy(labels), np.random.default_rng(seed), epoch, epochs)
 
 
 def descend(objective, steps, rate=1e-2):
@@ -87,7 +87,7 @@ def trained(name):
     """Return a method by name, its only task after a few steps on one batch, and the losses."""
     method = METHODS[name].make(make_context())
     (task,) = method.tasks()
-    steps = [make_step(chance=1) for _ in range(5)]
+    steps = [make_step(seed=1) for _ in range(5)]
     return method, task, descend(task.objective, steps, rate=2e-3)
 
 

@@ -80,14 +80,15 @@ def train_run():
 
     from mm_robust_seg.report.terminal import TerminalProgress
     from mm_robust_seg.training.methods import METHODS
-    from mm_robust_seg.training.run import run_method, RunRequest
+    from mm_robust_seg.training.preparation import RunRequest
+    from mm_robust_seg.training.run import run_method
 
-    def run(recipe, out, method='complete', start=None, resume=False):
-        command = {'network': 'train', 'adapters': 'adapt'}[METHODS[method].kind]
+    def run(recipe, out, method='complete', init=None, resume=False):
         said = io.StringIO()
-        order = RunRequest(command, method, recipe, start, out, resume, torch.device('cpu'))
+        command = METHODS[method].command
+        request = RunRequest(command, method, recipe, init, out, resume, torch.device('cpu'))
         with TerminalProgress(Console(file=said, width=200)) as progress:
-            run_method(order, progress)
+            run_method(request, progress)
         return said.getvalue()
 
     return run

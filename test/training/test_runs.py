@@ -220,9 +220,9 @@ def test_a_wrong_method_lists_the_right_ones(recipe, tmp_path):
     from mm_robust_seg.training.methods import method_entry
 
     with pytest.raises(ConfigError, match=r'no method .magic.(.|\n)*modality_dropout'):
-        method_entry('magic', 'network')
+        method_entry('magic', 'train')
     with pytest.raises(ConfigError, match='ssf is trained by "mm-robust-seg adapt"'):
-        method_entry('ssf', 'network')
+        method_entry('ssf', 'train')
 
 
 def test_bad_data_is_refused_before_the_folder_is_claimed(recipe, scenes, train_run, tmp_path):

@@ -14,7 +14,7 @@ from mm_robust_seg.simulation.faults.vocabulary import Fault
 _COLOURS = 3
 
 
-def degraded(image: RawImage, fault: FaultSpec, chance: np.random.Generator) -> RawImage:
+def degraded(image: RawImage, fault: FaultSpec, rng: np.random.Generator) -> RawImage:
     """Return the image as the camera sends it with a fault that rewrites pixels.
 
     A malformed one stays as it is.
@@ -37,7 +37,7 @@ def degraded(image: RawImage, fault: FaultSpec, chance: np.random.Generator) -> 
             f'{", ".join(KINDS[image.modality].faults)}, or one that any sensor can have'
         )
     colours = pixels[..., :_COLOURS]
-    colours[:] = degrade(colours, fault.values, chance)
+    colours[:] = degrade(colours, fault.values, rng)
     return raw_image(image, pixels)
 
 

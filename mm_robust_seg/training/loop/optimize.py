@@ -60,7 +60,7 @@ def optimize(task: Task, training: Training) -> TaskState:
     steps = batch_count(training.train, training.recipe)
     state = TaskState(task, training.folder, steps)
     bar = training.log.progress.bar(task.name, task.stage.epochs * steps, state.steps)
-    if not task.stage.epochs and training.group.leads:
+    if not task.stage.epochs and training.group.is_main:
         state.save()
     _train(state, training, steps, bar)
     state.use_average()
@@ -82,16 +82,16 @@ def _train(state: TaskState, training: Training, steps: int, bar: Bar) -> None:
     while not state.finished:
         started_s = time.monotonic()
         loss = _epoch(state, training, steps, bar)
-        group.follow_first(state.statistics())
+        group.broadcast(state.statistics())
         state.epoch += 1
         state.seconds += time.monotonic() - started_s
         line = f'{task.name}: epoch {state.epoch}/{epochs}, loss {loss:.4f}'
-        if group.leads and _validation_is_due(state, training.recipe):
+        if group.is_main and _validation_is_due(state, training.recipe):
             line += f', val mIoU {100 * _validate(state, training):.2f}'
         training.log.say(f'{line}, {state.seconds:.0f} s')
-        if group.leads:
+        if group.is_main:
             state.save()
-        group.wait()
+        group.barrier()
 
 
 def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
@@ -134,7 +134,7 @@ def _step(batch: Batch, state: TaskState, training: Training, index: int) -> Ste
     return Step(
         images=given,
         labels=labels.to(training.device, non_blocking=True),
-        chance=np.random.default_rng((*moment, 0, 1)),
+        rng=np.random.default_rng((*moment, 0, 1)),
         epoch=state.epoch,
         epochs=state.task.stage.epochs,
     )

@@ -25,14 +25,14 @@ class ProcessGroup:
     """The processes of one training; a group of one needs no communication.
 
     Attributes:
-        rank: of this process, from 0; number 0 alone writes files.
+        rank: of this process, from 0; that of the main one, which alone writes files.
     """
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes, validates and reports."""
         return self.rank == 0
 
@@ -47,13 +47,13 @@ class ProcessGroup:
         for tensor, mean in zip(members, flat.split([t.numel() for t in members]), strict=True):
             tensor.copy_(mean.view(tensor.shape))
 
-    def follow_first(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by that of process 0."""
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by that of the main process."""
         if self.size > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Return when all have come here."""
         if self.size > 1:
             distributed.barrier()

@@ -20,9 +20,9 @@ class TrainingLog:
         progress: where bars are shown.
     """
 
-    def __init__(self, folder: Path, progress: Progress, leads: bool = True) -> None:
-        self._folder, self._leads = folder, leads
-        self.progress = progress if leads else SILENT
+    def __init__(self, folder: Path, progress: Progress, is_main: bool = True) -> None:
+        self._folder, self._is_main = folder, is_main
+        self.progress = progress if is_main else SILENT
         self._writers: dict[str, Any] = {}
 
     def __enter__(self) -> TrainingLog:
@@ -41,7 +41,7 @@ class TrainingLog:
     def say(self, line: str) -> None:
         """Tell a line and keep it in log.txt."""
         self.progress.say(line)
-        if self._leads:
+        if self._is_main:
             with (self._folder / 'log.txt').open('a', encoding='utf-8') as log:
                 log.write(line + '\n')
 
@@ -58,7 +58,7 @@ class TrainingLog:
 
     def _writer(self, task: str, step: int) -> Any:
         """Return the writer of a task; points from ``step`` on are replaced after a resume."""
-        if self._leads and task not in self._writers:
+        if self._is_main and task not in self._writers:
             self._writers[task] = _summary_writer(self._folder / 'tensorboard' / task, step)
             if self._writers[task] is None and len(self._writers) == 1:
                 self.say('no curves for TensorBoard: pip install tensorboard')

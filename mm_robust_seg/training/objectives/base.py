@@ -32,13 +32,13 @@ class Step:
     Attributes:
         images: of all modalities of the data set.
         labels: (N, h, w) uint8, 255 ignored.
-        chance: the only source of chance; a function of seed, epoch and step.
+        rng: the only source of chance; a function of seed, epoch and step.
         epoch, epochs: the current one, from 0, and how many there are.
     """
 
     images: Inputs
     labels: Tensor
-    chance: np.random.Generator
+    rng: np.random.Generator
     epoch: int
     epochs: int
 
@@ -149,17 +149,17 @@ class SegmentationLoss:
         return functional.cross_entropy(enlarged, target, weights, ignore_index=UNLABELED)
 
 
-def random_combination(modalities: ModalitySet, chance: np.random.Generator) -> ModalitySet:
+def random_combination(modalities: ModalitySet, rng: np.random.Generator) -> ModalitySet:
     """Draw a non-empty subset of ``modalities``, each with the same probability."""
     members = tuple(modalities)
-    number = int(chance.integers(1, 2 ** len(members)))
+    number = int(rng.integers(1, 2 ** len(members)))
     return ModalitySet(m for bit, m in enumerate(members) if number >> bit & 1)
 
 
-def random_incomplete(modalities: ModalitySet, chance: np.random.Generator) -> ModalitySet:
+def random_incomplete(modalities: ModalitySet, rng: np.random.Generator) -> ModalitySet:
     """Draw a non-empty, proper subset of ``modalities``, each with the same probability."""
     incomplete = all_combinations(modalities)[1:]
-    return incomplete[int(chance.integers(len(incomplete)))]
+    return incomplete[int(rng.integers(len(incomplete)))]
 
 
 def shared_stage(context: MethodContext) -> StageRecipe:

@@ -86,7 +86,7 @@ class Distillation:
     def _excess(self, logits: Tensor, step: Step) -> Tensor:
         """Return the mean over samples of max(0, L(this) - L(fewer)) for one random fewer."""
         choices = list(self.fewer)
-        chosen = choices[int(step.chance.integers(len(choices)))]
+        chosen = choices[int(step.rng.integers(len(choices)))]
         with torch.no_grad():
             smaller = adapted(self.segmenter, self.fewer[chosen], step.only(chosen))
             bound = losses_by_sample(self.criterion, smaller, step.labels)

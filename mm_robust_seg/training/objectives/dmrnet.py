@@ -40,8 +40,8 @@ class SampledEmbedding:
 
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum for a combination drawn anew."""
-        combination = random_combination(self.modalities, step.chance)
-        generator = torch.Generator().manual_seed(int(step.chance.integers(2**63 - 1)))
+        combination = random_combination(self.modalities, step.rng)
+        generator = torch.Generator().manual_seed(int(step.rng.integers(2**63 - 1)))
         levels, mean, log_variance = self.training.sample(step.only(combination), generator)
         total = self.criterion(self.training.network.decoder(levels), step.labels)
         total = total + self.recipe.divergence_weight * divergence(mean, log_variance)

@@ -50,7 +50,7 @@ class FeaturePrediction:
 
     def loss(self, step: Step) -> Tensor:
         """Return both losses of a random incomplete combination."""
-        present = random_incomplete(self.network.modalities, step.chance)
+        present = random_incomplete(self.network.modalities, step.rng)
         levels = self.network.completed(step.only(present))
         task = self.criterion(self.network.decoder(self.network.blend(levels)), step.labels)
         absent = self.network.modalities - present

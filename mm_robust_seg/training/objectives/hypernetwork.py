@@ -39,7 +39,7 @@ class GeneratedAdapters:
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the logits of a random incomplete combination."""
-        combination = random_incomplete(self.network.segmenter.modalities, step.chance)
+        combination = random_incomplete(self.network.segmenter.modalities, step.rng)
         return self.criterion(self.network(step.only(combination)), step.labels)
 
 

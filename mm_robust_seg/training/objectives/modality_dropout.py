@@ -22,7 +22,7 @@ class RandomCombination(WholeNetwork):
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the logits of a random combination."""
-        inputs = step.only(random_combination(self.combination, step.chance))
+        inputs = step.only(random_combination(self.combination, step.rng))
         return self.criterion(self.segmenter(inputs), step.labels)
 
 

@@ -74,7 +74,7 @@ class Reconstruction:
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum of the four terms."""
         segmenter, recipe = self.network.segmenter, self.recipe
-        present = random_combination(segmenter.modalities, step.chance)
+        present = random_combination(segmenter.modalities, step.rng)
         hidden = self._hidden(step, present)
         complete = segmenter(step.images)
         logits, images = self.network(masked(step.only(present), hidden))
@@ -93,7 +93,7 @@ class Reconstruction:
         hidden = {}
         for modality, image in step.images.items():
             share = self.recipe.masked if modality in present else 1.0
-            patches = patch_mask((count, *size), side, share, step.chance)
+            patches = patch_mask((count, *size), side, share, step.rng)
             hidden[modality] = torch.from_numpy(patches[:, None]).to(image.device)
         return hidden
 
@@ -108,11 +108,11 @@ class ReconstructedModalities(CompleteInput):
 
 
 def patch_mask(
-    shape: tuple[int, int, int], side: int, share: float, chance: np.random.Generator
+    shape: tuple[int, int, int], side: int, share: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Return (N, h, w) = ``shape`` float32: 1 in a random ``share`` of square patches, else 0."""
     count, height, width = shape
-    patches = chance.random((count, -(-height // side), -(-width // side))) < share
+    patches = rng.random((count, -(-height // side), -(-width // side))) < share
     enlarged = patches.repeat(side, axis=1).repeat(side, axis=2)
     return enlarged[:, :height, :width].astype(np.float32)
 

@@ -37,7 +37,7 @@ class RandomlyFed:
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the logits of a random combination."""
-        inputs = step.only(random_combination(self.network.modalities, step.chance))
+        inputs = step.only(random_combination(self.network.modalities, step.rng))
         return self.criterion(self.network(inputs), step.labels)
 
 

@@ -93,7 +93,7 @@ def varied(image: Image, rng: np.random.Generator) -> Float:
     return (image * np.float32(rng.uniform(0.5, 0.9))).astype(np.float32)
 
 
-def dark(pixels: Pixels, fault: Mapping[str, float], chance: np.random.Generator) -> Pixels:
+def dark(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return black."""
     return np.zeros_like(pixels)
 

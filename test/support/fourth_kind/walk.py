@@ -10,6 +10,7 @@ from pathlib import Path
 import re
 
 import cv2
+from mm_robust_seg.recordings.image_folders import find_images
 import numpy as np
 import pytest
 from tiny_bundle import TINY_CLASSES, TINY_INPUTS, write_tiny_bundle
@@ -29,7 +30,6 @@ from mm_robust_seg.observation.record import PhaseRecord, RunRecord
 from mm_robust_seg.observation.record import Sample as Sampled
 from mm_robust_seg.recordings.bag import open_bag, TOPICS
 from mm_robust_seg.recordings.faults import FaultyBag
-from mm_robust_seg.recordings.image_folders import find_images
 from mm_robust_seg.recordings.make_bag import make_bag
 from mm_robust_seg.replay.player import Silence
 from mm_robust_seg.report.run.sheet import draw_contact_sheet

@@ -38,8 +38,8 @@ def test_all_images_move_together(scenes, recipe):
 def test_a_data_set_may_have_any_sensors(scenes, recipe, combination):
     whole = FolderSplit(scenes, 'train')[0]
     sample = Sample(whole.name, {m: whole.images[m] for m in combination}, whole.labels)
-    chance = np.random.default_rng(0)
-    inputs, _ = augmented(sample, recipe.input_spec, (64, 64), (1.0, 1.5), chance)
+    rng = np.random.default_rng(0)
+    inputs, _ = augmented(sample, recipe.input_spec, (64, 64), (1.0, 1.5), rng)
     assert ModalitySet(inputs) == combination
     assert ModalitySet(plain(sample, recipe.input_spec)[0]) == combination
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def order(recipe, scenes, tmp_path):
+def words(recipe, scenes, tmp_path):
     """Command line of an adapter on data whose classes weigh the same, so that means add up."""
     data = tmp_path / 'data'
     (data / 'labels').mkdir(parents=True)
@@ -60,11 +60,11 @@ def order(recipe, scenes, tmp_path):
     ]
 
 
-def test_two_processes_train_what_one_does(order, tmp_path):
-    assert cli.main([*order, str(tmp_path / 'one')]) == 0
+def test_two_processes_train_what_one_does(words, tmp_path):
+    assert cli.main([*words, str(tmp_path / 'one')]) == 0
     launch = ['torch.distributed.run', '--standalone', '--nproc-per-node', '2', '-m']
     subprocess.run(
-        [sys.executable, '-m', *launch, 'mm_robust_seg.cli', *order, str(tmp_path / 'two')],
+        [sys.executable, '-m', *launch, 'mm_robust_seg.cli', *words, str(tmp_path / 'two')],
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
         check=True,
         capture_output=True,
@@ -76,8 +76,8 @@ def test_two_processes_train_what_one_does(order, tmp_path):
             checkpoint.load(last_path(tmp_path / name, task))[0] for name in ('one', 'two')
         )
         assert one.keys() == two.keys()
-        start = {name: torch.ones(()) if 'gamma' in name else torch.zeros(()) for name in one}
-        moved = torch.cat([(one[name] - start[name]).flatten() for name in one])
+        initial = {name: torch.ones(()) if 'gamma' in name else torch.zeros(()) for name in one}
+        moved = torch.cat([(one[name] - initial[name]).flatten() for name in one])
         apart = torch.cat([(one[name] - two[name]).flatten() for name in one])
         assert apart.norm() < 1e-4 * moved.norm()
 
@@ -85,27 +85,27 @@ def test_two_processes_train_what_one_does(order, tmp_path):
 def test_a_team_of_one_changes_nothing():
     values = torch.arange(4.0)
     ProcessGroup().average([values])
-    ProcessGroup().follow_first([values])
-    ProcessGroup().wait()
+    ProcessGroup().broadcast([values])
+    ProcessGroup().barrier()
     assert values.tolist() == [0, 1, 2, 3]
 
 
-def test_more_processes_than_samples_are_refused(order, tmp_path, monkeypatch, capsys):
+def test_more_processes_than_samples_are_refused(words, tmp_path, monkeypatch, capsys):
     from mm_robust_seg.training import run as run_method
 
     monkeypatch.setattr(
         run_method, 'joined_group', lambda _device: nullcontext(ProcessGroup(0, 3))
     )
-    assert cli.main([*order, str(tmp_path / 'run')]) == 2
+    assert cli.main([*words, str(tmp_path / 'run')]) == 2
     assert '3 processes share batches of 2' in capsys.readouterr().err
 
 
-def test_a_process_with_one_sample_cannot_train_batch_norms(order, tmp_path, monkeypatch, capsys):
+def test_a_process_with_one_sample_cannot_train_batch_norms(words, tmp_path, monkeypatch, capsys):
     from mm_robust_seg.training import run as run_method
 
     monkeypatch.setattr(
         run_method, 'joined_group', lambda _device: nullcontext(ProcessGroup(0, 2))
     )
-    train = ['train', *(x for x in order[1:] if x not in ('--base', str(tmp_path / 'base')))]
+    train = ['train', *(x for x in words[1:] if x not in ('--base', str(tmp_path / 'base')))]
     assert cli.main([*train, str(tmp_path / 'run')]) == 2
     assert 'at least 2 samples for each' in capsys.readouterr().err

@@ -57,14 +57,12 @@ def objective_of(context, combination=PAIR, adapter=None, fewer=(), **options):
 def finished():
     """A method all of whose tasks took a few steps, and the complete logits before."""
     context = make_context(ours=OursRecipe(adapter='combined'))
-    images = make_step(chance=9).images
+    images = make_step(seed=9).images
     with torch.no_grad():
         before = context.segmenter(images)
     method = DistilledAdapters(context)
     losses = {
-        task.combination: descend(
-            task.objective, [make_step(chance=1) for _ in range(4)], rate=3e-3
-        )
+        task.combination: descend(task.objective, [make_step(seed=1) for _ in range(4)], rate=3e-3)
         for task in method.tasks()
     }
     return method, losses, images, before
@@ -208,19 +206,19 @@ def test_randomness_is_a_function_of_the_step(context):
     given = {'adapter': perturbed(ScaleShift(context.segmenter, PAIR), 0.5), 'fewer': fewer}
     objective = objective_of(context, **given, order_weight=1.0)
 
-    def loss(chance):
-        return objective.loss(replace(make_step(), chance=np.random.default_rng(chance))).item()
+    def loss(seed):
+        return objective.loss(replace(make_step(), rng=np.random.default_rng(seed))).item()
 
     assert loss(3) == loss(3)
-    assert len({loss(chance) for chance in range(8)}) == 2
+    assert len({loss(seed) for seed in range(8)}) == 2
 
 
 @pytest.mark.parametrize('name', ['ssf', 'combined'])
 def test_adapters_start_from_the_statistics_of_their_combination(name):
-    step = make_step(chance=2)
+    step = make_step(seed=2)
     context = replace(
         make_context(ours=OursRecipe(adapter=name)),
-        calibration=lambda: (make_step(chance=c).images for c in range(5)),
+        calibration=lambda: (make_step(seed=c).images for c in range(5)),
     )
     cold = replace(context, recipe=replace(context.recipe, ours=OursRecipe(recalibrate=False)))
     losses, again = [], []

@@ -36,8 +36,8 @@ def drawing(combination):
 
 
 def step_of(combination, epoch=0, epochs=2):
-    chance = np.random.default_rng(drawing(combination))
-    return replace(make_step(epoch=epoch, epochs=epochs), chance=chance)
+    rng = np.random.default_rng(drawing(combination))
+    return replace(make_step(epoch=epoch, epochs=epochs), rng=rng)
 
 
 def new(**options):
@@ -157,7 +157,7 @@ def test_combination_and_noise_are_a_function_of_the_step():
 
     def loss(seed):
         with torch.no_grad():
-            step = replace(make_step(), chance=np.random.default_rng(seed))
+            step = replace(make_step(), rng=np.random.default_rng(seed))
             return task.objective.loss(step).item()
 
     first = loss(3)

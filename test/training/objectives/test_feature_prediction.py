@@ -63,7 +63,7 @@ def test_the_perfect_prediction_costs_least_at_any_scale():
 @pytest.fixture(scope='module')
 def finished():
     """A trained method, images, and what the base made of them before."""
-    images = make_step(chance=9).images
+    images = make_step(seed=9).images
     method, *_ = trained('feature_prediction')
     with torch.no_grad():
         return method, images, make_context().segmenter(images)
@@ -78,8 +78,8 @@ def test_predictors_and_biases_have_gradients_and_nothing_else():
     method = PredictedFeatures(make_context())
     (task,) = method.tasks()
     task.objective.set_mode()
-    for chance in range(12):  # enough for every sensor to be there once, and missing once
-        task.objective.loss(make_step(chance=chance)).backward()
+    for seed in range(12):  # enough for every sensor to be there once, and missing once
+        task.objective.loss(make_step(seed=seed)).backward()
     trained = {n: p for n, p in method.network.named_parameters() if p.requires_grad}
     assert all(n.startswith('predictors.') or n.endswith('.bias') for n in trained)
     predictors = {n: p for n, p in trained.items() if n.startswith('predictors.')}
@@ -117,7 +117,7 @@ def test_perfect_predictions_at_every_level_but_the_finest_leave_the_base_as_it_
     method, *_ = finished
     base = method.context.segmenter
     network = PredictiveSegmenter(base, hidden=4).eval()
-    images = make_step(chance=9).images
+    images = make_step(seed=9).images
     levels = network.completed(images)
     fused = network.blend(levels)
     for own, before in zip(fused, base.fuse(images), strict=True):

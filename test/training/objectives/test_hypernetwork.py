@@ -17,7 +17,7 @@ RGB_DEPTH = ModalitySet.parse('rgb+depth')
 @pytest.fixture(scope='module')
 def finished():
     """A trained method, its task, images, and what the base made of them before."""
-    images = make_step(chance=9).images
+    images = make_step(seed=9).images
     method, task, _ = trained('hypernetwork')
     with torch.no_grad():
         return method, task, images, make_context().segmenter(images)

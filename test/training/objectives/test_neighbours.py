@@ -24,8 +24,8 @@ PAIR = ModalitySet.parse('rgb+depth')
 
 @pytest.mark.parametrize('name', ['shared_branch', 'feature_prediction'])
 def test_a_run_becomes_a_bundle(name, recipe, scenes, base_run, train_run, tmp_path):
-    start = base_run if METHODS[name].kind == 'adapters' else None
-    train_run(replace(recipe, validate_every=0), tmp_path / 'run', name, start)
+    init = base_run if METHODS[name].command == 'adapt' else None
+    train_run(replace(recipe, validate_every=0), tmp_path / 'run', name, init)
     facts = read_run(tmp_path / 'run')
     method = restored_method(tmp_path / 'run', facts)
     networks = method.networks()
@@ -43,7 +43,7 @@ def test_a_run_becomes_a_bundle(name, recipe, scenes, base_run, train_run, tmp_p
     labels, _ = session.run(None, {m.value: x.numpy() for m, x in given.items()})
     assert (labels == wanted.numpy()).mean() > 0.995
     parameters = facts['parameters']
-    if start:
+    if init:
         with torch.no_grad():
             assert torch.equal(complete, load_base(base_run)(images))
         own = parameters['per_combination']

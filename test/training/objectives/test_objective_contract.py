@@ -31,7 +31,7 @@ def test_it_learns(name):
 @pytest.mark.parametrize('name', ONE_NETWORK)
 def test_every_combination_is_served_by_a_network_that_is_ready(name):
     method, *_ = trained(name)
-    networks, images = method.networks(), make_step(chance=4).images
+    networks, images = method.networks(), make_step(seed=4).images
     assert set(networks) == set(all_combinations())
     for combination, network in networks.items():
         assert network({m: images[m] for m in combination}).shape == (2, 4, 16, 24)
@@ -43,7 +43,7 @@ def test_every_combination_is_served_by_a_network_that_is_ready(name):
 @pytest.mark.parametrize('name', ONE_NETWORK)
 def test_the_exported_graph_agrees(name):
     method, *_ = trained(name)
-    network, images = method.networks()[PAIR], make_step(chance=4).images
+    network, images = method.networks()[PAIR], make_step(seed=4).images
     graph = exported_logits(network, PAIR, images)
     with torch.no_grad():
         logits = network({m: images[m][:1] for m in PAIR})
@@ -55,5 +55,5 @@ def test_the_loss_follows_from_the_chance_of_the_step(name):
     (task,) = METHODS[name].make(make_context()).tasks()
     task.objective.set_mode()
     task.objective.trained.eval()
-    first, again = (task.objective.loss(make_step(chance=3)).mean().item() for _ in range(2))
+    first, again = (task.objective.loss(make_step(seed=3)).mean().item() for _ in range(2))
     assert first == again

@@ -75,7 +75,7 @@ def test_every_term_counts(term):
         torch.manual_seed(0)
         (task,) = ReconstructedModalities(replace(context, recipe=recipe)).tasks()
         task.objective.trained.eval()
-        return task.objective.loss(make_step(chance=2)).item()
+        return task.objective.loss(make_step(seed=2)).item()
 
     assert loss(1.0) > loss(0.0) > 0
 
@@ -89,7 +89,7 @@ def test_complete_input_teaches_and_is_not_taught():
         ReconstructedModalities(replace(context, recipe=recipe, criterion=criterion)).tasks()
     ).objective
     objective.trained.eval()
-    step = make_step(chance=2)
+    step = make_step(seed=2)
     taught = []
     classify = context.segmenter.decoder.classify
     hook = classify.register_full_backward_hook(lambda _m, _i, grad: taught.append(grad[0].norm()))
@@ -110,8 +110,8 @@ def test_masks_and_combination_follow_from_the_chance_of_the_step():
     task.objective.trained.eval()
     first, again, other = (
         task.objective.loss(
-            make_step(chance=1).__class__(
-                **{**vars(make_step(chance=1)), 'chance': np.random.default_rng(seed)}
+            make_step(seed=1).__class__(
+                **{**vars(make_step(seed=1)), 'rng': np.random.default_rng(seed)}
             )
         ).item()
         for seed in (3, 3, 4)

@@ -28,7 +28,7 @@ def test_only_stems_are_private_and_it_is_much_smaller():
 def test_features_are_averaged_before_the_decoder():
     method, *_ = trained('shared_branch')
     network = method.networks()[COMPLETE]
-    images = make_step(chance=4).images
+    images = make_step(seed=4).images
     seen = []
     hook = network.project[2].register_forward_pre_hook(lambda _m, given: seen.append(given[0]))
     for combination in all_combinations():
@@ -41,7 +41,7 @@ def test_features_are_averaged_before_the_decoder():
 
 def test_every_combination_is_served_without_the_stems_of_the_others():
     method, *_ = trained('shared_branch')
-    networks, images = method.networks(), make_step(chance=4).images
+    networks, images = method.networks(), make_step(seed=4).images
     for combination, network in networks.items():
         ran = executed(network, {m: images[m] for m in combination})
         stems = {Modality(name.split('.')[2]) for name in ran if '.stems.' in name}
@@ -51,7 +51,7 @@ def test_every_combination_is_served_without_the_stems_of_the_others():
 def test_it_starts_from_the_rgb_encoder_and_sees_colours_as_they_are():
     context = make_context()
     network = OneBranch(context).network.eval()
-    image = make_step(chance=2).images[Modality.RGB]
+    image = make_step(seed=2).images[Modality.RGB]
     stem = network.encoders.stems['rgb']
     torch.testing.assert_close(stem(image), image, rtol=1e-3, atol=1e-3)
     own = network.encoders.trunk(image)

@@ -34,9 +34,9 @@ def test_every_combination_is_the_base(unadapted_run, base_run):
     facts = json.loads((unadapted_run / 'run.json').read_text())
     networks = restored_method(unadapted_run, facts).networks()
     base = load_base(base_run)
-    chance = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     images = {
-        m: torch.randn(1, channels, 64, 96, generator=chance)
+        m: torch.randn(1, channels, 64, 96, generator=generator)
         for m, channels in zip(Modality, (3, 2, 3), strict=True)
     }
     for combination in all_combinations(COMPLETE):

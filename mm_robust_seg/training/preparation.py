@@ -1,0 +1,142 @@
+"""What a training begins with: data that fit, a network, a place for adapters, and the facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mm_robust_seg.datasets.samples import Dataset
+from mm_robust_seg.datasets.survey import Survey
+from mm_robust_seg.errors import ConfigError, TrainingError
+from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.training.base_network import fingerprint, load_base
+from mm_robust_seg.training.data.splits import checked_survey, load
+from mm_robust_seg.training.loop.process_group import ProcessGroup
+from mm_robust_seg.training.methods import Command, MethodEntry
+from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
+from mm_robust_seg.training.recipe import portable, Recipe
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a command line asks for.
+
+    Attributes:
+        init: run or bundle with the trained complete-input network to build on.
+        resume: go on with the run in ``out``; without it there must be none.
+        importance: file by which adapters are placed.
+    """
+
+    command: Command
+    method: str
+    recipe: Recipe
+    init: Path | None
+    out: Path
+    resume: bool
+    device: torch.device
+    importance: Path | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """The two splits of a training, and what a look at every sample found."""
+
+    train: Dataset
+    val: Dataset
+    survey: Survey
+
+
+def checked_data(recipe: Recipe, entry: MethodEntry, group: ProcessGroup) -> Data:
+    """Load the splits and see that the method can be trained on them.
+
+    Raises:
+        DataError: if something is wrong with the data that would spoil training.
+        ConfigError: if the method needs more sensors, or a process would have too few samples.
+    """
+    train, val = load(recipe, 'train'), load(recipe, 'val')
+    batch_size = min(recipe.batch_size, len(train))
+    least = 2 if entry.command == 'train' else 1  # for the batch norms of a whole network
+    if batch_size < least * group.size:
+        raise ConfigError(
+            f'{group.size} processes share batches of {batch_size}: expected at least {least} '
+            'samples for each; raise batch_size, or add samples to the split train'
+        )
+    survey = checked_survey({'train': train, 'val': val}, recipe.data.strict)
+    if entry.command == 'adapt' and len(train.modalities) == 1:
+        raise ConfigError(
+            f'the data set has {train.modalities} alone, so nothing can be missing: expected '
+            'two or three sensors for adapters'
+        )
+    return Data(train, val, survey)
+
+
+def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:
+    """Return the network that training starts from.
+
+    Raises:
+        TrainingError: if the one that is asked for was not trained on such data.
+    """
+    recipe, classes = request.recipe, len(dataset.classes)
+    if request.init is None:
+        torch.manual_seed(recipe.seed)
+        network = recipe.network
+        segmenter = Segmenter(classes, dataset.modalities, network.backbone, network.channels)
+        if recipe.pretrained:
+            for encoder in segmenter.encoders.values():
+                encoder.load_pretrained(Path(recipe.pretrained))
+        return segmenter
+    segmenter = load_base(request.init)
+    found = (segmenter.class_count, segmenter.modalities)
+    if found != (classes, dataset.modalities):
+        raise TrainingError(
+            f'{request.init} is a network of {found[0]} classes from {found[1]}; the data set '
+            f'has {classes} classes and {dataset.modalities}: give a network trained on this data'
+        )
+    return segmenter
+
+
+def chosen_blocks(request: RunRequest, entry: MethodEntry, segmenter: Segmenter) -> Blocks:
+    """Return where adapters may change the network; nothing where they may anywhere.
+
+    Raises:
+        ConfigError: if an importance file is given and does not fit method or network.
+    """
+    if request.importance is None:
+        return {}
+    if entry.adapter is None:
+        raise ConfigError(f'{request.method} is not placed by importance: leave out --importance')
+    importance = read_importance(request.importance)
+    return placed_blocks(entry.adapter, segmenter, importance, request.recipe.placement.budget)
+
+
+def initial_facts(
+    request: RunRequest, recipe: Recipe, data: Data, segmenter: Segmenter, blocks: Blocks
+) -> dict[str, Any]:
+    """Return what ``run.json`` says before the first step.
+
+    Args:
+        recipe: with the network that it became.
+    """
+    start = 'pretrained encoders' if recipe.pretrained else 'random weights'
+    return {
+        'command': request.command,
+        'method': request.method,
+        'recipe': portable(recipe),
+        'classes': [asdict(c) | {'color': list(c.color)} for c in data.train.classes],
+        'modalities': str(data.train.modalities),
+        'start': f'network {fingerprint(segmenter)}' if request.init else start,
+        'licence': data.train.licence,
+        'provenance': {
+            'train': dict(data.train.provenance),
+            'val': dict(data.val.provenance),
+            'torch': torch.__version__,
+        },
+        'seconds': 0.0,
+        'steps': 0,
+        'finished': False,
+        'parameters': None,
+        'blocks': as_json(blocks),
+    }
