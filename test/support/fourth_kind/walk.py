@@ -30,7 +30,7 @@ from mm_robust_seg.observation.record import PhaseRecord, RunRecord
 from mm_robust_seg.observation.record import Sample as Sampled
 from mm_robust_seg.recordings.bag import open_bag, TOPICS
 from mm_robust_seg.recordings.faults import FaultyBag
-from mm_robust_seg.recordings.make_bag import make_bag
+from mm_robust_seg.recordings.make_bag import find_images, make_bag
 from mm_robust_seg.replay.player import Silence
 from mm_robust_seg.report.run.sheet import draw_contact_sheet
 from mm_robust_seg.report.views import (
