@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import json
 import sys
-from types import TracebackType
 from typing import Any
 
 from rich.box import HEAVY_HEAD
@@ -119,12 +118,7 @@ class TerminalProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._bars.stop()
 
     def bar(self, name: str, total: float, done: float = 0) -> _TerminalBar:
