@@ -10,7 +10,6 @@ from pathlib import Path
 import re
 
 import cv2
-from mm_robust_seg.recordings.image_folders import find_images
 import numpy as np
 import pytest
 from tiny_bundle import TINY_CLASSES, TINY_INPUTS, write_tiny_bundle
