@@ -3,6 +3,11 @@
 import os
 from pathlib import Path
 
+# Before torch is imported: one thread everywhere, as sums depend on how many threads share them,
+# and processes that a test starts do not spin against each other.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
 from cameras import Cameras, FIXED, START_NS
 import pytest
 from scripted_engine import ScriptedEngine

@@ -111,7 +111,7 @@ def test_a_picture_shows_inputs_prediction_and_truth(base_run, scenes, recipe):
     from mm_robust_seg.training.data.samples_picture import samples_picture, WIDTH_PX
 
     dataset = FolderSplit(scenes, 'val')
-    picture = samples_picture(load_base(base_run), COMPLETE, dataset, recipe)
+    picture = samples_picture(load_base(base_run), COMPLETE, dataset, recipe.input_spec)
     height, width = round(96 * WIDTH_PX / 128), WIDTH_PX
     assert picture.shape == (len(dataset) * (height + 4) + 4, 5 * (width + 4) + 4, 3)
     left, caption = 4 + 4 * (width + 4), 15
