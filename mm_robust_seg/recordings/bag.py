@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +18,7 @@ from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.recordings.storage import open_storage, Storage
-
-TOPICS: Mapping[Modality, str] = {m: f'/{m}/image' for m in Modality}
-TRUTH_TOPIC = '/truth/image'
-IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-_SHORT = {IMAGE: 'sensor_msgs/Image', COMPRESSED: 'sensor_msgs/CompressedImage'}
+from mm_robust_seg.recordings.topics import choose, COMPRESSED, IMAGE, Recorded, TRUTH_TOPIC
 
 
 @dataclass(frozen=True)
@@ -55,15 +52,17 @@ class ImageBag:
     ) -> None:
         self._path, self._storage = path, storage
         self._store = get_typestore(Stores.ROS1_NOETIC if storage.is_ros1 else Stores.ROS2_JAZZY)
-        types = {connection.topic: connection.msgtype for connection in storage.connections}
-        if not types:
+        recorded = _recorded(storage)
+        if not recorded:
             raise DataError(
                 f'{storage.damage}; nothing could be read'
                 if storage.damage
                 else f'{path} is empty: expected recorded image topics'
             )
-        self.topics = _choose(path, types, topics, namespace)
-        wanted = {(topic, types[topic]) for topic in self.topics.values()} | {(TRUTH_TOPIC, IMAGE)}
+        choice = choose(path, recorded, topics, namespace)
+        self.topics = choice.topics
+        wanted = {(topic, recorded[topic].type) for topic in self.topics.values()}
+        wanted.add((TRUTH_TOPIC, IMAGE))
         self._connections = [c for c in storage.connections if (c.topic, c.msgtype) in wanted]
         self.image_count = sum(connection.msgcount for connection in self._connections)
         if not any(c.msgcount for c in self._connections if c.topic != TRUTH_TOPIC):
@@ -71,7 +70,7 @@ class ImageBag:
                 f'{path} holds no image: {", ".join(sorted(self.topics.values()))} '
                 'were recorded without a message; did the recorder subscribe with a matching QoS?'
             )
-        self.notes = tuple(storage.notes)
+        self.notes = (*storage.notes, *choice.notes)
 
     @property
     def sensors(self) -> ModalitySet:
@@ -145,44 +144,13 @@ def open_bag(
         storage.close()
 
 
-def _choose(
-    path: Path, types: Mapping[str, str], given: Mapping[Modality, str], namespace: str
-) -> dict[Modality, str]:
-    """Find each sensor's topic among the recorded ones and check its type."""
-    chosen: dict[Modality, str] = {}
-    folder = namespace.strip('/')
-    usual = {m: f'/{folder}{topic}' if folder else topic for m, topic in TOPICS.items()}
-    for modality in Modality:
-        topic = '/' + given.get(modality, usual[modality]).lstrip('/')
-        found = [name for name in (topic, f'{topic}/compressed') if name in types]
-        if found:
-            chosen[modality] = found[0]
-        elif modality in given:
-            raise DataError(f'{path} has no topic {topic}. {_listed(types)}')
-    if not chosen:
-        raise DataError(
-            f'{path} has none of the topics {", ".join(usual.values())}. {_listed(types)}'
-        )
-    for modality, topic in chosen.items():
-        if types[topic] not in _SHORT:
-            raise DataError(
-                f'{topic} in {path} is of type {types[topic]}: expected '
-                f'{" or ".join(_SHORT.values())}; name the image topic with --{modality}-topic'
-            )
-        sharing = [str(m) for m, other in chosen.items() if other == topic]
-        if len(sharing) > 1:
-            raise DataError(
-                f'{" and ".join(sharing)} have the same topic {topic}: expected one for each. '
-                f'{_listed(types)}'
-            )
-    return chosen
-
-
-def _listed(types: Mapping[str, str]) -> str:
-    names = sorted(types, key=lambda topic: (types[topic] not in _SHORT, topic))
-    topics = ', '.join(f'{name} ({_SHORT.get(types[name], types[name])})' for name in names)
-    options = ', '.join(f'--{modality}-topic' for modality in Modality)
-    return f'It holds {topics or "no topic"}. Name the right ones with {options}'
+def _recorded(storage: Storage) -> dict[str, Recorded]:
+    counts: Counter[str] = Counter()
+    types: dict[str, str] = {}
+    for connection in storage.connections:
+        counts[connection.topic] += connection.msgcount
+        types[connection.topic] = connection.msgtype
+    return {topic: Recorded(kind, counts[topic]) for topic, kind in types.items()}
 
 
 def _stamp_ns(message: Any) -> int:

@@ -15,8 +15,8 @@ from mm_robust_seg.datasets.image_folders import image_files, Part, read_image, 
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.recordings.bag import TOPICS, TRUTH_TOPIC
 from mm_robust_seg.recordings.storage import natural_key
+from mm_robust_seg.recordings.topics import TOPICS, TRUTH_TOPIC
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.report.progress import Progress, SILENT, watched
 

@@ -16,7 +16,7 @@ from rosbags.typesys import get_typestore, Stores
 
 from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import DataError
-from mm_robust_seg.recordings.bag import COMPRESSED, IMAGE
+from mm_robust_seg.recordings.topics import COMPRESSED, IMAGE
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 _PREFIX = 'compressed '

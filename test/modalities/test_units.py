@@ -23,8 +23,9 @@ from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.recordings.bag import BagImage, open_bag, TOPICS
+from mm_robust_seg.recordings.bag import BagImage, open_bag
 from mm_robust_seg.recordings.make_bag import find_images, load
+from mm_robust_seg.recordings.topics import TOPICS
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.schema import with_values
 from mm_robust_seg.simulation import sample_captures

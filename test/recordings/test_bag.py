@@ -24,8 +24,9 @@ from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import COMPLETE, Modality
-from mm_robust_seg.recordings.bag import BagImage, BagTruth, COMPRESSED, open_bag
+from mm_robust_seg.recordings.bag import BagImage, BagTruth, open_bag
 from mm_robust_seg.recordings.storage import natural_key
+from mm_robust_seg.recordings.topics import COMPRESSED, IMAGE
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.stages.sensors import decode
 
@@ -126,6 +127,21 @@ def test_compressed_images_are_found_and_decode(tmp_path):
     frame = decode(item.image, InputsConfig(), START_NS)
     assert isinstance(frame, Frame)
     np.testing.assert_allclose(frame.image, pixels * np.float32(0.01))
+
+
+def test_of_a_topic_and_its_compressed_twin_the_one_with_messages_is_read(tmp_path):
+    png = cv2.imencode('.png', picture(Modality.RGB, 1))[1].reshape(-1)
+    fields = {'header': header(START_NS), 'format': 'rgb8; png', 'data': png}
+    messages = [
+        ('/rgb/image', IMAGE, START_NS, None),
+        ('/rgb/image/compressed', COMPRESSED, START_NS, fields),
+    ]
+    with open_bag(write_messages(tmp_path / 'bag', messages)) as bag:
+        assert bag.topics == {Modality.RGB: '/rgb/image/compressed'}
+        assert len(list(bag.images())) == 1
+        assert bag.notes == (
+            '/rgb/image was recorded without a message: /rgb/image/compressed is used',
+        )
 
 
 def test_missing_sensors_are_allowed_unless_their_topic_was_given(tmp_path):

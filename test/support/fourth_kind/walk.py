@@ -27,9 +27,10 @@ from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.observation.record import PhaseRecord, RunRecord
 from mm_robust_seg.observation.record import Sample as Sampled
-from mm_robust_seg.recordings.bag import open_bag, TOPICS
+from mm_robust_seg.recordings.bag import open_bag
 from mm_robust_seg.recordings.faults import FaultyBag
 from mm_robust_seg.recordings.make_bag import find_images, make_bag
+from mm_robust_seg.recordings.topics import TOPICS
 from mm_robust_seg.replay.player import Silence
 from mm_robust_seg.report.run.sheet import draw_contact_sheet
 from mm_robust_seg.report.views import (
