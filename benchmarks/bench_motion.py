@@ -32,7 +32,7 @@ from benchmarks.motion_scenes import (
 )
 from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
-from mm_robust_seg.config import EngineConfig
+from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.errors import RobustSegError
@@ -143,7 +143,7 @@ def cost(network: Network) -> dict[str, float]:
     for number in range(_ROUNDS):
         for modality, frame in now.items():
             timed(f'observe_{modality}', picture_of, frame)
-        motion, held = SceneMotion(), captures[number % 3]
+        motion, held = SceneMotion(Config()), captures[number % 3]
         for frames in captures:
             motion.observe(frames[RGB])
         flow = timed('flow', motion.flow, held[RGB].stamp_ns, moment_ns, [RGB])
@@ -186,7 +186,7 @@ def _ways(
     network: Network, moment: Moment, source: Modality
 ) -> tuple[dict[str, dict[Modality, Float]], bool]:
     """Return the inputs for each way to use thermal, and whether ``source`` told the motion."""
-    motion = SceneMotion()
+    motion = SceneMotion(Config())
     for frames in (moment.before, moment.now):
         motion.observe(frames[source])
     now = {m: frame for m, frame in moment.now.items() if m in (source, THERMAL, DEPTH)}
@@ -226,7 +226,7 @@ def rest(network: Network, worlds: int, rate_hz: float, seed: int) -> dict[str, 
         captures = sequence(REST, _RUN_LENGTH, seed + world)
         objects = np.isin(captures[0].labels, _OBJECTS)
         frames = [frames_of(capture) for capture in captures]
-        motion, labels = SceneMotion(), defaultdict(list)
+        motion, labels = SceneMotion(Config()), defaultdict(list)
         for number, now in enumerate(frames):
             motion.observe(now[RGB])
             turn = int(number * rate_hz / RATE_HZ)

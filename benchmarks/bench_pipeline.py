@@ -34,7 +34,6 @@ from mm_robust_seg.stages.mask import to_reference
 from mm_robust_seg.stages.preprocess import prepare
 from mm_robust_seg.stages.sensors import decode
 from mm_robust_seg.stages.synchronizer import Synchronizer
-from mm_robust_seg.stages.timing import StreamTimings
 
 _PERIOD_NS = 33_333_333
 _SETS_PER_ROUND = 8
@@ -161,13 +160,9 @@ class _Stages:
 
     def __init__(self, config: Config, bundle: Bundle, engine: Engine, samples: Samples) -> None:
         self._config, self._bundle, self._samples = config, bundle, samples
-        self._synchronizer = Synchronizer(config.sync, config.inputs)
-        self._timings = StreamTimings(config.inputs)
+        self._synchronizer = Synchronizer(config)
         self._health = HealthMonitor(config, 0)
         self._engine = engine
-
-    def _offer(self, frame: Frame) -> None:
-        self._synchronizer.offer(frame, self._timings.observe(frame))
 
     def time(self, images: Mapping[Modality, RawImage], now_ns: int) -> None:
         """Time every stage but the engine on one set."""
@@ -178,7 +173,7 @@ class _Stages:
             if not isinstance(frame, Frame):
                 raise SystemExit(f'error: the simulated image was rejected: {frame.detail}')
             _timed(samples, 'health', self._health.observe, frame, now_ns)
-            _timed(samples, 'synchronise_offer', self._offer, frame)
+            _timed(samples, 'synchronise_offer', self._synchronizer.offer, frame)
             frames[modality] = frame
         _timed(samples, 'assess', self._health.assess, now_ns)
         _timed(samples, 'synchronise_take', self._synchronizer.take, now_ns, COMPLETE)

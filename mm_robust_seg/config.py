@@ -106,6 +106,12 @@ class SyncConfig:
     max_wait_s: float = parameter(
         0.1, 'Longest wait where wait_s is 0; never over 0.75 periods of the pace.', 0.0, 10.0
     )
+    held_frames: str = parameter(
+        'motion',
+        'A sensor without a frame of the moment is left out (off), or takes part with its newest '
+        'frame, as it is (plain) or moved with the scene (motion).',
+        choices=('off', 'plain', 'motion'),
+    )
     buffer_len: int = parameter(10, 'Frames kept per sensor.', 1, 1000)
 
     @property

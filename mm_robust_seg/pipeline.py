@@ -11,14 +11,14 @@ from mm_robust_seg.dataflow import Frame, HealthReport, Job, RawImage, Rejection
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
-from mm_robust_seg.stages import mask, preprocess, sensors
+from mm_robust_seg.stages import mask, preprocess, sensors, Stage
 from mm_robust_seg.stages.adapter_switch import AdapterSwitch
 from mm_robust_seg.stages.combination import CombinationPolicy
 from mm_robust_seg.stages.future_stamps import FutureStamps
 from mm_robust_seg.stages.health import HealthMonitor
+from mm_robust_seg.stages.motion import SceneMotion
 from mm_robust_seg.stages.rate_limit import RateLimit
 from mm_robust_seg.stages.synchronizer import Synchronizer
-from mm_robust_seg.stages.timing import StreamTimings
 from mm_robust_seg.transport import TransportNote
 
 
@@ -28,12 +28,14 @@ class Pipeline:
     def __init__(self, config: Config, inputs: InputSpec, engine: Engine, now_ns: int) -> None:
         self._config, self._inputs, self.active = config, inputs, ModalitySet()
         self._health = HealthMonitor(config, now_ns)
-        self._future_stamps = FutureStamps(config.monitor, now_ns)
-        self._timings = StreamTimings(config.inputs)
-        self._synchronizer = Synchronizer(config.sync, config.inputs)
+        self._future_stamps = FutureStamps(config, now_ns)
+        self._synchronizer = Synchronizer(config)
+        self._motion = SceneMotion(config)
         self._policy = CombinationPolicy(config, engine.combinations)
-        self._rate_limit = RateLimit(config.output.max_rate_hz)
+        self._rate_limit = RateLimit(config)
         self._switch = AdapterSwitch(engine)
+        self._stages: list[Stage] = [self._policy, self._health, self._future_stamps]
+        self._stages += [self._synchronizer, self._motion, self._rate_limit]
 
     def decode(self, raw: RawImage, now_ns: int) -> Frame | Rejection:
         """Decode one image message that arrived at ``now_ns``."""
@@ -48,7 +50,8 @@ class Pipeline:
             if isinstance(item, Frame) and self._future_stamps.admits(item, now_ns):
                 if self._future_stamps.have_ended:
                     self._synchronizer.forget_frames()
-                self._synchronizer.offer(item, self._timings.observe(item))
+                self._synchronizer.offer(item)
+                self._motion.observe(item)
 
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors; they decide on the combination."""
@@ -70,10 +73,11 @@ class Pipeline:
 
     def run(self, job: Job) -> Segmentation:
         """Make the mask; raises EngineError if inference fails with fewer sensors too."""
-        frames = job.frames.frames
-        inputs = preprocess.prepare({m: frames[m] for m in job.combination}, self._inputs)
+        ranked, frames = self._config.sync.reference_order, job.frames.frames
+        known = {m: frames[m] for m in ranked if m in job.combination}
+        inputs = preprocess.prepare(known, self._inputs)
+        inputs, _ = self._motion.compensate(inputs, job.frames, list(known))
         combination, prediction, switched = self._switch.infer(job.combination, inputs)
-        ranked = self._config.sync.reference_order
         return mask.segmentation(job, combination, prediction, ranked, switched)
 
     def offer(self, raw: RawImage, now_ns: int) -> Frame | Rejection:
@@ -112,18 +116,12 @@ class Pipeline:
 
     def reset(self, now_ns: int) -> None:
         """Forget frames and verdicts and begin a new startup grace; the engine stays warm."""
-        self._health.reset(now_ns)
-        self._future_stamps.reset(now_ns)
-        self._synchronizer.reset()
-        self._policy.reset()
-        self._rate_limit.reset()
+        for stage in self._stages:
+            stage.reset(now_ns)
 
     def reconfigure(self, config: Config) -> None:
         """Use other live parameters from now on; on an error, nothing changes."""
         self._config.require_same_model(config)
-        self._policy.reconfigure(config)
-        self._health.reconfigure(config)
-        self._future_stamps.reconfigure(config.monitor)
-        self._synchronizer.reconfigure(config.sync)
-        self._rate_limit.reconfigure(config.output.max_rate_hz)
+        for stage in self._stages:  # the policy first: it may refuse
+            stage.reconfigure(config)
         self._config = config

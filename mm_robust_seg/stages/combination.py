@@ -33,7 +33,7 @@ class CombinationPolicy:
         if not self._supported:
             raise ConfigError('the bundle serves no combination: export one with graphs')
         self.reconfigure(config)
-        self.reset()
+        self._forget()
 
     def reconfigure(self, config: Config) -> None:
         """Follow other parameters from now on; the choice and the dwell are kept.
@@ -56,8 +56,11 @@ class CombinationPolicy:
         self._config, self._by_value, self._forced = config, by_value, forced
         self._dwell_ns = round(config.hysteresis.min_dwell_s * 1e9)
 
-    def reset(self) -> None:
+    def reset(self, now_ns: int) -> None:
         """Forget the choice and the dwell, as after a jump of the clock."""
+        self._forget()
+
+    def _forget(self) -> None:
         self._active = self._kept = self._known = self._trusted = ModalitySet()
         self._admitted_ns: int | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mm_robust_seg.config import MonitorConfig
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame
 
 _ALL_AHEAD_NS = 1_000_000_000
@@ -24,13 +24,13 @@ class FutureStamps:
             future: what is left of those must be forgotten.
     """
 
-    def __init__(self, config: MonitorConfig, now_ns: int) -> None:
+    def __init__(self, config: Config, now_ns: int) -> None:
         self.reconfigure(config)
         self.reset(now_ns)
 
-    def reconfigure(self, config: MonitorConfig) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Use other limits from now on."""
-        self._config = config
+        self._limits = config.monitor
 
     def reset(self, now_ns: int) -> None:
         """Begin anew, as after a jump of the clock."""
@@ -40,7 +40,7 @@ class FutureStamps:
     def admits(self, frame: Frame, now_ns: int) -> bool:
         """Tell whether a frame that is observed at ``now_ns`` may be part of a set."""
         self.have_ended = False
-        limit_s = self._config[frame.modality].max_future_s
+        limit_s = self._limits[frame.modality].max_future_s
         if frame.stamp_ns - frame.arrival_ns > limit_s * 1e9:
             self._are_used |= now_ns - self._present_ns > _ALL_AHEAD_NS
             return self._are_used

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mm_robust_seg.config import Config
+
 
 class RateLimit:
-    """Admit at most ``max_rate_hz`` on average; 0 admits everything.
+    """Admit at most ``output.max_rate_hz`` on average; 0 admits everything.
 
     An event may come up to half a period early, so that a source of the same rate passes through
     whole in spite of its jitter (the generic cell rate algorithm, ITU-T I.371).
@@ -13,20 +15,20 @@ class RateLimit:
         refused: how many events were not admitted so far.
     """
 
-    def __init__(self, max_rate_hz: float) -> None:
+    def __init__(self, config: Config) -> None:
         self.refused = 0
-        self._max_rate_hz = max_rate_hz
-        self.reset()
-
-    def reset(self) -> None:
-        """Admit the next event, as after a jump of the clock."""
+        self._max_rate_hz = config.output.max_rate_hz
         self._due_ns: int | None = None
 
-    def reconfigure(self, max_rate_hz: float) -> None:
+    def reset(self, now_ns: int) -> None:
+        """Admit the next event, as after a jump of the clock."""
+        self._due_ns = None
+
+    def reconfigure(self, config: Config) -> None:
         """Follow another rate from now on."""
-        if max_rate_hz != self._max_rate_hz:
-            self._max_rate_hz = max_rate_hz
-            self.reset()
+        if config.output.max_rate_hz != self._max_rate_hz:
+            self._max_rate_hz = config.output.max_rate_hz
+            self._due_ns = None
 
     def admits(self, now_ns: int) -> bool:
         """Tell whether an event at ``now_ns`` may pass; if so, it counts."""

@@ -12,7 +12,6 @@ from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.schema import with_values
 from mm_robust_seg.stages.synchronizer import Synchronizer
-from mm_robust_seg.stages.timing import TimingLearner
 
 MS = 1_000_000
 IMAGES = {
@@ -75,17 +74,9 @@ class Driver:
 
     def __init__(self, config: Config | None = None, active: ModalitySet = COMPLETE) -> None:
         self.config = config or Config()
-        self.synchronizer = Synchronizer(self.config.sync, self.config.inputs)
+        self.synchronizer = Synchronizer(self.config)
         self.active = active
-        self._learners = {
-            m: TimingLearner(self.config.inputs[m].expected_rate_hz) for m in Modality
-        }
         self._given: list[Given] = []
-
-    def offer(self, item: Frame) -> None:
-        learner = self._learners[item.modality]
-        learner.observe(item)
-        self.synchronizer.offer(item, learner.timing)
 
     def take(self, now_ns: int) -> None:
         while (found := self.synchronizer.take(now_ns, self.active)) is not None:
@@ -102,7 +93,7 @@ class Driver:
         self._given = []
         for item in sorted(frames, key=lambda f: f.arrival_ns):
             self.until(item.arrival_ns)
-            self.offer(item)
+            self.synchronizer.offer(item)
             self.take(item.arrival_ns)
         if to_the_end:
             self.until(1 << 62)

@@ -67,7 +67,7 @@ def choose(policy: CombinationPolicy, usable: ModalitySet, now_ms: int) -> Modal
 def serve(
     policy: CombinationPolicy, active: ModalitySet, members: ModalitySet
 ) -> ModalitySet | None:
-    policy.reset()
+    policy.reset(0)
     assert choose(policy, active, 0) == active
     return policy.serve(members, report(active))
 
@@ -185,7 +185,7 @@ def test_without_a_required_sensor_no_mask_is_wanted() -> None:
 def test_reset_forgets_the_choice_and_the_dwell() -> None:
     policy = make()
     choose(policy, RGB, 10_000)
-    policy.reset()
+    policy.reset(0)
     assert choose(policy, COMPLETE, 0) == COMPLETE
 
 

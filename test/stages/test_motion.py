@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.motion import SceneMotion, warp
@@ -44,7 +45,7 @@ def panned(modality, at_ms, shift_px, scene=LANDSCAPE):
 
 
 def motion_of(*frames):
-    motion = SceneMotion()
+    motion = SceneMotion(Config())
     for one in frames:
         motion.observe(one)
     return motion
@@ -271,7 +272,7 @@ def test_stamps_that_jump_back_begin_anew():
 
 def test_reset_forgets():
     motion = motion_of(panned(RGB, 0, 0), panned(RGB, 100, 12))
-    motion.reset()
+    motion.reset(0)
     assert motion.flow(0, 100 * MS, [RGB]) is None
 
 

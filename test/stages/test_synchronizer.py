@@ -216,7 +216,7 @@ def offered(*frames, **values) -> Driver:
     config = settings(**{f'inputs__{m}__expected_rate_hz': 30.0 for m in Modality}, **values)
     driver = Driver(config)
     for item in sorted(frames, key=lambda f: f.arrival_ns):
-        driver.offer(item)
+        driver.synchronizer.offer(item)
     return driver
 
 
@@ -229,9 +229,9 @@ def test_the_nearest_stamp_wins():
 def test_a_sensor_never_goes_back_in_time():
     driver = offered(frame(RGB, 100), frame(THERMAL, 100))
     driver.synchronizer.take(140 * MS, COMPLETE)
-    driver.offer(frame(THERMAL, 99, latency_ms=50))
+    driver.synchronizer.offer(frame(THERMAL, 99, latency_ms=50))
     assert driver.synchronizer.counters['late'] == 1
-    driver.offer(frame(RGB, 133))
+    driver.synchronizer.offer(frame(RGB, 133))
     found = driver.synchronizer.take(170 * MS, COMPLETE)
     assert found.frames[THERMAL].stamp_ns == 100 * MS
 
@@ -291,7 +291,7 @@ def test_reset_forgets_frames_and_old_stamps_are_new_again():
     driver = Driver()
     first = driver.play(frames)
     assert driver.play(frames) == []
-    driver.synchronizer.reset()
+    driver.synchronizer.reset(0)
     assert len(driver.play(frames)) == pytest.approx(len(first), abs=2)
 
 
@@ -389,7 +389,7 @@ def test_laws_of_any_stream(events, config, active):
 def test_time_standing_still_is_harmless(events):
     driver = Driver()
     for modality, stamp_ms, _ in events:
-        driver.offer(replace(frame(modality, stamp_ms), arrival_ns=0))
+        driver.synchronizer.offer(replace(frame(modality, stamp_ms), arrival_ns=0))
         for _ in range(2):
             driver.synchronizer.take(0, COMPLETE)
 
@@ -398,6 +398,6 @@ def test_time_standing_still_is_harmless(events):
 def test_buffers_are_bounded(events):
     driver = Driver(settings(sync__buffer_len=4))
     for modality, stamp_ms in events:
-        driver.offer(replace(frame(modality, stamp_ms), arrival_ns=0))
+        driver.synchronizer.offer(replace(frame(modality, stamp_ms), arrival_ns=0))
     distinct = [len({s for m, s in events if m is modality}) for modality in Modality]
     assert driver.synchronizer.counters['evicted'] >= sum(max(0, n - 4) for n in distinct)

@@ -6,7 +6,7 @@ import pytest
 from streams import frame, MS, Stream
 
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.stages.timing import TimingLearner
+from mm_robust_seg.stages.synchronizer.timing import TimingLearner
 
 RGB, THERMAL, DEPTH = Modality
 

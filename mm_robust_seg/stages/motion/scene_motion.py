@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modalities.kind import Float
 from mm_robust_seg.modality import Modality
@@ -21,27 +22,37 @@ _LEAST_AGE_NS = 4_000_000
 class SceneMotion:
     """The motion of the scene of late.
 
-    ``observe`` and ``reset`` may run on another thread than the rest.
+    ``observe``, ``reset`` and ``reconfigure`` may run on another thread than the rest.
+
+    Args:
+        config: whether held images are to be moved: ``sync.held_frames``.
     """
 
-    def __init__(self) -> None:
-        self._pictures: dict[Modality, tuple[Picture, ...]] = {}
+    def __init__(self, config: Config) -> None:
         self._estimator = FlowEstimator()
+        self._pictures: dict[Modality, tuple[Picture, ...]] = {}
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Follow ``sync.held_frames``: only ``motion`` asks for anything to be done here."""
+        self._is_wanted = config.sync.held_frames == 'motion'
+
+    def reset(self, now_ns: int) -> None:
+        """Forget all pictures, as after a jump of the clock."""
+        self._pictures = {}
 
     def observe(self, frame: Frame) -> None:
         """Keep a small picture of a frame for half a second.
 
         A frame out of order is left out; one from long before the others begins anew.
         """
+        if not self._is_wanted:
+            return
         kept, stamp_ns = self._pictures.get(frame.modality, ()), frame.stamp_ns
         if kept and 0 <= kept[-1].stamp_ns - stamp_ns < _MEMORY_NS:
             return
         recent = (p for p in kept if 0 < stamp_ns - p.stamp_ns <= _MEMORY_NS)
         self._pictures[frame.modality] = (*recent, picture_of(frame))
-
-    def reset(self) -> None:
-        """Forget all pictures, as after a jump of the clock."""
-        self._pictures = {}
 
     def flow(self, held_ns: int, moment_ns: int, sources: Sequence[Modality]) -> Flow | None:
         """Return the motion since ``held_ns``; None if it is not known, or no time has passed.
@@ -76,11 +87,11 @@ class SceneMotion:
             fill: as in :func:`warp`.
 
         Returns:
-            The inputs, moved where the motion is known, otherwise as they were; and of those
-            moved, which pixels were in sight, (h, w).
+            The inputs, moved where that is wanted and the motion is known, otherwise as they were;
+            and of those moved, which pixels were in sight, (h, w).
         """
         moved, inside = dict(inputs), {}
-        for modality, image in inputs.items():
+        for modality, image in inputs.items() if self._is_wanted else ():
             held_ns = frames.frames[modality].stamp_ns
             flow = self.flow(held_ns, frames.stamp_ns, sources)
             if flow is not None:

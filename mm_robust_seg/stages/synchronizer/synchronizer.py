@@ -7,7 +7,7 @@ Three questions are answered apart:
   in for it, so a camera that dies costs no mask while it is not yet known to be dead.
 - **Membership**: every sensor in use takes part with the frame nearest to the moment. It waits for
   the frame of that moment if that will come in time; otherwise its newest frame is used again, for
-  as long as ``inputs.<m>.hold_s`` allows.
+  as long as ``inputs.<m>.hold_s`` allows, unless ``sync.held_frames`` is ``off``.
 - **Geometry**, whose camera the mask belongs to, is decided by whoever makes the mask.
 
 What will come in time is foretold from the learned timing of the streams, so a slow sensor delays
@@ -16,16 +16,15 @@ nobody, and a silent one at most for the bounded wait, until the monitor has not
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from mm_robust_seg.config import InputsConfig, SyncConfig
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, FrameSet, StreamTiming
 from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.stages.synchronizer.buffers import FrameBuffers, LONG_AGO_NS
+from mm_robust_seg.stages.synchronizer.timing import TimingLearner
 
-_LONG_AGO_NS = -(1 << 63)
 _UNKNOWN_NS = 100_000_000
 """The period of a stream that has just begun."""
 _HELD_PERIODS = 1.5
@@ -53,81 +52,66 @@ class Synchronizer:
     """Form frame sets, one for each frame of the pacing sensor.
 
     Args:
-        config: who paces, how long to wait, how far stamps may lie apart.
-        inputs: which sensors there are, and how long their frames may be held.
+        config: which sensors there are, their rates and how long their frames may be held; who
+            paces, how long to wait, how far stamps may lie apart.
     """
 
-    def __init__(self, config: SyncConfig, inputs: InputsConfig) -> None:
-        self._enabled = inputs.enabled
-        self._hold_ns = {m: round(inputs[m].hold_s * 1e9) for m in self._enabled}
-        self._timing: dict[Modality, StreamTiming | None] = dict.fromkeys(self._enabled)
-        self._counters = Counter(
-            dict.fromkeys(('late', 'unmatched', 'evicted', 'skipped', 'overload'), 0)
-        )
+    def __init__(self, config: Config) -> None:
+        inputs, enabled = config.inputs, config.inputs.enabled
+        self._hold_ns = {m: round(inputs[m].hold_s * 1e9) for m in enabled}
+        self._learners = {m: TimingLearner(inputs[m].expected_rate_hz) for m in enabled}
+        self._timing: dict[Modality, StreamTiming | None] = dict.fromkeys(enabled)
+        self._frames = FrameBuffers(enabled)
+        self._skipped = self._overload = 0
         self._in_use_since_ns: int | None = None
         self._is_starting = True
         self.reconfigure(config)
         self.forget_frames()
 
-    def reconfigure(self, config: SyncConfig) -> None:
-        """Follow other parameters from now on."""
-        self._reference = Modality(config.reference)
-        self._rank = tuple(m for m in config.reference_order if m in self._enabled)
-        self._wait_ns = round(config.wait_s * 1e9)
-        self._most_wait_ns = round(config.max_wait_s * 1e9)
-        self._skew_ns = round(config.max_skew_s * 1e9)
-        self._buffer_len = config.buffer_len
+    def reconfigure(self, config: Config) -> None:
+        """Follow other live parameters from now on."""
+        sync = config.sync
+        self._reference = Modality(sync.reference)
+        self._rank = tuple(m for m in sync.reference_order if m in self._timing)
+        self._wait_ns = round(sync.wait_s * 1e9)
+        self._most_wait_ns = round(sync.max_wait_s * 1e9)
+        self._skew_ns = round(sync.max_skew_s * 1e9)
+        self._buffer_len, self._holds = sync.buffer_len, sync.held_frames != 'off'
         self._active = ModalitySet(self._rank)
 
-    def reset(self) -> None:
+    def reset(self, now_ns: int) -> None:
         """Begin anew, as after a jump of the clock; timing and counters go on."""
         self.rested()
         self.forget_frames()
 
     def forget_frames(self) -> None:
         """Forget all frames, and which sets were given."""
-        self._frames: dict[Modality, dict[int, Frame]] = {m: {} for m in self._rank}
-        self._arrived_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
-        self._used_ns = dict.fromkeys(self._rank, _LONG_AGO_NS)
-        self._unused: dict[Modality, set[int]] = {m: set() for m in self._rank}
+        self._frames.clear()
         self._pace: Modality | None = None
-        self._given_ns = self._given_at_ns = _LONG_AGO_NS
+        self._given_ns = LONG_AGO_NS
 
     @property
     def counters(self) -> Mapping[str, int]:
         """What was not used, since the beginning.
 
-        ``late``: frames that came after their set was given and were not held, or repeat a
-        stamp. ``unmatched``:
-        frames that no set had a place for. ``evicted``: frames pushed out of a full buffer.
-        ``skipped``: whole sets passed over for a newer one. ``overload``: those of them that came
-        while one set was in use for longer than a period.
+        ``late``: frames that came after their set was given and were not held, or repeat a stamp.
+        ``unmatched``: frames that no set had a place for. ``evicted``: frames pushed out of a full
+        buffer. ``skipped``: whole sets passed over for a newer one. ``overload``: those of them
+        that came while one set was in use for longer than a period.
         """
-        return MappingProxyType(self._counters)
+        return {**self._frames.counters, 'skipped': self._skipped, 'overload': self._overload}
 
     @property
     def next_deadline_ns(self) -> int | None:
         """When ``take`` gives a set even if nothing more arrives; None if it will not."""
         return min((moment.due_ns for moment in self._moments()), default=None)
 
-    def offer(self, frame: Frame, timing: StreamTiming | None) -> None:
-        """Buffer one frame.
-
-        Args:
-            frame: any but a repeated one; it may come late or out of order.
-            timing: what its stream has taught so far.
-        """
-        modality, frames = frame.modality, self._frames[frame.modality]
-        self._timing[modality] = timing
-        if frame.stamp_ns <= self._used_ns[modality] or frame.stamp_ns in frames:
-            self._counters['late'] += 1
-            return
-        if len(frames) == self._buffer_len:
-            oldest_ns = min(frames)
-            self._drop(modality, oldest_ns, 'evicted')
-        frames[frame.stamp_ns] = frame
-        self._arrived_ns[modality] = max(frame.arrival_ns, self._arrived_ns[modality])
-        self._unused[modality].add(frame.stamp_ns)
+    def offer(self, frame: Frame) -> None:
+        """Learn from one frame, and buffer it; it may come late, out of order or twice."""
+        learner = self._learners[frame.modality]
+        learner.observe(frame)
+        self._timing[frame.modality] = learner.timing
+        self._frames.add(frame, self._buffer_len)
 
     def mark_in_use(self, now_ns: int) -> None:
         """Note that a mask is made of the set just given; no other is taken meanwhile."""
@@ -148,21 +132,17 @@ class Synchronizer:
         self._is_starting = not active & known
         self._active = active & known or known
         was_overloaded = self._is_overloaded(now_ns)
-        self._in_use_since_ns = None
+        self.rested()
         due = [moment for moment in self._moments() if moment.due_ns <= now_ns]
         if not due:
             return None
         newest = max(due, key=lambda moment: moment.frame.stamp_ns)
-        self._counters['skipped'] += len(due) - 1
-        self._counters['overload'] += was_overloaded * (len(due) - 1)
-        frames = self._members(newest.frame)
-        for modality, frame in frames.items():
-            self._used_ns[modality] = max(self._used_ns[modality], frame.stamp_ns)
-            self._unused[modality].discard(frame.stamp_ns)
-        self._forget_older(newest.frame.stamp_ns)
+        self._skipped += len(due) - 1
+        self._overload += was_overloaded * (len(due) - 1)
+        members = self._members(newest.frame)
         self._pace, self._given_ns = newest.frame.modality, newest.frame.stamp_ns
-        self._given_at_ns = now_ns
-        return self._closed(newest, frames)
+        self._frames.use(members, self._given_ns, now_ns)
+        return self._closed(newest, members)
 
     def _is_overloaded(self, now_ns: int) -> bool:
         """Tell whether the last set has been in use for longer than the shortest period."""
@@ -171,7 +151,7 @@ class Synchronizer:
 
     def _moments(self) -> Iterator[_Moment]:
         """Yield what calls for a mask: frames of the pacing sensor, or of one that steps in."""
-        overdue_ns, covered_ns = _LONG_AGO_NS, self._given_ns
+        overdue_ns, covered_ns = LONG_AGO_NS, self._given_ns
         for modality in self._pacers():
             half_ns = self._period_ns(modality) // 2
             is_pace = modality is self._pace
@@ -199,7 +179,7 @@ class Synchronizer:
         jitter_ns = timing.jitter_ns if (timing := self._timing[modality]) else 0
         period_ns = self._period_ns(modality)
         slack_ns = self._wait_ns or min(max(period_ns // 2, 2 * jitter_ns), period_ns)
-        return self._arrived_ns[modality] + period_ns + slack_ns
+        return self._frames.arrived_ns(modality) + period_ns + slack_ns
 
     def _due_ns(self, frame: Frame) -> int:
         """Return when the set of ``frame`` is as good as it gets.
@@ -240,20 +220,23 @@ class Synchronizer:
     def _members(self, pace: Frame) -> dict[Modality, Frame]:
         """Return the pacing frame with the nearest of every other sensor that is near enough."""
         members = {pace.modality: pace}
-        for modality, frames in self._frames.items():
+        for modality in self._rank:
+            frames = self._frames[modality]
             if modality is pace.modality or not frames:
                 continue
             ahead_ns = self._skew_ns or max(
                 self._exact_ns(modality, pace), self._period_ns(pace.modality) // 2
             )
-            earliest_ns = pace.stamp_ns - self._held_ns(modality)
+            earliest_ns = pace.stamp_ns - self._held_ns(modality, pace.modality)
             near = [s for s in frames if earliest_ns <= s <= pace.stamp_ns + ahead_ns]
             if near:
                 members[modality] = frames[min(near, key=lambda s: abs(s - pace.stamp_ns))]
         return members
 
-    def _held_ns(self, modality: Modality) -> int:
+    def _held_ns(self, modality: Modality, pace: Modality) -> int:
         """Return how long before the moment a frame may have been taken that still takes part."""
+        if not self._holds:
+            return min(self._period_ns(modality), self._period_ns(pace)) // 2
         timing = self._timing[modality]
         late_ns = timing.latency_ns + timing.jitter_ns if timing else 0
         learned_ns = round(_HELD_PERIODS * self._period_ns(modality)) + max(late_ns, 0)
@@ -281,18 +264,3 @@ class Synchronizer:
         exact = [f.arrival_ns for f in frames.values() if self._is_exact(f, moment.frame)]
         closed_ns = max([moment.due_ns, *exact])
         return FrameSet(frames, moment.frame.modality, min(exact), closed_ns)
-
-    def _forget_older(self, moment_ns: int) -> None:
-        """Drop what no later set can use: all but the newest frame up to the moment."""
-        for modality, frames in self._frames.items():
-            past = sorted(stamp_ns for stamp_ns in frames if stamp_ns <= moment_ns)
-            for stamp_ns in past[:-1]:
-                was_given = stamp_ns <= self._given_ns
-                came_late = was_given and frames[stamp_ns].arrival_ns > self._given_at_ns
-                self._drop(modality, stamp_ns, 'late' if came_late else 'unmatched')
-
-    def _drop(self, modality: Modality, stamp_ns: int, counter: str) -> None:
-        del self._frames[modality][stamp_ns]
-        if stamp_ns in self._unused[modality]:
-            self._unused[modality].discard(stamp_ns)
-            self._counters[counter] += 1

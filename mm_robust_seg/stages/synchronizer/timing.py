@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
-from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame, StreamTiming
 
 _FRAMES = 31
@@ -47,19 +46,6 @@ class TimingLearner:
         latency_ns = _quantile(self._latencies_ns, 0.5)
         jitter_ns = _quantile(self._latencies_ns, _LATE_SHARE) - latency_ns
         return StreamTiming(period_ns, latency_ns, jitter_ns)
-
-
-class StreamTimings:
-    """The timing of all enabled sensors."""
-
-    def __init__(self, inputs: InputsConfig) -> None:
-        self._learners = {m: TimingLearner(inputs[m].expected_rate_hz) for m in inputs.enabled}
-
-    def observe(self, frame: Frame) -> StreamTiming | None:
-        """Take in one frame; return what is known of its stream, as ``TimingLearner.timing``."""
-        learner = self._learners[frame.modality]
-        learner.observe(frame)
-        return learner.timing
 
 
 def _quantile(values: Collection[int], share: float) -> int:
