@@ -91,6 +91,7 @@ class Frame:
             Depth: (H, W) float32 in metres. 0 marks an invalid thermal or depth pixel; see
             ``modalities.SensorKind``.
         encoding, step_bytes: of the message, as in ``RawImage``.
+        offset_ns: what was added to the message's own stamp, so that all sensors share one clock.
     """
 
     modality: Modality
@@ -100,6 +101,7 @@ class Frame:
     frame_id: str = ''
     encoding: str = ''
     step_bytes: int = 0
+    offset_ns: int = 0
 
     def __post_init__(self) -> None:
         dtype, ndim = KINDS[self.modality].layout
@@ -109,6 +111,11 @@ class Frame:
                 f'{self.image.dtype}; expected {ndim} dimensions of {np.dtype(dtype)}'
             )
         self.image.setflags(write=False)
+
+    @property
+    def header_stamp_ns(self) -> int:
+        """The stamp of the message, as others know it."""
+        return self.stamp_ns - self.offset_ns
 
 
 @dataclass(frozen=True)
@@ -291,3 +298,8 @@ class Segmentation:
     def stamp_ns(self) -> int:
         """The moment of the mask: the stamp of the frame that called for it."""
         return self.frames.stamp_ns
+
+    @property
+    def header_stamp_ns(self) -> int:
+        """The same as that frame's message has it: what is published carries this stamp."""
+        return self.frames.frames[self.frames.pace].header_stamp_ns

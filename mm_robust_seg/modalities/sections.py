@@ -28,8 +28,20 @@ class InputConfig(ABC):
         10.0,
         live=False,
     )
+    stamp: str = parameter(
+        'message',
+        'When an image was taken: as its header says, or, for a driver without a usable clock, '
+        'when it arrived.',
+        choices=('message', 'arrival'),
+        live=False,
+    )
     stamp_offset_s: float = parameter(
-        0.0, 'Added to every stamp, to cancel a constant lag.', -10.0, 10.0, live=False
+        0.0,
+        'Added to every stamp where frames are matched and judged; what is published keeps the '
+        "image's own stamp.",
+        -1e10,
+        1e10,
+        live=False,
     )
     transport: str = parameter(
         'raw', 'sensor_msgs/Image or CompressedImage.', choices=('raw', 'compressed'), live=False

@@ -116,11 +116,11 @@ class ReplayLog:
             mask.frames.wait_s,
             mask.frames.skew_s,
         )
-        self._recorder.mask(record, mask.labels, self._truth_ns(mask))
+        self._recorder.mask(record, mask.labels, mask.header_stamp_ns)
 
     def truth_of(self, mask: Segmentation) -> Image | None:
         """Return the true labels of the reference frame, if they are known by now."""
-        return self._recorder.truth_at(self._truth_ns(mask))
+        return self._recorder.truth_at(mask.header_stamp_ns)
 
     def notes(self) -> list[str]:
         """Say what a person should know: no scores, sensors that were never usable."""
@@ -152,8 +152,3 @@ class ReplayLog:
 
     def _recorded_ns(self, time_ns: int) -> int:
         return time_ns - self._jumped_ns
-
-    def _truth_ns(self, mask: Segmentation) -> int:
-        """Return the reference's stamp as it is in the bag."""
-        offset_s = self._config.inputs[mask.reference.modality].stamp_offset_s
-        return mask.stamp_ns - round(offset_s * 1e9)

@@ -43,7 +43,7 @@ class ReplayResults:
         view = camera_view(result.reference.modality, result.reference.image)
         text = caption(result.combination, result.report)
         picture = overlay(view, result.labels, self._classes, text)
-        name = f'{self._count:06d}_{result.stamp_ns}.png'
+        name = f'{self._count:06d}_{result.header_stamp_ns}.png'
         write_png(self._folder / 'masks' / name, result.labels)
         write_png(self._folder / 'overlays' / name, picture)
         if self._thumbnails.wants_next():
@@ -74,5 +74,5 @@ class ReplayResults:
         for name, (image, encoding) in images.items():
             if self._bag:
                 topic = f'/segmentation/{name}'
-                header = (result.stamp_ns, result.reference.frame_id)
+                header = (result.header_stamp_ns, result.reference.frame_id)
                 self._bag.write(topic, image, encoding, *header, time_ns=now_ns)

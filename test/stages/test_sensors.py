@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import Any
 import zlib
@@ -125,6 +126,17 @@ def test_stamp_offset_and_frame_alias() -> None:
     depth = decoded(encode(DEPTH, '16UC1', np.zeros((1, 1))), inputs)
     assert (rgb.stamp_ns, rgb.frame_id) == (7 - 250_000_000, 'head')
     assert (depth.stamp_ns, depth.frame_id) == (7 + 1_500_000_000, 'camera')
+    assert (rgb.header_stamp_ns, depth.header_stamp_ns) == (7, 7)
+
+
+def test_a_stamp_may_be_that_of_the_arrival() -> None:
+    inputs = InputsConfig(depth=DepthInputConfig(stamp='arrival', stamp_offset_s=-0.5))
+    raw = encode(DEPTH, '16UC1', np.zeros((1, 1)))
+    frame = decode(raw, inputs, 9_000_000_000)
+    assert isinstance(frame, Frame)
+    assert (frame.stamp_ns, frame.header_stamp_ns) == (8_500_000_000, 7)
+    cut = decode(dataclasses.replace(raw, data=b''), inputs, 9_000_000_000)
+    assert cut.stamp_ns == 8_500_000_000
 
 
 @pytest.mark.parametrize('kind', [bytes, bytearray, memoryview, 'array', 'odd address'])

@@ -141,7 +141,7 @@ class Robot:
         self.labels: list[String] = []
         self.camera_infos: list[CameraInfo] = []
         self.now_ns = lambda: self.node.get_clock().now().nanoseconds
-        self.clock = False
+        self.clock, self.clock_step_ns = False, 1
         self._clock = self.node.create_publisher(Clock, '/clock', qos.EVENTS)
         self._rng = np.random.default_rng(0)
         self._next_s = time.monotonic()
@@ -228,7 +228,8 @@ class Robot:
     def _publish(self) -> None:
         now_ns = self.now_ns()
         if self.clock:
-            self._clock.publish(Clock(clock=time_message(now_ns)))
+            step_ns = now_ns // self.clock_step_ns * self.clock_step_ns
+            self._clock.publish(Clock(clock=time_message(step_ns)))
         height_px, width_px = self.size
         info = CameraInfo(header=header(now_ns, 'camera'), height=height_px, width=width_px)
         self._info.publish(info)

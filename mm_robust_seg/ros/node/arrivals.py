@@ -17,7 +17,7 @@ from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import qos
-from mm_robust_seg.ros.node.conversions import present_ns, raw_image
+from mm_robust_seg.ros.node.conversions import raw_image
 from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.events import event_callbacks
 from mm_robust_seg.ros.node.foreign_encodings import translated
@@ -121,7 +121,7 @@ class Arrivals:
             self._on_matched(modality)
 
     def _on_image(self, modality: Modality, message: Any) -> None:
-        arrival_ns = present_ns(self._node)
+        arrival_ns = self._engine_thread.now_ns()
         try:
             raw = raw_image(message, modality)
             reception = self.reception[modality]

@@ -11,7 +11,6 @@ from typing import Any
 from builtin_interfaces.msg import Time
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -19,11 +18,6 @@ from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.modality import Modality
 
 _NS_PER_S = 1_000_000_000
-
-
-def present_ns(node: Node) -> int:
-    """Return the present on a node's clock in nanoseconds."""
-    return int(node.get_clock().now().nanoseconds)
 
 
 def stamp_ns(stamp: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import json
 from typing import Any
 
@@ -18,7 +18,7 @@ from mm_robust_seg.dataflow import HealthLevel, Segmentation
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.report.views import camera_view, caption, colorize, overlay
 from mm_robust_seg.ros.node import diagnostics, qos
-from mm_robust_seg.ros.node.conversions import header, image_message, present_ns, time_message
+from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
 from mm_robust_seg.ros.node.engine_thread import EngineState
 
@@ -35,12 +35,18 @@ class Departures:
         node: owns the publishers and the clock.
         bundle: says what the classes are, and which adapter a combination has.
         camera_infos: the last parameters of each camera that has told any.
+        now_ns: the present on the node's clock.
     """
 
     def __init__(
-        self, node: Node, bundle: Bundle, camera_infos: Mapping[Modality, CameraInfo]
+        self,
+        node: Node,
+        bundle: Bundle,
+        camera_infos: Mapping[Modality, CameraInfo],
+        now_ns: Callable[[], int],
     ) -> None:
         self._node, self._bundle, self._camera_infos = node, bundle, camera_infos
+        self._now_ns = now_ns
         self._name = node.get_fully_qualified_name().lstrip('/')
         self._classes = bundle.classes
         self._deliveries = Deliveries()
@@ -84,16 +90,16 @@ class Departures:
         self._publish_mask(result)
         adapter = self._bundle.adapters.get(result.combination)
         name = adapter.stem if adapter is not None else 'none'
-        delivery = Delivery(result, published_ns=present_ns(self._node), adapter=name)
+        delivery = Delivery(result, published_ns=self._now_ns(), adapter=name)
         self._deliveries.add(delivery)
-        stamped = header(result.stamp_ns, result.reference.frame_id)
+        stamped = header(result.header_stamp_ns, result.reference.frame_id)
         status = diagnostics.frame_info(f'{self._name}: frame', delivery)
         self._frame_info.publish(DiagnosticArray(header=stamped, status=[status]))
         self.publish_pictures(result)
 
     def _publish_mask(self, result: Segmentation) -> None:
         """Publish the mask, and the camera's parameters where they are known."""
-        stamped = header(result.stamp_ns, result.reference.frame_id)
+        stamped = header(result.header_stamp_ns, result.reference.frame_id)
         self._mask.publish(image_message(result.labels, 'mono8', stamped))
         camera_info = self._camera_infos.get(result.reference.modality)
         if camera_info is not None:
@@ -102,7 +108,7 @@ class Departures:
 
     def publish_pictures(self, result: Segmentation) -> None:
         """Publish confidence and the pictures that somebody has subscribed to."""
-        stamped = header(result.stamp_ns, result.reference.frame_id)
+        stamped = header(result.header_stamp_ns, result.reference.frame_id)
         if self._confidence.get_subscription_count():
             self._confidence.publish(image_message(result.confidence, 'mono8', stamped))
         if self._color_mask.get_subscription_count():
@@ -116,7 +122,7 @@ class Departures:
         thermal = result.frames.frames.get(Modality.THERMAL)
         if thermal is not None and self._thermal_view.get_subscription_count():
             view = camera_view(thermal.modality, thermal.image)[..., 0]
-            own = header(thermal.stamp_ns, thermal.frame_id)
+            own = header(thermal.header_stamp_ns, thermal.frame_id)
             self._thermal_view.publish(image_message(view, 'mono8', own))
 
     def publish_state(self, state: State, engine: EngineState) -> None:

@@ -55,6 +55,7 @@ class EngineThread:
         now_ns: the present on the node's clock.
 
     Attributes:
+        now_ns: as given.
         description: of the engine, once it is loaded.
         arrived: set when an image was admitted; whoever waits for one clears it.
     """
@@ -66,7 +67,7 @@ class EngineThread:
         report: Callable[[Exception], None],
         now_ns: Callable[[], int],
     ) -> None:
-        self._build, self._publish, self._report, self._now_ns = build, publish, report, now_ns
+        self._build, self._publish, self._report, self.now_ns = build, publish, report, now_ns
         self.description = self._trouble = ''
         self.arrived = threading.Event()
         self._changed = threading.Condition()
@@ -125,7 +126,7 @@ class EngineThread:
         pipeline = self._loaded()
         item = pipeline.decode(raw, arrival_ns)
         with self._changed:
-            pipeline.admit(item, self._now_ns())
+            pipeline.admit(item, self.now_ns())
             self._changed.notify_all()
         self.arrived.set()
 
@@ -140,7 +141,7 @@ class EngineThread:
         waited is a jump of the clock.
         """
         with self._changed:
-            return question(self._loaded(), self._now_ns())
+            return question(self._loaded(), self.now_ns())
 
     def wake(self) -> None:
         """Look for a due frame set anew: what the pipeline waits for may have changed."""
@@ -195,14 +196,14 @@ class EngineThread:
         return None
 
     def _take(self, pipeline: Pipeline) -> Job | None:
-        return pipeline.take(self._now_ns()) if self._is_enabled else None
+        return pipeline.take(self.now_ns()) if self._is_enabled else None
 
     def _patience_s(self, pipeline: Pipeline) -> float | None:
         """Return how long to wait; None with no frame at hand, since the next one will wake."""
         deadline_ns = pipeline.next_deadline_ns if self._is_enabled else None
         if deadline_ns is None:
             return None
-        return min(max((deadline_ns - self._now_ns()) * 1e-9, _SHORTEST_WAIT_S), TICK_S)
+        return min(max((deadline_ns - self.now_ns()) * 1e-9, _SHORTEST_WAIT_S), TICK_S)
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 import traceback
 
 from rclpy.node import Node
@@ -17,9 +16,9 @@ from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node.arrivals import Arrivals
-from mm_robust_seg.ros.node.conversions import present_ns
 from mm_robust_seg.ros.node.departures import Departures
 from mm_robust_seg.ros.node.engine_thread import EngineThread
+from mm_robust_seg.ros.node.present import PresentTime
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
 from mm_robust_seg.ros.node.watch import StateWatch
 from mm_robust_seg.ros.node.watchdog import Watchdog
@@ -41,9 +40,10 @@ class Session:
         self._node, self._config, self._bundle = node, config, bundle
         self._log = node.get_logger()
         self._camera_infos: dict[Modality, CameraInfo] = {}
-        self._departures = Departures(node, bundle, self._camera_infos)
+        now_ns = PresentTime(node)
+        self._departures = Departures(node, bundle, self._camera_infos, now_ns)
         self._engine_thread = EngineThread(
-            self._build, self._departures.publish, self._report, partial(present_ns, node)
+            self._build, self._departures.publish, self._report, now_ns
         )
         self._is_enabled = True
         self._arrivals: Arrivals | None = None
@@ -126,5 +126,5 @@ class Session:
 
     def _build(self, is_cancelled: Callable[[], bool]) -> tuple[Pipeline, Engine]:
         return build_pipeline(
-            self._config, self._bundle, present_ns(self._node), self._log.info, is_cancelled
+            self._config, self._bundle, self._engine_thread.now_ns(), self._log.info, is_cancelled
         )

@@ -24,7 +24,7 @@ def clock_differs(seen: Observation, config: Config) -> Finding | None:
     """CLOCK: the stamp lies in the future, or was never set."""
     monitor, inputs = config.monitor[seen.frame.modality], config.inputs[seen.frame.modality]
     evidence = {'age_s': seen.age_s}
-    is_zero = seen.frame.stamp_ns == round(inputs.stamp_offset_s * 1e9)
+    is_zero = inputs.stamp == 'message' and seen.frame.header_stamp_ns == 0
     if is_zero and seen.age_s > monitor.max_age_s:
         return Finding(Reason.CLOCK, 'stamp is zero; expected the time of exposure', evidence)
     if -seen.age_s <= monitor.max_future_s:
@@ -69,7 +69,10 @@ def _offset_hint(seen: Observation, config: Config) -> str:
         return ''
     offset_s = inputs.stamp_offset_s + age_s
     if abs(offset_s) > _LARGEST_OFFSET_S:
-        return '; this is constant: synchronise the clocks of sensor and computer'
+        return (
+            '; this is constant: synchronise the clocks of sensor and computer, or set '
+            f'inputs.{seen.frame.modality}.stamp to arrival'
+        )
     return (
         f'; this is constant: synchronise the clocks, or set inputs.{seen.frame.modality}.'
         f'stamp_offset_s to {offset_s:.3f}'

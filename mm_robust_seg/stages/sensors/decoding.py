@@ -18,17 +18,28 @@ from mm_robust_seg.stages.sensors.malformed import MalformedError
 def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Rejection:
     """Decode one message: RGB uint8, thermal in kelvin, depth in metres (``Frame.image``).
 
-    The stamp is moved by ``stamp_offset_s``. An RGB image that needs no conversion shares the
-    message's memory, so the sender must not write to it afterwards.
+    Its stamp is that of the message or of the arrival, moved by ``stamp_offset_s``. An RGB image
+    that needs no conversion shares the message's memory, so the sender must not write to it
+    afterwards.
     """
     settings = inputs[raw.modality]
-    stamp_ns = raw.stamp_ns + round(settings.stamp_offset_s * 1e9)
+    sent_ns = raw.stamp_ns if settings.stamp == 'message' else arrival_ns
+    stamp_ns = sent_ns + round(settings.stamp_offset_s * 1e9)
     try:
         stored = _stored(raw)
     except MalformedError as error:
         return Rejection(raw.modality, stamp_ns, arrival_ns, error.reason, error.detail)
     image, frame_id = settings.units.image(stored), settings.frame_alias or raw.frame_id
-    return Frame(raw.modality, stamp_ns, arrival_ns, image, frame_id, raw.encoding, raw.step_bytes)
+    return Frame(
+        raw.modality,
+        stamp_ns,
+        arrival_ns,
+        image,
+        frame_id,
+        raw.encoding,
+        raw.step_bytes,
+        offset_ns=stamp_ns - raw.stamp_ns,
+    )
 
 
 def _stored(raw: RawImage) -> Pixels:

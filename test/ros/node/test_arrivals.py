@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -32,6 +33,9 @@ class Recorder:
     def __init__(self):
         self.notes, self.images = [], []
 
+    def now_ns(self):
+        return time.time_ns()
+
     def note(self, note):
         self.notes.append(note)
 
@@ -41,6 +45,9 @@ class Recorder:
 
 class Broken:
     """An engine thread without a pipeline."""
+
+    def now_ns(self):
+        return time.time_ns()
 
     def note(self, note):
         raise RuntimeError('no pipeline')

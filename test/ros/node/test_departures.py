@@ -86,7 +86,7 @@ def bundle(tiny_bundle):
 
 @pytest.fixture
 def departures(node, bundle):
-    return Departures(node, bundle, {})
+    return Departures(node, bundle, {}, lambda: NOW_NS)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def _sent(node):
 
 def test_a_mask_comes_with_its_camera_info_and_frame_info_of_the_same_stamp(node, bundle):
     infos = {Modality.RGB: CameraInfo(width=64), Modality.THERMAL: CameraInfo(width=32)}
-    Departures(node, bundle, infos).publish(_result())
+    Departures(node, bundle, infos, lambda: NOW_NS).publish(_result())
     sent = _sent(node)
     assert set(sent) == {'~/mask', '~/camera_info', '~/frame_info'}
     [mask], [info], [frame_info] = sent['~/mask'], sent['~/camera_info'], sent['~/frame_info']
@@ -176,7 +176,7 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
 
     monkeypatch.setattr(module, 'LabelInfo', LabelInfo)
     monkeypatch.setattr(module, 'VisionClass', SimpleNamespace)
-    departures = Departures(node, bundle, {})
+    departures = Departures(node, bundle, {}, lambda: NOW_NS)
     publisher = node.topics['~/label_info']
     assert (publisher.kind, publisher.profile) == (LabelInfo, qos.LATCHED)
     assert not publisher.messages, 'nothing is said before the node is active'
@@ -190,6 +190,6 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
 
 def test_without_vision_msgs_the_labels_come_as_text_alone(node, bundle, monkeypatch):
     monkeypatch.setattr(module, 'LabelInfo', None)
-    Departures(node, bundle, {}).publish_labels()
+    Departures(node, bundle, {}, lambda: NOW_NS).publish_labels()
     assert '~/label_info' not in node.topics
     assert len(node.topics['~/labels'].messages) == 1

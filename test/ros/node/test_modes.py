@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 import time
 
 import numpy as np
@@ -279,6 +280,25 @@ def test_a_paused_clock_blames_no_sensor(robot, start):
     robot.until(lambda: len(robot.masks) >= 3)
     for state in robot.states[count:]:
         assert not {'SILENT', 'STALE', 'CLOCK'} & set(values(state).values())
+
+
+@pytest.mark.parametrize('steps_hz', [5, 10])
+def test_a_clock_of_few_steps_a_second_is_a_clock(robot, start, steps_hz):
+    """As Gazebo Classic publishes it; the images are stamped between its steps."""
+    start_s = time.monotonic()
+    robot.now_ns = lambda: 1_000_000_000_000 + round((time.monotonic() - start_s) * 1e9)
+    robot.clock, robot.clock_step_ns = True, 1_000_000_000 // steps_hz
+    start(use_sim_time=True)
+    robot.until(lambda: active(robot) == COMPLETE)
+    robot.run(1.0)
+    count, states = len(robot.masks), len(robot.states)
+    robot.until(lambda: len(robot.masks) >= count + 60)
+    said = [set(values(state).values()) for state in robot.states[states:]]
+    assert not any({'CLOCK', 'STALE', 'SILENT', 'SLOW'} & each for each in said)
+    assert all(values(state)['active'] == COMPLETE for state in robot.states[states:])
+    stamps_ns = [stamp_ns(mask.header.stamp) for mask in robot.masks[count:]]
+    gaps_ns = [later - earlier for earlier, later in pairwise(stamps_ns)]
+    assert sorted(gaps_ns)[len(gaps_ns) // 2] < 60_000_000, 'a mask for each image'
 
 
 @pytest.fixture

@@ -302,10 +302,11 @@ def test_a_constant_offset_is_suggested_and_a_queue_is_not() -> None:
     assert 'stamp_offset_s' not in growing.health(THERMAL).detail
 
 
-def test_an_offset_that_no_parameter_holds_asks_for_the_clocks() -> None:
+def test_clocks_far_apart_are_to_be_synchronised_or_done_without() -> None:
     episode = running()
     episode.run(300, rgb=aged(episode, RGB, 5_000_000))
-    assert episode.health(RGB).detail.endswith('synchronise the clocks of sensor and computer')
+    detail = episode.health(RGB).detail
+    assert detail.endswith('sensor and computer, or set inputs.rgb.stamp to arrival')
 
 
 def test_the_reference_can_be_the_odd_one_and_the_offset_that_mends_it_is_named() -> None:
