@@ -54,6 +54,11 @@ class RgbInputConfig(InputConfig):
         """What the pixels mean."""
         return RgbUnits()
 
+    @property
+    def without_jpeg(self) -> str:
+        """JPEG is welcome."""
+        return ''
+
 
 @dataclass(frozen=True)
 class RgbMonitorConfig(SensorMonitorConfig):

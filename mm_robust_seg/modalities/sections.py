@@ -44,7 +44,10 @@ class InputConfig(ABC):
         live=False,
     )
     transport: str = parameter(
-        'raw', 'sensor_msgs/Image or CompressedImage.', choices=('raw', 'compressed'), live=False
+        'raw',
+        'sensor_msgs/Image, or CompressedImage on the topic of this transport.',
+        choices=('raw', 'compressed', 'compressedDepth'),
+        live=False,
     )
     frame_alias: str = parameter('', 'Replaces header.frame_id when not empty.', live=False)
 
@@ -52,6 +55,11 @@ class InputConfig(ABC):
     @abstractmethod
     def units(self) -> Units:
         """What the pixels of this input mean."""
+
+    @property
+    def without_jpeg(self) -> str:
+        """What is expected where a JPEG would alter the values; empty if it is welcome."""
+        return 'PNG or a raw image'
 
     @property
     def ranges(self) -> tuple[tuple[str, str], ...]:

@@ -106,7 +106,7 @@ class FaultyBag:
         image = replace(item.image, stamp_ns=item.image.stamp_ns + shift_ns)
         if fault and fault.kind.needs_pixels and image.encoding.startswith(PREFIX):
             try:
-                encoding, pixels = unpack(image)
+                encoding, pixels = unpack(image, without_jpeg='')
             except MalformedError:  # it is damaged already
                 yield BagImage(time_ns, image)
                 return

@@ -13,7 +13,7 @@ TOPICS: Mapping[Modality, str] = {m: f'/{m}/image' for m in Modality}
 TRUTH_TOPIC = '/truth/image'
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 SHORT = {IMAGE: 'sensor_msgs/Image', COMPRESSED: 'sensor_msgs/CompressedImage'}
-TWINS = ('/compressed',)
+TWINS = ('/compressedDepth', '/compressed')
 """What follows the name of an image topic on which the same images are, compressed."""
 
 

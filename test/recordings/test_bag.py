@@ -129,6 +129,24 @@ def test_compressed_images_are_found_and_decode(tmp_path):
     np.testing.assert_allclose(frame.image, pixels * np.float32(0.01))
 
 
+def test_depth_of_image_transport_is_found_without_its_suffix(tmp_path):
+    png = np.frombuffer(cv2.imencode('.png', np.full((2, 3), 1500, np.uint16))[1], np.uint8)
+    fields = {
+        'header': header(0),
+        'format': '16UC1; compressedDepth png',
+        'data': np.concatenate([np.zeros(12, np.uint8), png]),
+    }
+    messages = [
+        ('/cam/depth/compressed', COMPRESSED, START_NS, fields),
+        ('/cam/depth/compressedDepth', COMPRESSED, START_NS, fields),
+    ]
+    path = write_messages(tmp_path / 'bag', messages)
+    (item,) = read(path, topics={Modality.DEPTH: '/cam/depth'})
+    frame = decode(item.image, InputsConfig(), item.time_ns)
+    assert isinstance(frame, Frame)
+    np.testing.assert_array_equal(frame.image, np.full((2, 3), 1.5, np.float32))
+
+
 def test_of_a_topic_and_its_compressed_twin_the_one_with_messages_is_read(tmp_path):
     png = cv2.imencode('.png', picture(Modality.RGB, 1))[1].reshape(-1)
     fields = {'header': header(START_NS), 'format': 'rgb8; png', 'data': png}

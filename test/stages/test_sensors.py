@@ -21,7 +21,7 @@ from mm_robust_seg.modalities.rgb import RgbInputConfig
 from mm_robust_seg.modalities.thermal import ThermalInputConfig
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.sensors import decode
-from mm_robust_seg.stages.sensors.compressed import MAX_PIXELS
+from mm_robust_seg.stages.sensors.packed_files import MAX_PIXELS
 
 RGB, THERMAL, DEPTH = Modality
 INPUTS = InputsConfig()
@@ -237,8 +237,30 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image() -> None:
     assert rejected(cut).reason is Reason.TRUNCATED
 
 
+def jpeg_of(data: bytes) -> RawImage:
+    return RawImage(RGB, 7, 0, 0, 'compressed jpeg', 0, data)
+
+
+@pytest.mark.parametrize('size', [(8, 8), (40, 56), (33, 17)])
+@pytest.mark.parametrize('padding', [b'', bytes(100), b'\xff\xd9 what was in the buffer before'])
+def test_a_jpeg_may_lack_its_end_marker_or_be_padded(
+    size: tuple[int, int], padding: bytes
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (*size, 3), np.uint8)
+    whole = bytes(packed('.jpg', noise, RGB).data)
+    expected = decoded(jpeg_of(whole)).image
+    np.testing.assert_array_equal(decoded(jpeg_of(whole[:-2] + padding)).image, expected)
+
+
+def test_a_progressive_jpeg_without_its_end_may_lack_anything() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (40, 40, 3), np.uint8)
+    done, data = cv2.imencode('.jpg', noise, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    assert done and decoded(jpeg_of(data.tobytes() + bytes(9))).image.shape == noise.shape
+    assert rejected(jpeg_of(data.tobytes()[:-2])).reason is Reason.TRUNCATED
+
+
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
-@pytest.mark.parametrize('share', [0.02, 0.5, 0.99])
+@pytest.mark.parametrize('share', [0.02, 0.5, 0.88])
 def test_a_compressed_image_cut_short_is_truncated(suffix: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     raw = packed(suffix, noise, RGB)

@@ -82,10 +82,10 @@ class Arrivals:
 
     def _subscribe(self, modality: Modality, transport: str) -> Subscription:
         message_type, topic = Image, f'{modality}/image'
-        if transport == 'compressed':
+        if transport != 'raw':
             # As image_transport does: the suffix follows the name after remapping.
             resolved = self._node.resolve_topic_name(topic)
-            message_type, topic = CompressedImage, f'{resolved}/compressed'
+            message_type, topic = CompressedImage, f'{resolved}/{transport}'
         return self._node.create_subscription(
             message_type,
             topic,

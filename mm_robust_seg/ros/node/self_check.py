@@ -15,7 +15,9 @@ from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-_SUFFIX = '/compressed'
+RAW = 'raw'
+PACKED = ('compressed', 'compressedDepth')
+"""The transports whose name follows that of the topic."""
 _MOST_HINTS = 3
 _LARGE_BYTES = 64 * 1024
 _FAR_S = 60.0
@@ -57,6 +59,16 @@ class Facts:
     expected_hz: float
     health: SensorHealth
 
+    @property
+    def transport(self) -> str:
+        """How the images are expected."""
+        return RAW if self.type == IMAGE else self.topic.rpartition('/')[2]
+
+    @property
+    def base_topic(self) -> str:
+        """The topic without what the transport adds to its name."""
+        return self.topic if self.type == IMAGE else self.topic.rpartition('/')[0]
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -93,9 +105,16 @@ def explain(facts: Facts, around: Surroundings) -> str:
 def _unpublished(facts: Facts, around: Surroundings) -> str:
     if facts.publishers:
         return ''
-    hints = remappings(facts, around.topics)
-    if hints:
+    offers = _offers(around.topics)
+    setting = f'set inputs.{facts.health.modality}.transport to'
+    elsewhere = [t for name, t in offers if name == facts.base_topic and t != facts.transport]
+    if elsewhere:
+        advice = f'its images are there as {" and ".join(elsewhere)}: {setting} {elsewhere[-1]}'
+    elif hints := remappings(facts, around.topics):
         advice = 'if its images are on another topic, remap it: ' + ' or '.join(hints)
+    elif others := _likeliest(facts, offers):
+        ways = ' or '.join(f'{t} with -r {facts.name}:={name}' for name, t in others)
+        advice = f'if its images are on another topic, in another transport, {setting} {ways}'
     else:
         advice = f'and no other topic of type {facts.type} is published: start the camera driver'
     return f'nobody publishes {facts.topic}; {advice}'
@@ -193,22 +212,36 @@ def remappings(facts: Facts, topics: Mapping[str, Sequence[str]]) -> list[str]:
 
     A topic whose name speaks of another sensor is no candidate.
     """
-    modality = facts.health.modality
-    suffix = _SUFFIX if facts.type == COMPRESSED else ''
-    names = [
-        topic.removesuffix(suffix)
+    alike = [(name, t) for name, t in _offers(topics) if t == facts.transport]
+    return [f'-r {facts.name}:={name}' for name, _ in _likeliest(facts, alike)]
+
+
+def _offers(topics: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Return the image topics, without what a transport adds to the name, and the transport."""
+    raw = [(topic, RAW) for topic, types in topics.items() if IMAGE in types]
+    packed = [
+        (topic.removesuffix(f'/{transport}'), transport)
         for topic, types in topics.items()
-        if facts.type in types and topic.endswith(suffix) and topic != facts.topic
+        for transport in PACKED
+        if COMPRESSED in types and topic.endswith(f'/{transport}')
     ]
-    candidates = [name for name in names if _speaks_of(name) in (None, modality)]
+    return raw + packed
 
-    def likeness(name: str) -> tuple[bool, float]:
-        return _speaks_of(name) is modality, difflib.SequenceMatcher(
-            None, name, facts.topic
-        ).ratio()
 
-    best = sorted(candidates, key=likeness, reverse=True)[:_MOST_HINTS]
-    return [f'-r {facts.name}:={name}' for name in best]
+def _likeliest(facts: Facts, offers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    modality = facts.health.modality
+
+    def likeness(offer: tuple[str, str]) -> tuple[bool, float]:
+        name, _ = offer
+        alike = difflib.SequenceMatcher(None, name, facts.base_topic).ratio()
+        return _speaks_of(name) is modality, alike
+
+    candidates = [
+        offer
+        for offer in offers
+        if offer[0] != facts.base_topic and _speaks_of(offer[0]) in (None, modality)
+    ]
+    return sorted(candidates, key=likeness, reverse=True)[:_MOST_HINTS]
 
 
 def _speaks_of(topic: str) -> Modality | None:

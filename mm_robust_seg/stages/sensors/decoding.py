@@ -26,7 +26,7 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
     sent_ns = raw.stamp_ns if settings.stamp == 'message' else arrival_ns
     stamp_ns = sent_ns + round(settings.stamp_offset_s * 1e9)
     try:
-        stored = _stored(raw)
+        stored = _stored(raw, settings.without_jpeg)
     except MalformedError as error:
         return Rejection(raw.modality, stamp_ns, arrival_ns, error.reason, error.detail)
     image, frame_id = settings.units.image(stored), settings.frame_alias or raw.frame_id
@@ -42,8 +42,8 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
     )
 
 
-def _stored(raw: RawImage) -> Pixels:
+def _stored(raw: RawImage, without_jpeg: str) -> Pixels:
     """Return the pixels of a message as files hold them: (H, W), or (H, W, 3) in R, G, B order."""
     is_packed = raw.encoding.startswith(PREFIX)
-    encoding, pixels = unpack(raw) if is_packed else (raw.encoding, view(raw))
+    encoding, pixels = unpack(raw, without_jpeg) if is_packed else (raw.encoding, view(raw))
     return KINDS[raw.modality].arranged(encoding, pixels)

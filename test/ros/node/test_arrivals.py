@@ -12,7 +12,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 import rclpy
 from rclpy.event_handler import QoSSubscriptionEventType
 from rclpy.qos import QoSPolicyKind
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.modality import Modality
@@ -20,6 +20,7 @@ from mm_robust_seg.ros.node import arrivals as module
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.events import event_callbacks
+from mm_robust_seg.schema import with_values
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
 pytestmark = pytest.mark.ros
@@ -106,6 +107,20 @@ def test_publishers_are_counted_when_they_come_and_go(node, camera, listen):
     _spin_until(node, lambda: recorder.notes[-1] == PublisherCount(RGB, 0))
     arrivals.count_publishers()
     assert recorder.notes[-3:] == [PublisherCount(m, 0) for m in Modality]
+
+
+def test_the_transport_names_the_topic_and_its_type(node):
+    transports = {RGB: 'compressed', THERMAL: 'raw', DEPTH: 'compressedDepth'}
+    given = {f'inputs.{modality}.transport': name for modality, name in transports.items()}
+    inputs = with_values(Config(), given).inputs
+    arrivals = Arrivals(node, inputs, Recorder(), {}, _raise)
+    found = {m: (s.topic_name, s.msg_type) for m, s in arrivals.subscriptions.items()}
+    arrivals.close()
+    assert found == {
+        RGB: ('/rgb/image/compressed', CompressedImage),
+        THERMAL: ('/thermal/image', Image),
+        DEPTH: ('/depth/image/compressedDepth', CompressedImage),
+    }
 
 
 def test_the_policy_of_a_publisher_that_does_not_fit_is_told(ros, camera, listen):

@@ -79,6 +79,29 @@ def test_nothing_is_said_of_an_input_that_delivers():
             ['nobody publishes', 'start the camera driver'],
         ),
         (
+            _facts(publishers=[], **SILENT),
+            replace(AROUND, topics={'/boson/image_raw/compressedDepth': [COMPRESSED]}),
+            ['transport to compressedDepth with -r thermal/image:=/boson/image_raw'],
+        ),
+        (
+            _facts(publishers=[], **SILENT),
+            replace(
+                AROUND,
+                topics={'/thermal/image/compressed': [COMPRESSED], '/boson/image_raw': [IMAGE]},
+            ),
+            ['images are there as compressed', 'transport to compressed'],
+        ),
+        (
+            _facts(
+                type=COMPRESSED,
+                topic='/thermal/image/compressedDepth',
+                publishers=[],
+                **SILENT,
+            ),
+            replace(AROUND, topics={'/lepton/image/compressedDepth': [COMPRESSED]}),
+            ['remap it: -r thermal/image:=/lepton/image'],
+        ),
+        (
             _facts(publishers=[Publisher('/driver', COMPRESSED)], **SILENT),
             AROUND,
             [COMPRESSED, f'expected {IMAGE}', 'set inputs.thermal.transport to compressed'],
