@@ -154,8 +154,13 @@ class PolicyConfig:
 
     on_none: str = parameter(
         'unlabeled',
-        'With no usable sensor: publish nothing, or unlabeled masks.',
+        'With no sensor left: publish nothing, or unlabeled masks.',
         choices=('hold_off', 'unlabeled'),
+    )
+    degraded: str = parameter(
+        'use',
+        'Sensors that are slow, late or frozen, while no better one is left: use them, or not.',
+        choices=('use', 'refuse'),
     )
     force_set: str = parameter('', 'Always run this combination, such as rgb+depth; empty: off.')
 

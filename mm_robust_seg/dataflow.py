@@ -47,6 +47,15 @@ WITHOUT_IMAGES = frozenset(
 )
 """Why a sensor has no image to work with: none comes, it cannot be read, or has no usable time."""
 
+READABLE = frozenset({Reason.SLOW, Reason.STALE, Reason.FROZEN})
+"""Why a sensor is out of use although its images show the scene: seldom, late, or as it was.
+
+Each of these images was a good one, and its stamp, or its age in the mask, says from when it is.
+All other reasons are no better than no image: nothing is seen (DARK, SATURATED, FLAT, NO_RETURN),
+the values mean something else (UNITS, FORMAT), a check of the user's forbids it (EXTRA), or the
+stamp fits to no moment (CLOCK, STAMP_STUCK).
+"""
+
 PIXEL_TYPES: Mapping[str, tuple[str, int]] = {
     'rgb8': ('u1', 3),
     'bgr8': ('u1', 3),
@@ -228,7 +237,9 @@ class HealthReport:
     def delivering(self) -> ModalitySet:
         """The sensors whose images can be used if one insists, however bad they are."""
         return ModalitySet(
-            m for m, health in self.sensors.items() if health.reason not in WITHOUT_IMAGES
+            m
+            for m, health in self.sensors.items()
+            if health.usable or health.reason not in WITHOUT_IMAGES
         )
 
     @property
@@ -237,6 +248,24 @@ class HealthReport:
         return ModalitySet(
             m for m, health in self.sensors.items() if health.reason is Reason.RECOVERING
         )
+
+    @property
+    def readable(self) -> ModalitySet:
+        """The sensors out of use that can make a mask if there is nothing better.
+
+        Those that show the present, if late or seldom; only without them those that are frozen.
+        """
+        found = {
+            m: health.reason
+            for m, health in self.sensors.items()
+            if not health.usable and health.reason in READABLE
+        }
+        living = ModalitySet(m for m, reason in found.items() if reason is not Reason.FROZEN)
+        return living or ModalitySet(found)
+
+    def degraded(self, combination: ModalitySet) -> ModalitySet:
+        """Return the sensors of a combination that are used for want of better ones."""
+        return combination - self.usable - self.recovering
 
     def caption(self) -> str:
         """Say in one line what is wrong, such as ``thermal: SILENT``; empty if nothing is."""
@@ -303,3 +332,8 @@ class Segmentation:
     def header_stamp_ns(self) -> int:
         """The same as that frame's message has it: what is published carries this stamp."""
         return self.frames.frames[self.frames.pace].header_stamp_ns
+
+    @property
+    def degraded(self) -> ModalitySet:
+        """The sensors of the combination that were used for want of better ones."""
+        return self.report.degraded(self.combination)

@@ -101,7 +101,7 @@ def detection_verdicts(faults: Mapping[str, Mapping[str, Any]], rate_hz: float) 
 def share_verdicts(compared: Mapping[str, Share]) -> list[Verdict]:
     """Judge the masks against the baseline's sets, by live sensors."""
     complete = str(COMPLETE)
-    ours = min((share.labeled for share in compared.values()), default=0.0)
+    ours = min((share.availability for share in compared.values()), default=0.0)
     theirs = max((s.baseline for name, s in compared.items() if name != complete), default=1.0)
     fair = compared[complete].baseline if complete in compared else 0.0
     return [
@@ -115,8 +115,8 @@ def share_verdicts(compared: Mapping[str, Share]) -> list[Verdict]:
 
 def mask_verdict(name: str, share: Share) -> Verdict:
     """Judge the masks of a run without a fault of a sensor."""
-    measured = f'{share.labeled:.1%} of {share.captures} captures'
-    is_met = share.labeled >= WANTED_SHARE
+    measured = f'{share.availability:.1%} of {share.captures} captures'
+    is_met = share.availability >= WANTED_SHARE
     return Verdict(f'masks made from a sensor, {name}', '>= 99 %', measured, is_met)
 
 
@@ -157,7 +157,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         '|---|---|---|---|---|',
     ]
     for name, share in result['availability'][COMPARE].items():
-        parts = (f'{share[key]:.1%}' for key in ('availability', 'labeled', 'baseline'))
+        parts = (f'{share[key]:.1%}' for key in ('answered', 'availability', 'baseline'))
         lines.append(f'| {name} | {share["captures"]} | {" | ".join(parts)} |')
     lines += ['', '| | wanted | measured | |', '|---|---|---|---|']
     for verdict in result['verdicts']:

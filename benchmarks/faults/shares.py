@@ -28,14 +28,14 @@ class Share:
     """How many captures there were, and which shares of them were served.
 
     Attributes:
-        availability: with a mask.
-        labeled: with a mask made from a sensor.
+        answered: with a mask.
+        availability: with a mask made from a sensor.
         baseline: with a set of the approximate synchroniser.
     """
 
     captures: int
+    answered: float
     availability: float
-    labeled: float
     baseline: float
 
 

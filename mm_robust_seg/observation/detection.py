@@ -169,10 +169,10 @@ def _misuse(
         return '' if is_in_use else f'{reason} but out of use'
     if reason is Reason.SLOW:
         return ''
-    if is_in_use:
+    if is_in_use and not told.is_degraded:
         return f'{reason} but in use'
     late = _between(masks, told.arrival_ns + _IN_HAND_NS, end_ns)
-    is_masked = any(modality in (mask.combination or ()) for mask in late)
+    is_masked = any(modality in (mask.combination or ModalitySet()) - mask.degraded for mask in late)
     return f'{reason} but in a mask' if is_masked and reason is fault.reason else ''
 
 

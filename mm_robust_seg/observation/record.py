@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.dataflow import Reason
+from mm_robust_seg.dataflow import READABLE, Reason
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.simulation import MODALITIES
@@ -66,6 +66,7 @@ class MaskRecord:
 
     Attributes:
         combination: the sensors it was made from; None if not known.
+        degraded: those of them that were used for want of better ones.
         reference: the sensor whose image it belongs to.
         confusion: the mask against the truth; None without truth.
     """
@@ -78,6 +79,7 @@ class MaskRecord:
     wait_s: float | None = None
     skew_s: float | None = None
     confusion: ConfusionMatrix | None = None
+    degraded: ModalitySet = ModalitySet()
 
     @property
     def latency_ms(self) -> float:
@@ -98,6 +100,11 @@ class StateRecord:
     active: ModalitySet
     reasons: Mapping[Modality, Reason]
     details: Mapping[Modality, str] = field(default_factory=dict)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether masks are made, for want of better, from sensors that are out of use."""
+        return bool(self.active) and all(self.reasons.get(m) in READABLE for m in self.active)
 
     def is_well(self, modality: Modality) -> bool:
         """Tell whether a sensor is in use without a complaint."""

@@ -5,10 +5,12 @@ frame of the sensor that is preferred as reference (while that one says nothing,
 Where phases were played it counts only while at least one sensor truly worked. ``captures`` says
 which mask answers it. Arrivals are those at the listener; a replay has the recording's own time.
 
-availability: share of the reference frames for which a mask came; also of each phase, and
-    ``availability_min``: the lowest of the phases with a working sensor.
-labeled, labeled_min: the same, counting only masks made from a sensor: it leaves out the unlabeled
-    ones that the node sends while it waits for sensors to prove that they have recovered.
+availability: share of the reference frames for which a mask came that was made from a sensor; also
+    of each phase, and ``availability_min``: the lowest of the phases with a working sensor.
+degraded: share of these masks that was made, for want of better ones, from sensors whose images
+    are slow, late or frozen; also of each phase.
+answered: as availability, but counting the unlabeled masks too that the node sends while there is
+    no image to make one from.
 mask_hz: reference frames with a mask per second.
 e2e_ms: from the stamp of the reference frame to the arrival of its mask; null in a replay, where
     time stands still during inference.
@@ -63,15 +65,15 @@ def summarize(record: RunRecord) -> Summary:
     seconds = sum(row['end_s'] - row['start_s'] for row in live)
     if not phases:
         seconds = record.time_s(record.end_ns)
-    answered = sum(frame.mask is not None for frame in due)
+    came = sum(frame.mask is not None for frame in due)
     return {
         'duration_s': record.time_s(record.end_ns),
         'reference_frames': len(due),
         'availability': availability(due),
-        'labeled': labeled(due),
         'availability_min': _lowest(live, 'availability'),
-        'labeled_min': _lowest(live, 'labeled'),
-        'mask_hz': round(answered / seconds, 2) if seconds else None,
+        'degraded': degraded(due),
+        'answered': answered(due),
+        'mask_hz': round(came / seconds, 2) if seconds else None,
         **_latencies(record, due),
         **_masks(record),
         **_quality(record),
@@ -87,13 +89,19 @@ def summarize(record: RunRecord) -> Summary:
 
 
 def availability(frames: Sequence[ReferenceFrame]) -> float | None:
-    """Return the share of frames with a mask, 0 to 1; None if there are none."""
-    return _share(frame.mask is not None for frame in frames)
-
-
-def labeled(frames: Sequence[ReferenceFrame]) -> float | None:
-    """Return the share of frames with a mask that was made from a sensor."""
+    """Return the share of frames with a mask made from a sensor, 0 to 1; None if there are none."""
     return _share(bool(frame.mask and frame.mask.combination) for frame in frames)
+
+
+def degraded(frames: Sequence[ReferenceFrame]) -> float | None:
+    """Return the share of the masks made from a sensor that are degraded; None without any."""
+    masks = (frame.mask for frame in frames if frame.mask and frame.mask.combination)
+    return _share(bool(mask.degraded) for mask in masks)
+
+
+def answered(frames: Sequence[ReferenceFrame]) -> float | None:
+    """Return the share of frames with a mask of any kind."""
+    return _share(frame.mask is not None for frame in frames)
 
 
 def miou(masks: Iterable[MaskRecord | None]) -> float | None:
@@ -126,7 +134,7 @@ def _phase(record: RunRecord, index: int, frames: Sequence[ReferenceFrame]) -> S
         'faults': faults | ({'rig': str(phase.rig_fault)} if phase.rig_fault else {}),
         'reference_frames': len(own),
         'availability': availability(own),
-        'labeled': labeled(own),
+        'degraded': degraded(own),
         'combination': str(used.most_common(1)[0][0]) if used else None,
         'miou': miou(masks),
     }

@@ -79,9 +79,13 @@ def short_name(combination: ModalitySet) -> str:
 
 
 def caption(combination: ModalitySet, report: HealthReport) -> str:
-    """Say what was used and what is wrong, such as ``RGB+D, thermal: SILENT``."""
+    """Say what was used and what is wrong, such as ``RGB+D, thermal: SILENT``.
+
+    Sensors that are used for want of better ones are called degraded.
+    """
     used = short_name(combination) if combination else 'no sensor'
-    return ', '.join(filter(None, [used, report.caption()]))
+    degraded = ' degraded' if report.degraded(combination) else ''
+    return ', '.join(filter(None, [used + degraded, report.caption()]))
 
 
 def colorize(labels: Labels, classes: Sequence[SegmentationClass]) -> Rgb:

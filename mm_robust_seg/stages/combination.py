@@ -18,6 +18,8 @@ class CombinationPolicy:
     per ``min_dwell_s``, unless nothing would be left without them; the first time, each enters
     as soon as it is usable. With no usable sensor at all, those that are recovering are trusted
     early, and stay trusted while they recover: their frames are good again, and nothing is worse.
+    Without any of those, sensors whose images can at least be read make the mask
+    (``HealthReport.readable``), unless ``policy.degraded`` refuses them.
 
     Args:
         config: the policy, which may force one combination; the dwell; how sensors are valued;
@@ -65,7 +67,7 @@ class CombinationPolicy:
         self._admitted_ns: int | None = None
 
     def choose(self, report: HealthReport, now_ns: int) -> ModalitySet:
-        """Return the combination to run now; empty if no sensor is usable or recovering.
+        """Return the combination to run now; empty if no sensor can make a mask.
 
         A forced combination is returned however bad its images are, as long as any come.
         """
@@ -91,8 +93,10 @@ class CombinationPolicy:
     def _chosen(self, report: HealthReport, now_ns: int) -> ModalitySet:
         if report.usable:
             usable = report.usable | (self._trusted & report.recovering)
-        else:
+        elif report.recovering or self._config.policy.degraded == 'refuse':
             usable = report.recovering
+        else:
+            usable = report.readable
         kept = self._best(self._kept & usable)
         best = self._best(usable)
         returning = (best - kept) & self._known

@@ -145,8 +145,8 @@ def test_captures_without_a_mask_lower_the_share():
     record = RunRecord(phases=[phase(COMPARE, 0, 330)], captures=stamped(stamps), masks=masks)
     baseline = stamped(t + 2 * MS for t in stamps[:5])
     share = compared_shares(Measured(record, baseline))['rgb+thermal+depth']
-    assert (share.captures, share.availability) == (10, 0.9)
-    assert (share.labeled, share.baseline) == (0.8, 0.5)
+    assert (share.captures, share.answered) == (10, 0.9)
+    assert (share.availability, share.baseline) == (0.8, 0.5)
 
 
 def samples(growth_mib_per_min, minutes=15, noise_mib=2.0, kind=CLEAN, threads=30):

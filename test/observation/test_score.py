@@ -19,9 +19,9 @@ def test_the_summary_of_a_run_computed_by_hand():
         'duration_s': 2.0,
         'reference_frames': 20,
         'availability': 0.9,
-        'labeled': 0.9,
         'availability_min': 0.9,
-        'labeled_min': 0.9,
+        'degraded': 0.0,
+        'answered': 0.9,
         'mask_hz': 9.0,
         'e2e_ms_p50': 40.0,
         'e2e_ms_p99': 90.0,
@@ -85,7 +85,7 @@ def test_the_summary_of_a_run_computed_by_hand():
                 'faults': {},
                 'reference_frames': 10,
                 'availability': 0.9,
-                'labeled': 0.9,
+                'degraded': 0.0,
                 'combination': 'rgb+thermal+depth',
                 'miou': 1.0,
             },
@@ -96,7 +96,7 @@ def test_the_summary_of_a_run_computed_by_hand():
                 'faults': {'thermal': 'silent'},
                 'reference_frames': 10,
                 'availability': 0.9,
-                'labeled': 0.9,
+                'degraded': 0.0,
                 'combination': 'rgb+depth',
                 'miou': quiet_miou,
             },
@@ -121,7 +121,7 @@ def test_phases_without_a_working_sensor_do_not_count():
     assert summary['faults_undetected'] == 3
 
 
-def test_unlabeled_masks_are_available_but_not_labeled():
+def test_unlabeled_masks_answer_but_are_not_available():
     recorder = RunRecorder(CLASSES)
     recorder.phases.append(phase('all', 0, 200))
     for stamp_ns, used in ((ZERO, ModalitySet()), (ZERO + 100 * MS, COMPLETE)):
@@ -129,7 +129,22 @@ def test_unlabeled_masks_are_available_but_not_labeled():
         labels = np.full_like(TRUTH, 255) if not used else TRUTH
         recorder.mask(MaskRecord(stamp_ns, stamp_ns + MS, used), labels)
     summary = summarize(recorder.record())
-    assert (summary['availability_min'], summary['labeled_min']) == (1.0, 0.5)
+    assert (summary['availability_min'], summary['availability']) == (0.5, 0.5)
+    assert summary['answered'] == 1.0
+
+
+def test_the_share_of_degraded_masks_is_one_of_those_made_from_a_sensor():
+    recorder = RunRecorder(CLASSES)
+    recorder.phases.append(phase('all', 0, 300))
+    rgb = ModalitySet([Modality.RGB])
+    made = [(ModalitySet(), ModalitySet()), (COMPLETE, ModalitySet()), (rgb, rgb)]
+    for number, (used, degraded) in enumerate(made):
+        stamp_ns = ZERO + number * 100 * MS
+        capture(recorder, stamp_ns)
+        recorder.mask(MaskRecord(stamp_ns, stamp_ns + MS, used, degraded=degraded), TRUTH)
+    summary = summarize(recorder.record())
+    assert (summary['degraded'], summary['phases'][0]['degraded']) == (0.5, 0.5)
+    assert summary['availability'] == 0.6667
 
 
 def detections(recorder):

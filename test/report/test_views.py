@@ -151,8 +151,9 @@ def report(**reasons):
     return HealthReport(
         0,
         {
-            m: SensorHealth(m, HealthLevel.OK, reasons.get(m.value, Reason.OK), True, '', 0)
+            m: SensorHealth(m, HealthLevel.OK, reason, reason is Reason.OK, '', 0)
             for m in Modality
+            for reason in [reasons.get(m.value, Reason.OK)]
         },
     )
 
@@ -168,6 +169,8 @@ def report(**reasons):
             'no sensor, rgb: DARK, depth: FROZEN',
         ),
         (ModalitySet.parse('rgb'), {'depth': Reason.DISABLED}, 'RGB'),
+        (ModalitySet.parse('rgb'), {'rgb': Reason.SLOW}, 'RGB degraded, rgb: SLOW'),
+        (ModalitySet.parse('rgb'), {'rgb': Reason.RECOVERING}, 'RGB, rgb: RECOVERING'),
     ],
 )
 def test_captions(combination, reasons, expected):

@@ -17,7 +17,7 @@ from mm_robust_seg.config import (
     RgbInputConfig,
     SyncConfig,
 )
-from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
+from mm_robust_seg.dataflow import HealthLevel, HealthReport, READABLE, Reason, SensorHealth
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages.combination import CombinationPolicy
@@ -119,6 +119,56 @@ def test_with_nothing_usable_recovering_sensors_are_trusted_until_they_have_reco
     assert policy.choose(report(RGB, DEPTH), 4 * MS) == RGB_DEPTH
     assert policy.choose(report(RGB, THERMAL), 5 * MS) == RGB
     assert policy.choose(report(NOTHING), 6 * MS) == NOTHING
+
+
+def report_of(**reasons: Reason) -> HealthReport:
+    """Return a report of sensors of which only those that are OK are usable."""
+    sensors = {
+        m: SensorHealth(m, HealthLevel.OK, reason, reason is Reason.OK, '', 0)
+        for m in Modality
+        for reason in [reasons.get(m.value, Reason.SILENT)]
+    }
+    return HealthReport(0, sensors)
+
+
+@pytest.mark.parametrize('reason', [Reason.SLOW, Reason.STALE, Reason.FROZEN])
+def test_with_nothing_better_what_can_be_read_makes_the_mask(reason: Reason) -> None:
+    policy = make()
+    assert choose(policy, COMPLETE, 0) == COMPLETE
+    assert policy.choose(report_of(rgb=reason, depth=reason), MS) == RGB_DEPTH
+    assert policy.choose(report_of(rgb=reason, depth=Reason.RECOVERING), 2 * MS) == DEPTH
+    assert policy.choose(report_of(rgb=reason, depth=Reason.OK), 3 * MS) == DEPTH
+    assert policy.choose(report_of(rgb=reason), 4 * MS) == RGB
+
+
+def test_of_what_can_be_read_a_frozen_image_comes_last() -> None:
+    policy = make()
+    slow = report_of(rgb=Reason.SLOW, thermal=Reason.STALE, depth=Reason.FROZEN)
+    assert policy.choose(slow, 0) == RGB_THERMAL
+
+
+@pytest.mark.parametrize(
+    'reason', sorted(set(Reason) - READABLE - {Reason.OK, Reason.RECOVERING}, key=str)
+)
+def test_what_cannot_be_read_is_no_better_than_nothing(reason: Reason) -> None:
+    assert make().choose(report_of(**dict.fromkeys(['rgb', 'depth'], reason)), 0) == NOTHING
+
+
+def test_degraded_sensors_can_be_refused() -> None:
+    policy = make(config=configured(degraded='refuse'))
+    assert policy.choose(report_of(rgb=Reason.SLOW), 0) == NOTHING
+    assert policy.choose(report_of(rgb=Reason.RECOVERING), MS) == RGB
+
+
+@pytest.mark.parametrize(('required', 'served'), [(False, RGB), (True, None)])
+def test_a_required_sensor_that_is_degraded_is_not_enough(
+    required: bool, served: ModalitySet | None
+) -> None:
+    inputs = InputsConfig(rgb=RgbInputConfig(required=required))
+    policy = make(config=replace(configured(), inputs=inputs))
+    slow = report_of(rgb=Reason.SLOW)
+    assert policy.choose(slow, 0) == RGB
+    assert policy.serve(COMPLETE, slow) == served
 
 
 def test_beside_a_usable_sensor_a_recovering_one_has_to_wait() -> None:

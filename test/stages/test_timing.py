@@ -50,6 +50,10 @@ def test_a_configured_rate_is_taken_at_once():
     assert learned([], rate_hz=10) is None
 
 
+def test_a_camera_that_is_slower_than_configured_refutes_it():
+    assert learned(Stream(14).frames(RGB, 1000), 30.0).period_ns == pytest.approx(1e9 / 14, abs=2)
+
+
 def test_another_rate_is_learned_within_a_second():
     timing = learned(Stream(30).frames(RGB, 1000) + Stream(10, phase_ms=1000).frames(RGB, 3000))
     assert timing.period_ns == 100 * MS

@@ -90,6 +90,7 @@ class Listener(Client):
             stamp_ns(message.header.stamp),
             self._arrival_ns(info),
             combination=ModalitySet.parse(values['sensors']),
+            degraded=ModalitySet.parse(values['degraded']),
             reference=Modality(values['reference']),
             **{f'{n}_s': float(values[f'{n}_ms']) * 1e-3 for n in ('inference', 'wait', 'skew')},
         )

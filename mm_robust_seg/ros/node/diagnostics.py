@@ -96,6 +96,7 @@ def modality_state(name: str, state: State) -> DiagnosticStatus:
     clock = 'paused' if state.is_paused else 'running'
     values: dict[str, object] = {
         'active': state.active,
+        'degraded': state.report.degraded(state.active),
         'previous': state.previous,
         'clock': clock,
     }
@@ -103,7 +104,8 @@ def modality_state(name: str, state: State) -> DiagnosticStatus:
         values[str(modality)] = health.reason
         values[f'{modality}.detail'] = health.detail
     stands_still = '/clock stands still' if state.is_paused else ''
-    parts = [str(state.active), state.report.caption(), stands_still]
+    used = str(state.active) + (' degraded' if values['degraded'] else '')
+    parts = [used, state.report.caption(), stands_still]
     message = ', '.join(filter(None, parts))
     return status(state.level, name, message, values)
 
@@ -141,6 +143,9 @@ def output_status(
         level, message = HealthLevel.WARN, 'no mask in the last second'
     else:
         level, message = HealthLevel.OK, f'{summary["mask_hz"]} masks in the last second'
+        if degraded := summary['degraded_hz']:
+            level = HealthLevel.WARN
+            message += f', {degraded} of them from degraded sensors, as no better one is left'
     if overload := engine.counters['overload']:
         message += f'; {overload} frame sets skipped so far while the engine was busy'
     return status(level, f'{node}: output', message, {**summary, **engine.counters})
@@ -173,9 +178,11 @@ class Delivery:
 def frame_info(name: str, delivery: Delivery) -> DiagnosticStatus:
     """Describe how one mask came to be."""
     result = delivery.segmentation
-    level = HealthLevel.OK if result.combination else HealthLevel.WARN
+    is_good = result.combination and not result.degraded
+    level = HealthLevel.OK if is_good else HealthLevel.WARN
     values = {
         'sensors': result.combination,
+        'degraded': result.degraded,
         'adapter': delivery.adapter,
         'reference': result.reference.modality,
         'switched': result.switched,
@@ -195,19 +202,24 @@ class Deliveries:
 
     def __init__(self) -> None:
         self.count = 0
-        self._recent: deque[tuple[int, float]] = deque(maxlen=120)
+        self._recent: deque[tuple[int, float, bool]] = deque(maxlen=120)
 
     def add(self, delivery: Delivery) -> None:
         """Count one mask."""
         self.count += 1
-        self._recent.append((delivery.published_ns, delivery.end_to_end_ms))
+        is_degraded = bool(delivery.segmentation.degraded)
+        self._recent.append((delivery.published_ns, delivery.end_to_end_ms, is_degraded))
 
     def summary(self, now_ns: int) -> dict[str, object]:
         """Return the masks of the last second, and the latency of the last 120, as values."""
         recent = tuple(self._recent)
-        per_second = sum(abs(now_ns - at_ns) < 1_000_000_000 for at_ns, _ in recent)
-        values: dict[str, object] = {'masks': self.count, 'mask_hz': per_second}
+        now = [degraded for at_ns, _, degraded in recent if abs(now_ns - at_ns) < 1_000_000_000]
+        values: dict[str, object] = {
+            'masks': self.count,
+            'mask_hz': len(now),
+            'degraded_hz': sum(now),
+        }
         if recent:
-            p50, p99 = np.percentile([latency for _, latency in recent], [50, 99])
+            p50, p99 = np.percentile([latency for _, latency, _ in recent], [50, 99])
             values |= {'end_to_end_ms_p50': float(p50), 'end_to_end_ms_p99': float(p99)}
         return values

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import difflib
 
-from mm_robust_seg.dataflow import Reason, SensorHealth
+from mm_robust_seg.dataflow import READABLE, Reason, SensorHealth
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 
@@ -183,7 +183,8 @@ def _rejected(facts: Facts, around: Surroundings) -> str:
     silent = (Reason.WAITING, Reason.RECOVERING, Reason.ABSENT, Reason.SILENT, Reason.GONE)
     if facts.health.usable or facts.health.reason in silent:
         return ''
-    return f'its images come, but are refused: {facts.health.reason}: {facts.health.detail}'
+    refused = 'used only without better ones' if facts.health.reason in READABLE else 'refused'
+    return f'its images come, but are {refused}: {facts.health.reason}: {facts.health.detail}'
 
 
 def _lossy(facts: Facts, around: Surroundings) -> str:

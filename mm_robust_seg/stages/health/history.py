@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 from mm_robust_seg.dataflow import Frame, Rejection
 from mm_robust_seg.stages.health.arrival_times import ArrivalTimes
 from mm_robust_seg.stages.health.nominal_rate import NominalRate
 from mm_robust_seg.stages.health.stamps import Stamps
+
+_LATEST = 15
+_FULL_RATE = 1.3
+"""Periods between two stamps of a camera that sends at its full rate, at the most."""
 
 
 class ImageFormat(NamedTuple):
@@ -51,6 +56,7 @@ class SensorHistory:
         self.handling_ns = 0
         self._digest: int | None = None
         self._stamp_ns: int | None = None
+        self._latest: deque[tuple[int, int]] = deque(maxlen=_LATEST)
 
     def received(self, item: Frame | Rejection, reported_lost: int, handling_ns: int) -> None:
         """Note a message, and how many were reported lost since the one before."""
@@ -59,7 +65,9 @@ class SensorHistory:
         self.age_s = (item.arrival_ns - item.stamp_ns - waited_ns) * 1e-9
         self.arrivals.add(item.arrival_ns)
         if self._stamp_ns is not None:
-            self.nominal.observe(item.stamp_ns - self._stamp_ns)
+            step_ns = item.stamp_ns - self._stamp_ns
+            self.nominal.observe(step_ns)
+            self._latest.append((step_ns, reported_lost))
         self._stamp_ns = item.stamp_ns
         self.stamps.add(item.stamp_ns, item.arrival_ns, self.age_s, reported_lost)
         self.rejected = self.rejected + 1 if isinstance(item, Rejection) else 0
@@ -69,6 +77,12 @@ class SensorHistory:
         if digest != self._digest:
             self._digest, self.equal_frames, self.equal_since_ns = digest, 0, frame.arrival_ns
         self.equal_frames += 1
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether messages were lost of late: reported so, or some come at the full rate."""
+        full_ns = _FULL_RATE * 1e9 / self.nominal.hz
+        return any(lost or 0 < step_ns < full_ns for step_ns, lost in self._latest)
 
     def discount(self, counted_ns: int, gap_ns: int, now_ns: int) -> None:
         """Leave an unmonitored gap until now out of account, but for its ``counted_ns``."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.finding import Finding
 from mm_robust_seg.stages.health.observation import Observation
 
 _LARGEST_OFFSET_S = 10.0
+_LATENCY_MARGIN = 1.2
+"""How much more than the age that was found the age should be allowed, for its jitter."""
 _LOST_FRAMES = 9
 """Of about 100. At 1 % loss, 9 are missing by chance less than once in a million windows."""
 _LOST_FRAMES_AT_LOW_RATE = 5
@@ -51,13 +55,19 @@ def stamp_stuck(seen: Observation, config: Config) -> Finding | None:
 
 def is_stale(seen: Observation, config: Config) -> Finding | None:
     """STALE: the frame was old when it came."""
-    limit_s = config.monitor[seen.frame.modality].max_age_s
+    modality = seen.frame.modality
+    limit_s = config.monitor[modality].max_age_s
     if seen.is_delayed or seen.age_s <= limit_s:
         return None
+    clocks = _offset_hint(seen, config)
+    latency = ''
+    if clocks and seen.age_s <= _LARGEST_OFFSET_S:
+        enough_s = math.ceil(seen.age_s * _LATENCY_MARGIN * 10) / 10
+        latency = f'; if images take so long, set monitor.{modality}.max_age_s to {enough_s:g}'
     return Finding(
         Reason.STALE,
         f'frame was {seen.age_s:.3f} s old when it came; at most {limit_s:g} s is '
-        f'allowed{_offset_hint(seen, config)}',
+        f'allowed{latency}{clocks}',
         {'age_s': seen.age_s},
     )
 
@@ -74,8 +84,8 @@ def _offset_hint(seen: Observation, config: Config) -> str:
             f'inputs.{seen.frame.modality}.stamp to arrival'
         )
     return (
-        f'; this is constant: synchronise the clocks, or set inputs.{seen.frame.modality}.'
-        f'stamp_offset_s to {offset_s:.3f}'
+        f'; if the clocks differ, as the age is constant, synchronise them, or set inputs.'
+        f'{seen.frame.modality}.stamp_offset_s to {offset_s:.3f}'
     )
 
 
@@ -117,9 +127,20 @@ def is_slow(seen: Observation, config: Config) -> Finding | None:
         return None
     return Finding(
         Reason.SLOW,
-        f'{rate_hz:.1f} frames per second; expected {expected_hz:g}',
+        f'{rate_hz:.1f} frames per second; expected {expected_hz:g}{_rate_hint(seen, config)}',
         {'rate_hz': rate_hz},
         fails,
+    )
+
+
+def _rate_hint(seen: Observation, config: Config) -> str:
+    """Say how to correct an expected rate, unless it may be right and images are lost."""
+    history, modality = seen.history, seen.frame.modality
+    if not config.inputs[modality].expected_rate_hz or history.has_lost:
+        return ''
+    return (
+        f'; if this is the rate of the camera, set inputs.{modality}.expected_rate_hz to it, or '
+        'to 0 to have it learned'
     )
 
 

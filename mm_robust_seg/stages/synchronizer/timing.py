@@ -21,7 +21,8 @@ class TimingLearner:
     """The timing of one sensor's stream, from its last frames.
 
     Args:
-        rate_hz: the nominal rate where it is configured; 0 to learn it.
+        rate_hz: the nominal rate where it is configured, which a slower camera refutes; 0 to
+            learn it.
     """
 
     def __init__(self, rate_hz: float = 0.0) -> None:
@@ -42,7 +43,8 @@ class TimingLearner:
         """What is known so far; None until three periods were seen, or one is configured."""
         if not self._latencies_ns or not (self._nominal_ns or len(self._steps_ns) >= _LEAST_STEPS):
             return None
-        period_ns = self._nominal_ns or _quantile(self._steps_ns, 0.5)
+        learned_ns = _quantile(self._steps_ns, 0.5) if self._steps_ns else 0
+        period_ns = max(self._nominal_ns, learned_ns)
         latency_ns = _quantile(self._latencies_ns, 0.5)
         jitter_ns = _quantile(self._latencies_ns, _LATE_SHARE) - latency_ns
         return StreamTiming(period_ns, latency_ns, jitter_ns)

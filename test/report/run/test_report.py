@@ -55,7 +55,7 @@ def test_the_tables_show_figures_phases_combinations_switches_and_faults(tmp_pat
         'availability_min 0.9',
         'e2e_ms p50 40.0, p99 90.0',
         'detect_ms_p95 silent 250.0',
-        'quiet rgb+depth 0.75 0.9',
+        'quiet rgb+depth 0.75 0.9 0.0',
         'rgb+depth 6 0.75',
         '1.44 rgb+thermal+depth rgb+depth thermal: SILENT',
         'quiet thermal silent SILENT OK, SILENT 250.0',

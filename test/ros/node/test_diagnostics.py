@@ -41,14 +41,14 @@ def _values(status):
     return {pair.key: pair.value for pair in status.values}
 
 
-def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS):
+def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS, reasons=BAD):
     frame = Frame(Modality.RGB, 90 * MS, opened_ns, np.zeros((2, 2, 3), np.uint8))
     depth = Frame(Modality.DEPTH, 92 * MS, opened_ns, np.zeros((2, 2), np.float32))
     members = {Modality.RGB: frame, Modality.DEPTH: depth}
     frames = FrameSet(members, Modality.RGB, opened_ns, opened_ns + 20 * MS)
     plane = np.zeros((2, 2), np.uint8)
     result = Segmentation(
-        plane, plane, frame, ModalitySet.parse(combination), _report(), frames, 0.015, True
+        plane, plane, frame, ModalitySet.parse(combination), _report(reasons), frames, 0.015, True
     )
     return Delivery(result, published_ns, 'rgb+depth')
 
@@ -117,11 +117,35 @@ def test_frame_info_tells_the_times_of_one_mask():
     assert (values['reference'], values['switched']) == ('rgb', 'True')
     assert [values[f'{name}_ms'] for name in ('skew', 'wait', 'inference')] == ['2', '20', '15']
     assert (values['end_to_end_ms'], values['age_ms']) == ('40', '50')
+    assert values['degraded'] == 'none'
+
+
+SLOW = dict.fromkeys(Modality, Reason.SLOW) | {Modality.THERMAL: Reason.SILENT}
+
+
+def test_a_mask_from_degraded_sensors_is_marked():
+    info = diagnostics.frame_info('n: frame', _delivery(reasons=SLOW))
+    assert (info.level, _values(info)['degraded']) == (b'\x01', 'rgb+depth')
+    state = State.after(None, _report(SLOW), ModalitySet.parse('rgb+depth'))
+    status = diagnostics.modality_state('n: modality', state)
+    assert (status.level, _values(status)['degraded']) == (b'\x02', 'rgb+depth')
+    assert status.message.startswith('rgb+depth degraded, rgb: SLOW')
+
+
+def test_the_output_warns_of_degraded_masks():
+    deliveries = Deliveries()
+    deliveries.add(_delivery())
+    deliveries.add(_delivery(reasons=SLOW))
+    summary = deliveries.summary(150 * MS)
+    engine = EngineState('OpenVINO', '', True, {'overload': 0})
+    status = diagnostics.output_status('n', engine, summary)
+    assert (status.level, summary['degraded_hz']) == (b'\x01', 1)
+    assert status.message.startswith('2 masks in the last second, 1 of them from degraded sensors')
 
 
 def test_the_summary_counts_the_last_second():
     deliveries = Deliveries()
-    assert deliveries.summary(0) == {'masks': 0, 'mask_hz': 0}
+    assert deliveries.summary(0) == {'masks': 0, 'mask_hz': 0, 'degraded_hz': 0}
     for number in range(20):
         at_ns = number * 100 * MS
         deliveries.add(_delivery(opened_ns=at_ns - 40 * MS, published_ns=at_ns))
@@ -147,15 +171,15 @@ def test_masks_of_before_a_bag_began_anew_are_not_recent():
 )
 def test_the_output_says_why_there_are_no_masks(is_enabled, mask_hz, level, text):
     engine = EngineState('OpenVINO', '', is_enabled, {'overload': 0})
-    status = diagnostics.output_status('n', engine, {'mask_hz': mask_hz})
+    status = diagnostics.output_status('n', engine, {'mask_hz': mask_hz, 'degraded_hz': 0})
     assert (status.level, text in status.message) == (level, True)
 
 
 def test_an_engine_that_is_too_slow_is_told_without_alarm():
     engine = EngineState('OpenVINO', '', True, {'overload': 4})
-    status = diagnostics.output_status('n', engine, {'mask_hz': 9})
+    status = diagnostics.output_status('n', engine, {'mask_hz': 9, 'degraded_hz': 0})
     assert (status.level, status.message.count('4 frame sets skipped')) == (b'\x00', 1)
-    assert _values(status) == {'mask_hz': '9', 'overload': '4'}
+    assert _values(status) == {'mask_hz': '9', 'degraded_hz': '0', 'overload': '4'}
 
 
 @pytest.mark.parametrize(
