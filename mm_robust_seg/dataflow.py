@@ -7,54 +7,29 @@ Times are integers in nanoseconds: ``stamp_ns`` on the sensors' clock (its offse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-import enum
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.finding import Reason as Reason  # noqa: PLC0414  (part of this vocabulary)
+from mm_robust_seg.finding import (  # part of this vocabulary
+    HealthLevel as HealthLevel,  # noqa: PLC0414
+)
+from mm_robust_seg.finding import (
+    HealthReport as HealthReport,  # noqa: PLC0414
+)
+from mm_robust_seg.finding import (
+    Reason as Reason,  # noqa: PLC0414
+)
+from mm_robust_seg.finding import (
+    SensorHealth as SensorHealth,  # noqa: PLC0414
+)
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 
 UNLABELED = 255
 """Label of a pixel without a class (the ignore index, and the mask when no sensor is left)."""
-
-
-class HealthLevel(enum.IntEnum):
-    """Severity, with the numbers of diagnostic_msgs/DiagnosticStatus."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
-    STALE = 3
-
-
-WITHOUT_IMAGES = frozenset(
-    {
-        Reason.WAITING,
-        Reason.DISABLED,
-        Reason.ABSENT,
-        Reason.SILENT,
-        Reason.GONE,
-        Reason.QOS,
-        Reason.STAMP_STUCK,
-        Reason.CLOCK,
-        Reason.FORMAT,
-        Reason.TRUNCATED,
-    }
-)
-"""Why a sensor has no image to work with: none comes, it cannot be read, or has no usable time."""
-
-READABLE = frozenset({Reason.SLOW, Reason.STALE, Reason.FROZEN})
-"""Why a sensor is out of use although its images show the scene: seldom, late, or as it was.
-
-Each of these images was a good one, and its stamp, or its age in the mask, says from when it is.
-All other reasons are no better than no image: nothing is seen (DARK, SATURATED, FLAT, NO_RETURN),
-the values mean something else (UNITS, FORMAT), a check of the user's forbids it (EXTRA), or the
-stamp fits to no moment (CLOCK, STAMP_STUCK).
-"""
 
 PIXEL_TYPES: Mapping[str, tuple[str, int]] = {
     'rgb8': ('u1', 3),
@@ -199,81 +174,6 @@ class FrameSet:
     def wait_s(self) -> float:
         """Time the first member waited for the others, in seconds."""
         return (self.closed_ns - self.opened_ns) * 1e-9
-
-
-@dataclass(frozen=True)
-class SensorHealth:
-    """The monitor's verdict on one sensor.
-
-    Attributes:
-        usable: whether the policy may build on this sensor now.
-        detail: one plain sentence for a person.
-        evidence: the numbers behind the verdict, by name with unit.
-        since_ns: when this state began.
-    """
-
-    modality: Modality
-    level: HealthLevel
-    reason: Reason
-    usable: bool
-    detail: str
-    since_ns: int
-    evidence: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class HealthReport:
-    """The verdicts on all sensors at one moment."""
-
-    now_ns: int
-    sensors: Mapping[Modality, SensorHealth]
-
-    @property
-    def usable(self) -> ModalitySet:
-        """The sensors the policy may build on."""
-        return ModalitySet(m for m, health in self.sensors.items() if health.usable)
-
-    @property
-    def delivering(self) -> ModalitySet:
-        """The sensors whose images can be used if one insists, however bad they are."""
-        return ModalitySet(
-            m
-            for m, health in self.sensors.items()
-            if health.usable or health.reason not in WITHOUT_IMAGES
-        )
-
-    @property
-    def recovering(self) -> ModalitySet:
-        """The sensors that deliver good frames again, but have not yet done so for long."""
-        return ModalitySet(
-            m for m, health in self.sensors.items() if health.reason is Reason.RECOVERING
-        )
-
-    @property
-    def readable(self) -> ModalitySet:
-        """The sensors out of use that can make a mask if there is nothing better.
-
-        Those that show the present, if late or seldom; only without them those that are frozen.
-        """
-        found = {
-            m: health.reason
-            for m, health in self.sensors.items()
-            if not health.usable and health.reason in READABLE
-        }
-        living = ModalitySet(m for m, reason in found.items() if reason is not Reason.FROZEN)
-        return living or ModalitySet(found)
-
-    def degraded(self, combination: ModalitySet) -> ModalitySet:
-        """Return the sensors of a combination that are used for want of better ones."""
-        return combination - self.usable - self.recovering
-
-    def caption(self) -> str:
-        """Say in one line what is wrong, such as ``thermal: SILENT``; empty if nothing is."""
-        return ', '.join(
-            f'{m}: {health.reason}'
-            for m, health in self.sensors.items()
-            if health.reason not in (Reason.OK, Reason.DISABLED)
-        )
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,9 @@ def _misuse(
     if is_in_use and not told.is_degraded:
         return f'{reason} but in use'
     late = _between(masks, told.arrival_ns + _IN_HAND_NS, end_ns)
-    is_masked = any(modality in (mask.combination or ModalitySet()) - mask.degraded for mask in late)
+    is_masked = any(
+        modality in (mask.combination or ModalitySet()) - mask.degraded for mask in late
+    )
     return f'{reason} but in a mask' if is_masked and reason is fault.reason else ''
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from numpy.typing import NDArray
 
 from mm_robust_seg.bundle import SegmentationClass
-from mm_robust_seg.dataflow import READABLE, Reason
+from mm_robust_seg.finding import READABLE, Reason
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.simulation import MODALITIES
@@ -79,7 +79,7 @@ class MaskRecord:
     wait_s: float | None = None
     skew_s: float | None = None
     confusion: ConfusionMatrix | None = None
-    degraded: ModalitySet = ModalitySet()
+    degraded: ModalitySet = field(default_factory=ModalitySet)
 
     @property
     def latency_ms(self) -> float:

@@ -89,7 +89,7 @@ def summarize(record: RunRecord) -> Summary:
 
 
 def availability(frames: Sequence[ReferenceFrame]) -> float | None:
-    """Return the share of frames with a mask made from a sensor, 0 to 1; None if there are none."""
+    """Return the share of frames with a mask made from a sensor; None without frames."""
     return _share(bool(frame.mask and frame.mask.combination) for frame in frames)
 
 

@@ -81,12 +81,12 @@ def test_a_constant_latency_makes_marked_masks_and_names_both_remedies(make_came
 def test_the_last_camera_is_used_although_it_is_frozen(make_cameras):
     first = raw(RGB, START_NS, 0)
     frozen = Stream(
-        sends=lambda number, image: image if number < 30 else replace(first, stamp_ns=image.stamp_ns)
+        sends=lambda number, image: (
+            image if number < 30 else replace(first, stamp_ns=image.stamp_ns)
+        )
     )
     gone = Stream(sends=lambda number, image: image if number < 60 else None)
-    played = play(
-        make_cameras(Config()).pipeline, {RGB: frozen, THERMAL: gone, DEPTH: gone}, 4
-    )
+    played = play(make_cameras(Config()).pipeline, {RGB: frozen, THERMAL: gone, DEPTH: gone}, 4)
     assert combinations_of(played, 1.5) - combinations_of(played, 2.5) == {
         ModalitySet([THERMAL, DEPTH])
     }

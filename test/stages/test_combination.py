@@ -17,8 +17,9 @@ from mm_robust_seg.config import (
     RgbInputConfig,
     SyncConfig,
 )
-from mm_robust_seg.dataflow import HealthLevel, HealthReport, READABLE, Reason, SensorHealth
+from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.finding import READABLE
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.stages.combination import CombinationPolicy
 

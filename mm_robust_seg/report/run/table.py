@@ -25,7 +25,9 @@ def summary_blocks(summary: Summary, head: Mapping[str, str] | None = None) -> l
     shown = [*switches[:_SHOWN_EVENTS], *[rest] * (more > 0)]
     of_fault = ('phase', 'sensor', 'fault', 'expected', 'reasons', 'detected_ms')
     tables = [
-        _table(('name', 'combination', 'miou', 'availability', 'degraded'), summary['phases'], left=2),
+        _table(
+            ('name', 'combination', 'miou', 'availability', 'degraded'), summary['phases'], left=2
+        ),
         _table(('combination', 'masks', 'miou'), combinations, left=1),
         _table(('time_s', 'from', 'to', 'reasons'), shown, left=4),
         _table(of_fault, summary['faults'], left=5),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import difflib
 
-from mm_robust_seg.dataflow import READABLE, Reason, SensorHealth
+from mm_robust_seg.finding import READABLE, Reason, SensorHealth
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 
