@@ -9,7 +9,7 @@ from mm_robust_seg.commands.options import add_topics, open_named
 from mm_robust_seg.recordings.break_bag import break_bag
 from mm_robust_seg.recordings.storage import open_storage
 from mm_robust_seg.recordings.writer import STORAGES
-from mm_robust_seg.report.document import Text
+from mm_robust_seg.report.document import Bullets, Text
 from mm_robust_seg.report.terminal import Result
 from mm_robust_seg.simulation.scenario import load_scenario
 
@@ -37,13 +37,13 @@ def run(args: argparse.Namespace) -> Result:
     storage = open_storage(args.bag)
     try:
         with open_named(args) as bag:
-            counts = break_bag(bag, storage, scenario, args.out, args.storage)
+            copied = break_bag(bag, storage, scenario, args.out, args.storage)
     finally:
         storage.close()
-    counts = dict(sorted(counts.items()))
+    counts = dict(sorted(copied.counts.items()))
     held = ', '.join(f'{count} x {topic}' for topic, count in counts.items())
     return Result(
-        {'bag': str(args.out), 'messages': counts},
-        [Text(f'{args.out}: {held}')],
+        {'bag': str(args.out), 'messages': counts, 'notes': list(copied.notes)},
+        [Text(f'{args.out}: {held}'), Bullets(copied.notes, 'remark')],
         f'mm-robust-seg replay {args.out}',
     )

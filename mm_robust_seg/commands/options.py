@@ -79,6 +79,14 @@ def chosen_device(name: str) -> torch.device:
     return device
 
 
+def positive(text: str) -> int:
+    """Read a whole number of at least 1; a type of argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{number} is too little: expected at least 1')
+    return number
+
+
 def add_topics(parser: argparse.ArgumentParser) -> None:
     """Declare where a bag holds its images: a topic for each sensor, and ``--namespace``."""
     for modality in Modality:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from mm_robust_seg.commands.options import add_backend, add_topics, open_named
+from mm_robust_seg.commands.options import add_backend, add_topics, open_named, positive
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.files import write_json
-from mm_robust_seg.replay.player import Silence
-from mm_robust_seg.replay.replay import replay
+from mm_robust_seg.replay.clock import CLOCKS
+from mm_robust_seg.replay.replay import replay, Request
+from mm_robust_seg.replay.silence import Silence
 from mm_robust_seg.report.document import Bullets
 from mm_robust_seg.report.run.table import summary_blocks
 from mm_robust_seg.report.terminal import Result, TerminalProgress
@@ -22,8 +24,15 @@ Step the segmentation pipeline through a recorded bag with the bag's own time, w
 
 Reads a rosbag2 folder (sqlite3 or MCAP), one of its files, or a ROS 1 .bag. Writes masks/*.png
 (class ids), overlays/*.png, contact_sheet.png and summary.json, with the mIoU where /truth/image
-is in the bag. Frame rates are measured from the bag and sensors that it lacks are disabled, unless
---set says otherwise. Time stands still during inference, so a slow computer loses nothing."""
+is in the bag. Frame rates are measured over the bag and sensors that it lacks are disabled, unless
+--set says otherwise. Time stands still during inference, so a slow computer loses nothing.
+
+Images arrive by the time of the bag. With stamps that no camera could have had by it, as in a bag
+of a simulation or one that was recorded again, --clock auto takes the difference out, and says so.
+--start, --end and --drop count seconds from the bag's first image, --scenario from the first one
+that is replayed. Every mask is counted in the figures, whatever --every leaves out.
+
+It fails if not one mask could be made from a sensor."""
 EXAMPLE = (
     'mm-robust-seg replay my_bag --bundle mm5 --rgb-topic /camera/color/image_raw '
     '--set inputs.thermal.scale_k=0.015625 --drop thermal@2:5'
@@ -58,6 +67,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='let sensors fail as the phases of a scenario file say, such as config/scenarios/*',
     )
     parser.add_argument(
+        '--clock', choices=CLOCKS, default='auto', help='when images arrive (%(default)s)'
+    )
+    parser.add_argument('--start', type=float, default=0.0, metavar='S', help='leave out the rest')
+    parser.add_argument('--end', type=float, default=inf, metavar='S', help='leave out the rest')
+    parser.add_argument('--limit', type=positive, metavar='N', help='stop after so many masks')
+    parser.add_argument(
+        '--every',
+        type=positive,
+        default=1,
+        metavar='N',
+        help='write mask and overlay of every N-th mask only (%(default)s)',
+    )
+    parser.add_argument('--no-pictures', action='store_true', help='write figures only')
+    parser.add_argument(
         '--write-bag', type=Path, metavar='FOLDER', help='also write the mask topics as a bag'
     )
 
@@ -71,23 +94,37 @@ def run(args: argparse.Namespace) -> Result:
     settings = parse_settings(args.set, Config())
     settings |= {'engine.bundle': args.bundle} if args.bundle else {}
     settings |= {'engine.backend': args.backend} if args.backend else {}
-    silences = [Silence.parse(text) for text in args.drop]
-    scenario = load_scenario(args.scenario) if args.scenario else None
-    out = args.out or Path('out') / 'replay' / args.bag.resolve().name
+    request = Request(
+        out=args.out or Path('out') / 'replay' / args.bag.resolve().name,
+        settings=settings,
+        clock=args.clock,
+        start_s=args.start,
+        end_s=args.end,
+        silences=[Silence.parse(text) for text in args.drop],
+        scenario=load_scenario(args.scenario) if args.scenario else None,
+        limit=args.limit,
+        every=0 if args.no_pictures else args.every,
+        mask_bag=args.write_bag,
+    )
     with open_named(args) as bag, TerminalProgress() as progress:
-        outcome = replay(bag, settings, silences, out, args.write_bag, scenario, progress)
+        outcome = replay(bag, request, progress)
     summary = {'bag': str(args.bag), **outcome.summary}
-    write_json(out / 'summary.json', summary)
-    then = f'look at {out}/contact_sheet.png; let sensors fail with --drop or --scenario'
+    write_json(request.out / 'summary.json', summary)
+    seen = f'look at {request.out}/contact_sheet.png; ' if request.every else ''
     blocks = [*summary_blocks(summary, _head(summary)), Bullets(summary['notes'], 'remark')]
+    then = f'{seen}let sensors fail with --drop or --scenario'
     return Result(summary, blocks, then, failure=outcome.failure)
 
 
 def _head(summary: dict[str, Any]) -> dict[str, str]:
     """Say what was replayed with what."""
+    start_s, end_s = summary['section_s']
     rates_hz, frames = summary['rates_hz'], summary['frames'].items()
     return {
         'bag': summary['bag'],
         'bundle': f'{summary["bundle"]}, {summary["engine"]}',
         'frames': ', '.join(f'{m} {n} at {rates_hz[m]:g} Hz' for m, n in frames if m in rates_hz),
+        'clock': f'{summary["clock"]}, from {start_s:g} to {end_s:g} s',
+        'counters': ', '.join(f'{name} {n}' for name, n in summary['counters'].items() if n)
+        or '-',
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.recordings.storage import open_storage, Storage
+from mm_robust_seg.recordings.timeline import header_stamp_ns, Timeline
 from mm_robust_seg.recordings.topics import choose, COMPRESSED, IMAGE, Recorded, TRUTH_TOPIC
 
 
@@ -44,6 +46,7 @@ class ImageBag:
     Attributes:
         topics: the topic of every sensor that the bag holds.
         image_count: recorded messages on these topics.
+        lacks_files: whether files are missing that the recorder wrote.
         notes: what a person should know about the bag.
     """
 
@@ -65,6 +68,7 @@ class ImageBag:
         wanted.add((TRUTH_TOPIC, IMAGE))
         self._connections = [c for c in storage.connections if (c.topic, c.msgtype) in wanted]
         self.image_count = sum(connection.msgcount for connection in self._connections)
+        self.lacks_files = storage.lacks_files
         if not any(c.msgcount for c in self._connections if c.topic != TRUTH_TOPIC):
             raise DataError(
                 f'{path} holds no image: {", ".join(sorted(self.topics.values()))} '
@@ -77,21 +81,39 @@ class ImageBag:
         """The sensors that the bag holds."""
         return ModalitySet(self.topics)
 
-    def images(self) -> Iterator[BagImage | BagTruth]:
+    def timeline(self) -> Timeline:
+        """Return when all messages were recorded and stamped, as far as they can be read."""
+        modality_of = self._modality_of
+        rows: list[tuple[Modality | None, int, int]] = []
+        lost = 0
+        with suppress(Exception):  # ``images`` says what is damaged
+            for connection, time_ns, data in self._storage.messages(self._connections):
+                stamp = header_stamp_ns(data, self._storage.is_ros1)
+                rows.append((modality_of.get(connection.topic), time_ns, stamp))
+            lost = 0 if self._storage.damage else max(self.image_count - len(rows), 0)
+        sensors, times_ns, stamps_ns = zip(*rows, strict=True) if rows else ((), (), ())
+        return Timeline(
+            tuple(sensors), np.array(times_ns, np.int64), np.array(stamps_ns, np.int64), lost
+        )
+
+    def images(self, first: int = 0, last: int | None = None) -> Iterator[BagImage | BagTruth]:
         """Yield everything in bag-time order.
+
+        Args:
+            first, last: places in the timeline: of the first message, and after the last one.
 
         Raises:
             DataError: where the bag is damaged, after all that could be read; it says how far
                 that was.
         """
-        modality_of = {topic: modality for modality, topic in self.topics.items()}
-        stream = self._storage.messages(self._connections)
+        stream = islice(self._storage.messages(self._connections), first, last)
         count, start_ns, time_ns = 0, None, 0
         damage: Exception | None = None
         while True:
             try:
                 connection, time_ns, data = next(stream)
-                item = self._item(connection, time_ns, data, modality_of.get(connection.topic))
+                modality = self._modality_of.get(connection.topic)
+                item = self._item(connection, time_ns, data, modality)
             except StopIteration:
                 break
             except DataError:
@@ -102,13 +124,17 @@ class ImageBag:
             start_ns = time_ns if start_ns is None else start_ns
             count += 1
             yield item
-        if damage or self._storage.damage:
+        if damage or (self._storage.damage and last is None):
             reach_s = (time_ns - (time_ns if start_ns is None else start_ns)) * 1e-9
             raise DataError(
                 f'{self._storage.damage or f"{self._path} is damaged: {damage}"}; read {count} '
                 f'messages, up to {reach_s:.2f} s after the first: record or copy the bag again '
                 'to get the rest'
             ) from damage
+
+    @property
+    def _modality_of(self) -> dict[str, Modality]:
+        return {topic: modality for modality, topic in self.topics.items()}
 
     def _item(
         self, connection: Connection, time_ns: int, data: bytes, modality: Modality | None

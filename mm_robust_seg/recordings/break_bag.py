@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 import heapq
 from itertools import chain
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.recordings.bag import BagImage, ImageBag
-from mm_robust_seg.recordings.faults import FaultyBag
+from mm_robust_seg.recordings.faults import BagItem, FaultyBag
 from mm_robust_seg.recordings.storage import Storage
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.simulation.scenario import Scenario
@@ -20,10 +21,23 @@ _Item = tuple[int, str, Callable[[], None]]
 """Bag time, topic, and what writes the message."""
 
 
+@dataclass(frozen=True)
+class Copied:
+    """What a copy holds.
+
+    Attributes:
+        counts: its messages by topic.
+        notes: what a person should know about it, such as faults that the bag is too short for.
+    """
+
+    counts: Mapping[str, int]
+    notes: Sequence[str]
+
+
 def break_bag(
     bag: ImageBag, storage: Storage, scenario: Scenario, out: Path, kind: str = 'mcap'
-) -> dict[str, int]:
-    """Write the bag with the faults of a scenario; return the message count by topic.
+) -> Copied:
+    """Write the bag with the faults of a scenario.
 
     Args:
         bag: the image topics.
@@ -45,19 +59,20 @@ def break_bag(
     if storage.is_ros1:
         raise DataError('the bag is one of ROS 1: expected a rosbag2; convert it first')
     counts: Counter[str] = Counter()
-    with BagWriter(out, kind) as writer:
-        streams = _images(bag, scenario, writer), _others(bag, storage, writer)
-        for _, topic, write in heapq.merge(*streams, key=lambda item: item[0]):
-            write()
-            counts[topic] += 1
-    return dict(counts)
-
-
-def _images(bag: ImageBag, scenario: Scenario, writer: BagWriter) -> Iterator[_Item]:
     recorded = bag.images()
     first = next(recorded)
     faulty = FaultyBag(scenario, bag.sensors, first.time_ns)
-    for item in faulty.play(chain([first], recorded)):
+    with BagWriter(out, kind) as writer:
+        images = _images(bag, faulty.play(chain([first], recorded)), writer)
+        streams = images, _others(bag, storage, writer)
+        for _, topic, write in heapq.merge(*streams, key=lambda item: item[0]):
+            write()
+            counts[topic] += 1
+    return Copied(dict(counts), [*bag.notes, *faulty.notes()])
+
+
+def _images(bag: ImageBag, items: Iterable[BagItem], writer: BagWriter) -> Iterator[_Item]:
+    for item in items:
         if isinstance(item, BagImage):
             topic = bag.topics[item.image.modality]
             write = partial(writer.write_message, topic, item.image, item.time_ns)

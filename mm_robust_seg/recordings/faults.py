@@ -62,6 +62,7 @@ class FaultyBag:
     def __init__(self, scenario: Scenario, sensors: ModalitySet, start_ns: int) -> None:
         self._scenario, self._sensors, self._start_ns = scenario, sensors, start_ns
         self._injectors = {m: FaultInjector(m, scenario.seed) for m in sensors}
+        self._begun, self._end_ns = -1, start_ns
 
     def play(self, items: Iterable[BagImage | BagTruth]) -> Iterator[BagItem]:
         """Yield the stream with its faults, in order of time but for jumps of the clock.
@@ -71,13 +72,31 @@ class FaultyBag:
         """
         for modality in self._sensors:
             yield TransportEvent(self._start_ns, PublisherCount(modality, 1))
-        begun = -1
         for item in items:
+            self._end_ns = item.time_ns
             due = self._scenario.phase_index((item.time_ns - self._start_ns) * 1e-9)
-            while begun < due:
-                begun += 1
-                yield from self._begin(begun)
-            yield from self._during(self._scenario.phases[begun], item)
+            while self._begun < due:
+                self._begun += 1
+                yield from self._begin(self._begun)
+            yield from self._during(self._scenario.phases[self._begun], item)
+
+    def notes(self) -> list[str]:
+        """Say which faults of the scenario were not played, once all was."""
+        notes = []
+        missed = self._scenario.phases[self._begun + 1 :]
+        if any(phase.faults or phase.rig_fault for phase in missed):
+            names = ', '.join(repr(phase.name) for phase in missed)
+            notes.append(
+                f'the images end after {(self._end_ns - self._start_ns) * 1e-9:.2f} s, before '
+                f'these phases of the scenario, from {missed[0].start_s:g} s on: {names}'
+            )
+        asked = ModalitySet(m for phase in self._scenario.phases for m in phase.faults)
+        if absent := asked - self._sensors:
+            notes.append(
+                f'the scenario has faults of {", ".join(map(str, absent))}, of which the bag has '
+                'no images'
+            )
+        return notes
 
     def _begin(self, number: int) -> Iterator[BagItem]:
         """Begin a phase, and tell what the middleware does then."""

@@ -6,10 +6,10 @@ What is complete is read, and the rest is reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 import heapq
-from pathlib import Path
+from pathlib import Path, PurePath
 import re
 from typing import Any, cast, TypeAlias
 
@@ -17,10 +17,12 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
 
-from mm_robust_seg.errors import DataError
+from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.recordings.cut_mcap import CutMcap
+from mm_robust_seg.schema import read_yaml
 
 METADATA = 'metadata.yaml'
+_INFORMATION = 'rosbag2_bagfile_information'
 _STORAGES = ('.mcap', '.db3')
 
 Reader: TypeAlias = Reader1 | Reader2
@@ -32,12 +34,14 @@ class Storage:
     """The open files of one bag.
 
     Attributes:
-        damage: what is missing at the end, in words; empty if the bag is whole.
+        damage: what is missing at the end, in words; empty if nothing is.
+        lacks_files: whether files are missing that the recorder wrote.
         notes: what else a person should know.
     """
 
     readers: list[Reader] = field(default_factory=list)
     damage: str = ''
+    lacks_files: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -97,12 +101,17 @@ def _open_folder(path: Path, storage: Storage) -> None:
     files = [p for p in path.iterdir() if p.suffix in _STORAGES]
     files.sort(key=lambda p: natural_key(p.name))
     if (path / METADATA).is_file():
-        try:
-            storage.readers.append(_opened(Reader2(path)))
+        listed = _listed_files(path / METADATA)
+        if files and (missing := [name for name in listed if not (path / name).exists()]):
+            storage.lacks_files = True
+            storage.notes.append(
+                f'{", ".join(missing)} of {len(listed)} files of {path} {_is(missing)} missing: '
+                'what was recorded there is left out'
+            )
+            files = [file for file in files if file.name in listed] or files
+        elif _open_listed(path, storage, files):
+            _note_unlisted(storage, files, listed)
             return
-        except Exception as error:  # what a damaged file raises is not documented
-            if not files:
-                raise DataError(f'{path} cannot be read: {_words(error)}') from error
     elif not files:
         raise DataError(
             f'{path} is not a bag: expected a rosbag2 folder with {METADATA}, or with '
@@ -117,6 +126,39 @@ def _open_folder(path: Path, storage: Storage) -> None:
             storage.damage = str(error)
     if not storage.readers:
         raise DataError(storage.damage)
+
+
+def _open_listed(path: Path, storage: Storage, files: Sequence[Path]) -> bool:
+    """Open a folder as its metadata says; tell whether that went well."""
+    try:
+        storage.readers.append(_opened(Reader2(path)))
+    except Exception as error:  # what a damaged file raises is not documented
+        if not files:
+            raise DataError(f'{path} cannot be read: {_words(error)}') from error
+        return False
+    return True
+
+
+def _note_unlisted(storage: Storage, files: Sequence[Path], listed: Sequence[str]) -> None:
+    unlisted = [file.name for file in files if listed and file.name not in listed]
+    if unlisted:
+        storage.notes.append(
+            f'{", ".join(unlisted)} {_is(unlisted)} not in {METADATA} and left out: '
+            'give the file itself to read it'
+        )
+
+
+def _listed_files(metadata: Path) -> list[str]:
+    """Return the names of the files that belong to a bag; none where that cannot be read."""
+    try:
+        paths = read_yaml(metadata, 'what a recorder wrote')[_INFORMATION]['relative_file_paths']
+        return [PurePath(path).name for path in paths]
+    except (ConfigError, KeyError, TypeError):  # the reader of bags says what is wrong with it
+        return []
+
+
+def _is(names: Sequence[str]) -> str:
+    return 'is' if len(names) == 1 else 'are'
 
 
 def _open_file(path: Path, storage: Storage) -> None:

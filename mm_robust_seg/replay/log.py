@@ -42,6 +42,7 @@ class ReplayLog:
     Attributes:
         rejected: how many images could not be decoded, by sensor and reason.
         withheld: how many were left out on purpose, by sensor.
+        usable: the sensors that were usable at some time.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class ReplayLog:
         self._recorder = RunRecorder(classes)
         self.rejected: Counter[str] = Counter()
         self.withheld: Counter[str] = Counter()
-        self._usable = ModalitySet()
+        self.usable = ModalitySet()
 
     def phase(self, begun: PhaseBegun) -> None:
         """Note that a phase begins; the one before it ends."""
@@ -90,7 +91,7 @@ class ReplayLog:
         """Note the state of the sensors, if it changed or a second has passed."""
         now_ns = self._recorded_ns(report.now_ns)
         self._end_ns = max(self._end_ns, now_ns)
-        self._usable |= report.usable
+        self.usable |= report.usable
         reasons = {modality: health.reason for modality, health in report.sensors.items()}
         states = self._recorder.states
         if (
@@ -130,7 +131,7 @@ class ReplayLog:
             f'{modality} was never usable: {reason}, {state.details[modality]}'
             for state in last
             for modality, reason in state.reasons.items()
-            if modality in self._config.inputs.enabled and modality not in self._usable
+            if modality in self._config.inputs.enabled and modality not in self.usable
         ]
         problem = self._recorder.problem
         return [f'no mIoU: {problem}', *never] if problem else never

@@ -1,4 +1,4 @@
-"""Step the pipeline with a bag's own time, as a robot would have seen it.
+"""Step the pipeline through a bag, as a robot would have seen it.
 
 Between two messages the pipeline is stepped at its deadlines and at every tick of the watchdog.
 Time stands still during an inference, so that no frame is lost to a slow computer.
@@ -7,17 +7,10 @@ Time stands still during an inference, so that no frame is lost to a slow comput
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
-
-import numpy as np
 
 from mm_robust_seg.dataflow import Segmentation
-from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
-from mm_robust_seg.recordings.bag import BagImage, BagTruth, ImageBag
+from mm_robust_seg.recordings.bag import BagImage, BagTruth
 from mm_robust_seg.recordings.faults import (
     BagItem,
     PhaseBegun,
@@ -25,61 +18,10 @@ from mm_robust_seg.recordings.faults import (
     WithheldImage,
 )
 from mm_robust_seg.replay.log import ReplayLog
+from mm_robust_seg.replay.silence import Silence
 
 TICK_NS = 10_000_000
 _LONGEST_PAUSE_NS = 60_000_000_000
-_SURVEYED = 300
-
-
-@dataclass(frozen=True)
-class Silence:
-    """A sensor says nothing from ``start_s`` to ``end_s`` after the bag's first image."""
-
-    modality: Modality
-    start_s: float
-    end_s: float
-
-    @classmethod
-    def parse(cls, text: str) -> Silence:
-        """Read ``thermal@2.0:5.0``; without an end it lasts.
-
-        Raises:
-            ConfigError: if ``text`` has another form.
-        """
-        sensor, _, span = text.partition('@')
-        start, _, end = span.partition(':')
-        try:
-            silence = cls(Modality(sensor.strip()), float(start), float(end or 'inf'))
-        except ValueError:
-            silence = None
-        if silence is None or not 0 <= silence.start_s < silence.end_s:
-            raise ConfigError(
-                f'{text!r} is not a silence: expected sensor@start:end in seconds, such as '
-                'thermal@2.0:5.0'
-            )
-        return silence
-
-    def covers(self, modality: Modality, time_s: float) -> bool:
-        """Tell whether an image of the sensor is left out."""
-        return modality is self.modality and self.start_s <= time_s < self.end_s
-
-
-def measure_rates_hz(bag: ImageBag) -> dict[Modality, float]:
-    """Return the frame rate of each sensor: the inverse median spacing of its first stamps.
-
-    Sensors are left out where that is no usable rate.
-    """
-    stamps_ns: dict[Modality, list[int]] = {m: [] for m in bag.sensors}
-    with suppress(DataError):  # whoever reads the bag to its end reports the damage
-        for item in islice(bag.images(), _SURVEYED):
-            if isinstance(item, BagImage):
-                stamps_ns[item.image.modality].append(item.image.stamp_ns)
-    rates_hz = {}
-    for modality, stamps in stamps_ns.items():
-        spacing_s = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
-        if 0.001 <= spacing_s <= 10:
-            rates_hz[modality] = round(1 / spacing_s, 2)
-    return rates_hz
 
 
 class Player:
@@ -89,14 +31,21 @@ class Player:
         pipeline: made at ``start_ns``.
         log: where frames, truth and health go.
         silences: what is left out.
-        start_ns: bag time of the first image.
+        start_ns: when the first image arrives.
+        origin_ns: from when silences count; from the start if not given.
     """
 
     def __init__(
-        self, pipeline: Pipeline, log: ReplayLog, silences: Sequence[Silence], start_ns: int
+        self,
+        pipeline: Pipeline,
+        log: ReplayLog,
+        silences: Sequence[Silence],
+        start_ns: int,
+        origin_ns: int | None = None,
     ) -> None:
         self._pipeline, self._log, self._silences = pipeline, log, silences
-        self._start_ns = self.now_ns = start_ns
+        self._origin_ns = start_ns if origin_ns is None else origin_ns
+        self.now_ns = start_ns
 
     def play(self, items: Iterable[BagItem]) -> Iterator[Segmentation]:
         """Yield the masks; ``now_ns`` is the time of the newest."""
@@ -155,5 +104,5 @@ class Player:
             yield segmentation
 
     def _is_silenced(self, item: BagImage) -> bool:
-        time_s = (item.time_ns - self._start_ns) * 1e-9
+        time_s = (item.time_ns - self._origin_ns) * 1e-9
         return any(silence.covers(item.image.modality, time_s) for silence in self._silences)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,42 @@ from mm_robust_seg.recordings.bag import ImageBag
 from mm_robust_seg.recordings.faults import FaultyBag
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.replay.log import ReplayLog
-from mm_robust_seg.replay.player import measure_rates_hz, Player, Silence
+from mm_robust_seg.replay.notes import unlabeled, unused
+from mm_robust_seg.replay.player import Player
 from mm_robust_seg.replay.results import ReplayResults
+from mm_robust_seg.replay.section import Section
+from mm_robust_seg.replay.silence import Silence
 from mm_robust_seg.report.progress import Progress, SILENT, watched
 from mm_robust_seg.schema import Value, with_values
 from mm_robust_seg.simulation.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be replayed, and what is to come of it.
+
+    Attributes:
+        out: folder of the results.
+        settings: parameters that are not as measured, or by default.
+        clock: one of ``clock.CLOCKS``.
+        start_s, end_s: what is replayed, in seconds from the bag's first image.
+        silences: what is left out, in the same seconds.
+        scenario: how sensors fail, from the first image that is replayed on.
+        limit: most masks to make, or None.
+        every: pictures are written of every such mask; 0 means none.
+        mask_bag: folder of a bag with the mask topics, or None.
+    """
+
+    out: Path
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    clock: str = 'auto'
+    start_s: float = 0.0
+    end_s: float = float('inf')
+    silences: Sequence[Silence] = ()
+    scenario: Scenario | None = None
+    limit: int | None = None
+    every: int = 1
+    mask_bag: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -32,67 +63,79 @@ class Outcome:
 
     Attributes:
         summary: the figures of ``observation.score``, and what they were made with.
-        failure: what ended the replay before the end of the bag.
+        failure: what ended the replay before the end of the bag, or made it vain.
     """
 
     summary: dict[str, Any]
     failure: RobustSegError | None
 
 
-def replay(
-    bag: ImageBag,
-    settings: dict[str, Value],
-    silences: Sequence[Silence],
-    out: Path,
-    mask_bag: Path | None,
-    scenario: Scenario | None = None,
-    progress: Progress = SILENT,
-) -> Outcome:
-    """Play ``bag`` and write pictures into ``out`` and mask topics into ``mask_bag``.
-
-    With a ``scenario`` the sensors fail as its phases say, counted from the first image.
+def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outcome:
+    """Play ``bag`` and write what is asked for.
 
     Raises:
         RobustSegError: if the replay cannot start.
     """
-    config = _config(bag, settings)
+    section = Section.of(bag.timeline(), request.clock, request.start_s, request.end_s)
+    config = _config(bag, section, request.settings)
     bundle = load_bundle(find_bundle(config.engine.bundle))
-    items = bag.images()
+    items = section.images(bag)
     first = next(items)
     log = ReplayLog(config, bundle.classes, first.time_ns)
     failure: RobustSegError | None = None
     with ExitStack() as stack:
-        writer = stack.enter_context(BagWriter(mask_bag)) if mask_bag else None
-        results = ReplayResults(out, bundle.classes, writer)
+        writer = stack.enter_context(BagWriter(request.mask_bag)) if request.mask_bag else None
+        results = ReplayResults(request.out, bundle.classes, writer, request.every)
         pipeline, engine = build_pipeline(config, bundle, first.time_ns)
         stack.callback(engine.close)
-        player = Player(pipeline, log, silences, first.time_ns)
-        stream = watched(chain([first], items), progress, 'replaying', bag.image_count)
+        player = Player(pipeline, log, request.silences, first.time_ns, section.origin_ns)
+        stream = watched(chain([first], items), progress, 'replaying', section.count)
+        scenario = request.scenario
         faulty = FaultyBag(scenario, bag.sensors, first.time_ns) if scenario else None
+        masks = player.play(faulty.play(stream) if faulty else stream)
         try:
-            for mask in player.play(faulty.play(stream) if faulty else stream):
+            for mask in islice(masks, request.limit):
                 results.add(mask, player.now_ns, log.truth_of(mask))
         except RobustSegError as error:
             failure = error
         results.close()
+        figures = summarize(log.record())
+        notes = [
+            *bag.notes,
+            *section.notes(request.silences),
+            *(faulty.notes() if faulty and not failure else ()),
+            *log.notes(),
+            *unused(figures, config, log.usable),
+        ]
+        vain = unlabeled(figures)
         summary = {
             'bundle': bundle.name,
             'engine': engine.description,
-            'complete': failure is None,
-            'notes': [*bag.notes, *log.notes(), *([str(failure)] if failure else [])],
-            'rates_hz': {m.value: config.inputs[m].expected_rate_hz for m in bag.sensors},
-            **summarize(log.record()),
+            'complete': failure is None and section.is_whole and not bag.lacks_files,
+            'notes': [*notes, *(str(error) for error in (failure, vain) if error)],
+            'topics': {m.value: topic for m, topic in bag.topics.items()},
+            'clock': section.arrivals.clock,
+            'section_s': section.span_s,
+            'rates_hz': _rates_hz(section, config),
+            **figures,
             'rejected': dict(log.rejected),
             'withheld': dict(log.withheld),
             'counters': dict(pipeline.counters),
         }
-    return Outcome(summary, failure)
+    return Outcome(summary, failure or vain)
 
 
-def _config(bag: ImageBag, settings: dict[str, Value]) -> Config:
+def _config(bag: ImageBag, section: Section, settings: Mapping[str, Value]) -> Config:
     defaults: dict[str, Value] = {}
-    for modality, rate_hz in measure_rates_hz(bag).items():
+    for modality, rate_hz in section.timeline.rates_hz().items():
         defaults[f'inputs.{modality}.expected_rate_hz'] = rate_hz
     for modality in Modality:
         defaults[f'inputs.{modality}.enabled'] = modality in bag.sensors
     return with_values(Config(), {**defaults, **settings})
+
+
+def _rates_hz(section: Section, config: Config) -> dict[str, float]:
+    """Return each sensor's rate: as it was set, otherwise as it was measured over the bag."""
+    measured_hz = section.timeline.rates_hz()
+    sensors = [m for m in Modality if len(section.timeline.of(m))]
+    return {m.value: config.inputs[m].expected_rate_hz or measured_hz.get(m, 0.0) for m in sensors}

@@ -26,12 +26,19 @@ class ReplayResults:
         folder: of the results.
         classes: of the masks.
         bag: where the mask topics go as well, or None.
+        every: pictures are written of every such mask, from the first on; 0 means of none, and no
+            contact sheet.
     """
 
     def __init__(
-        self, folder: Path, classes: Sequence[SegmentationClass], bag: BagWriter | None
+        self,
+        folder: Path,
+        classes: Sequence[SegmentationClass],
+        bag: BagWriter | None,
+        every: int = 1,
     ) -> None:
         self._folder, self._classes, self._bag = folder, tuple(classes), bag
+        self._every = every
         self._thumbnails = Thumbnails(_THUMBNAILS, _THUMBNAIL_PX)
         self._count = 0
         for pattern in ('summary.json', _SHEET, f'masks/{_NAMES}', f'overlays/{_NAMES}'):
@@ -40,16 +47,18 @@ class ReplayResults:
 
     def add(self, result: Segmentation, now_ns: int, truth: NDArray[np.uint8] | None) -> None:
         """Write one mask; ``truth``, if known, is shown on the contact sheet."""
-        view = camera_view(result.reference.modality, result.reference.image)
-        text = caption(result.combination, result.report)
-        picture = overlay(view, result.labels, self._classes, text)
-        name = f'{self._count:06d}_{result.header_stamp_ns}.png'
-        write_png(self._folder / 'masks' / name, result.labels)
-        write_png(self._folder / 'overlays' / name, picture)
-        if self._thumbnails.wants_next():
-            self._thumbnails.keep(self._with_truth(picture, truth))
-        if self._bag:
-            self._write_bag(result, picture, now_ns)
+        is_written = self._every > 0 and self._count % self._every == 0
+        is_kept = self._every > 0 and self._thumbnails.wants_next()
+        if is_written or is_kept or self._bag:
+            picture = self._overlay(result)
+            if is_written:
+                name = f'{self._count:06d}_{result.header_stamp_ns}.png'
+                write_png(self._folder / 'masks' / name, result.labels)
+                write_png(self._folder / 'overlays' / name, picture)
+            if is_kept:
+                self._thumbnails.keep(self._with_truth(picture, truth))
+            if self._bag:
+                self._write_bag(result, picture, now_ns)
         self._count += 1
 
     def close(self) -> None:
@@ -57,6 +66,12 @@ class ReplayResults:
         if self._thumbnails.pictures:
             sheet = contact_sheet(self._thumbnails.pictures, _COLUMNS)
             write_png(self._folder / _SHEET, sheet)
+
+    def _overlay(self, result: Segmentation) -> NDArray[np.uint8]:
+        view = camera_view(result.reference.modality, result.reference.image)
+        return overlay(
+            view, result.labels, self._classes, caption(result.combination, result.report)
+        )
 
     def _with_truth(
         self, picture: NDArray[np.uint8], truth: NDArray[np.uint8] | None

@@ -120,3 +120,13 @@ def test_a_compressed_topic_cannot_take_raw_pixels(tmp_path):
         writer.write_message('/rgb/image', compressed, 5)
         writer.write_message('/rgb/image', raw, 6)
     assert not (tmp_path / 'bag').exists()
+
+
+def test_faults_beyond_the_end_of_the_bag_are_remarks(tmp_path, scenario, capsys):
+    bag = write_bag(tmp_path / 'bag', count=4)
+    assert _break(bag, scenario, tmp_path / 'broken', '--json') == 0
+    (note,) = json.loads(capsys.readouterr().out)['notes']
+    assert note == (
+        'the images end after 0.10 s, before these phases of the scenario, from 0.2 s on: '
+        "'sick', 'well again'"
+    )

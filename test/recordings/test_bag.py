@@ -13,6 +13,7 @@ from bag_making import (
     truth,
     write_bag,
     write_messages,
+    write_split_bag,
 )
 import cv2
 import numpy as np
@@ -114,6 +115,8 @@ def test_a_ros_1_bag_is_read(tmp_path):
         connection = writer.add_connection('/rgb/image', kind, typestore=store)
         writer.write(connection, 6_000_000_000, store.serialize_ros1(message, kind))
     (item,) = read(tmp_path / 'old.bag')
+    with open_bag(tmp_path / 'old.bag') as bag:
+        assert bag.timeline().stamps_ns.tolist() == [5_000_000_007]
     assert (item.time_ns, item.image.stamp_ns) == (6_000_000_000, 5_000_000_007)
     np.testing.assert_array_equal(np.frombuffer(item.image.data, np.uint8), pixels.reshape(-1))
 
@@ -302,6 +305,57 @@ def test_a_missing_file_of_a_bag_is_reported(tmp_path):
     only_file(path, '.mcap').unlink()
     with pytest.raises(DataError, match='missing'):
         read(path)
+
+
+@pytest.mark.parametrize('part', [1, 2])
+def test_of_a_bag_with_a_missing_file_the_rest_is_read_and_the_file_is_named(tmp_path, part):
+    path = write_split_bag(tmp_path / 'bag', parts=3, count=2)
+    with open_bag(path) as bag:
+        assert (len(list(bag.images())), bag.notes, bag.lacks_files) == (18, (), False)
+        assert bag.timeline().lost == 0
+    (path / f'part_{part}.mcap').unlink()
+    with open_bag(path) as bag:
+        assert len(list(bag.images())) == 12
+        assert bag.lacks_files
+        (note,) = bag.notes
+        assert f'part_{part}.mcap of 3 files of {path} is missing' in note
+
+
+def test_a_file_that_the_metadata_does_not_name_is_left_out_and_said(tmp_path):
+    path = write_bag(tmp_path / 'bag', count=1)
+    only_file(write_bag(tmp_path / 'other', count=1), '.mcap').rename(path / 'more.mcap')
+    with open_bag(path) as bag:
+        assert len(list(bag.images())) == 3
+        assert bag.notes == (
+            'more.mcap is not in metadata.yaml and left out: give the file itself to read it',
+        )
+
+
+def test_messages_that_the_metadata_counts_and_no_file_holds_are_lost(tmp_path):
+    path = write_bag(tmp_path / 'bag', count=2)
+    metadata = path / 'metadata.yaml'
+    text = metadata.read_text()
+    assert 'message_count: 2' in text
+    metadata.write_text(text.replace('message_count: 2', 'message_count: 5'))
+    with open_bag(path) as bag:
+        assert bag.timeline().lost == 9
+
+
+@pytest.mark.parametrize('storage', SUFFIX)
+def test_the_timeline_is_that_of_the_images(tmp_path, storage):
+    path = write_bag(tmp_path / 'bag', storage, count=3, with_truth=True)
+    with open_bag(path) as bag:
+        timeline, items = bag.timeline(), list(bag.images())
+    stamps_ns = [
+        item.image.stamp_ns if isinstance(item, BagImage) else item.stamp_ns for item in items
+    ]
+    assert timeline.times_ns.tolist() == [item.time_ns for item in items]
+    assert timeline.stamps_ns.tolist() == stamps_ns
+    sensors = [item.image.modality if isinstance(item, BagImage) else None for item in items]
+    assert list(timeline.sensors) == sensors
+    with open_bag(path) as bag:
+        some = list(bag.images(2, 5))
+    assert [item.time_ns for item in some] == timeline.times_ns[2:5].tolist()
 
 
 def test_an_unreadable_truth_is_an_error_and_padded_rows_are_cropped(tmp_path):

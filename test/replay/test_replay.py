@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bag_making import HEIGHT_PX, only_file, PERIOD_NS, START_NS, truth, WIDTH_PX, write_bag
+from bag_making import (
+    HEIGHT_PX,
+    only_file,
+    PERIOD_NS,
+    START_NS,
+    truth,
+    WIDTH_PX,
+    write_bag,
+    write_split_bag,
+)
 import cv2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +22,15 @@ import numpy as np
 import pytest
 
 from mm_robust_seg.cli import main
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import ConfigError
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.recordings.bag import BagImage, open_bag
-from mm_robust_seg.replay.player import measure_rates_hz, Player, Silence, TICK_NS
+from mm_robust_seg.replay.notes import unused
+from mm_robust_seg.replay.player import Player, TICK_NS
+from mm_robust_seg.replay.silence import Silence
+from mm_robust_seg.schema import with_values
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 
 RGB, THERMAL, DEPTH = Modality
@@ -173,6 +186,126 @@ def test_a_sensor_with_wrong_units_is_pointed_out(replayed, tmp_path):
     assert note.startswith('thermal was never usable: UNITS')
 
 
+def foreign(time_ns):
+    """Bag time of what was recorded a year later."""
+    return time_ns + 31_536_000_000_000_000
+
+
+def slow(time_ns):
+    """Bag time of a simulation that takes two seconds for one, years after its stamps."""
+    return foreign(START_NS) + 2 * (time_ns - START_NS)
+
+
+@pytest.mark.parametrize('recorded_ns', [foreign, slow])
+def test_a_bag_with_stamps_of_another_time_replays_as_it_was(replayed, tmp_path, recorded_ns):
+    bag = write_bag(tmp_path / 'bag', count=30, with_truth=True, recorded_ns=recorded_ns)
+    code, out = replayed(bag)
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['clock'] == 'stamps'
+    assert (
+        summary['combinations']['rgb+thermal+depth']['masks'] >= 29
+    )  # the first mask waits for none
+    assert summary['scored_masks'] == 30
+    assert {row['reason'] for row in summary['sensor_states']} <= {'OK', 'WAITING'}
+    assert summary['duration_s'] == pytest.approx(29 / 30, abs=0.1)
+    (note,) = summary['notes']
+    assert note.startswith('stamps lie 315')
+
+
+def test_a_replay_without_a_labelled_mask_fails_with_the_reasons(replayed, tmp_path, capsys):
+    bag = write_bag(tmp_path / 'bag', count=10, recorded_ns=foreign)
+    code, out = replayed(bag, '--clock', 'bag')
+    assert code == 2
+    error = capsys.readouterr().err
+    assert 'none of the 10 masks is labelled' in error
+    assert error.count('STALE') == 3
+    summary = summary_of(out)
+    assert summary['complete']
+    assert (summary['clock'], summary['unlabeled_masks']) == ('bag', 10)
+    assert summary['notes'][-1] in error
+
+
+def test_a_replay_without_any_mask_fails(replayed, tmp_path, capsys):
+    bag = write_bag(tmp_path / 'bag', count=10)
+    code, _ = replayed(bag, '--drop', 'rgb@0:', '--drop', 'thermal@0:', '--drop', 'depth@0:')
+    assert code == 2
+    assert 'no mask was made' in capsys.readouterr().err
+
+
+def test_a_section_of_a_bag_counts_from_its_first_image(replayed, tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=60, with_truth=True)
+    code, out = replayed(bag, '--start', '0.5', '--end', '1.5', '--drop', 'depth@1.0:1.2')
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['section_s'] == [pytest.approx(0.5, abs=0.02), pytest.approx(1.5, abs=0.02)]
+    assert summary['frames']['rgb'] == 30
+    assert summary['masks'] == 30
+    assert summary['withheld'] == {'depth': 6}
+    first = min((out / 'masks').iterdir()).stem.split('_')[1]
+    assert int(first) == START_NS + 15 * PERIOD_NS
+    assert summary['complete']
+
+
+@pytest.mark.parametrize(
+    ('options', 'count'),
+    [([], 30), (['--every', '10'], 3), (['--limit', '7'], 7), (['--no-pictures'], 0)],
+)
+def test_pictures_are_as_many_as_wanted_and_figures_count_every_mask(
+    replayed, tmp_path, options, count
+):
+    code, out = replayed(write_bag(tmp_path / 'bag', count=30), *options)
+    assert code == 0
+    assert summary_of(out)['masks'] == (7 if '--limit' in options else 30)
+    names = [sorted(p.name for p in (out / kind).glob('*')) for kind in ('masks', 'overlays')]
+    assert names[0] == names[1]
+    assert len(names[0]) == count
+    assert (out / 'contact_sheet.png').exists() == (count > 0)
+    if '--every' in options:
+        assert [name[:6] for name in names[0]] == ['000000', '000010', '000020']
+
+
+def test_a_missing_file_of_a_bag_makes_the_replay_incomplete(replayed, tmp_path):
+    bag = write_split_bag(tmp_path / 'bag', parts=3, count=5)
+    (bag / 'part_1.mcap').unlink()
+    code, out = replayed(bag)
+    assert code == 0
+    summary = summary_of(out)
+    assert not summary['complete']
+    assert summary['masks'] == 10
+    assert 'part_1.mcap of 3 files' in summary['notes'][0]
+
+
+def test_faults_beyond_the_bag_are_notes(replayed, tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=30, sensors=[RGB, THERMAL])
+    (tmp_path / 'scenario.yaml').write_text(
+        'phases:\n'
+        '- {name: clean, duration_s: 5}\n'
+        '- {name: broken, duration_s: 5, faults: {rgb: dark, depth: silent}}\n'
+    )
+    options = ['--drop', 'thermal@5:6', '--drop', 'depth@0:1', '--drop', 'rgb@0.5:0.55']
+    code, out = replayed(bag, *options, '--scenario', str(tmp_path / 'scenario.yaml'))
+    assert code == 0
+    notes = summary_of(out)['notes']
+    assert notes == [
+        'thermal@5:6 leaves out nothing: what is replayed of thermal is from 0.00 to 0.97 s',
+        'depth@0:1 leaves out nothing: the bag has no depth',
+        "the images end after 0.97 s, before these phases of the scenario, from 5 s on: 'broken'",
+        'the scenario has faults of depth, of which the bag has no images',
+    ]
+
+
+def test_a_sensor_that_could_be_used_and_was_not_is_a_note():
+    config = with_values(Config(), {})
+    figures = {'masks': 4, 'combinations': {'rgb': {}, 'rgb+depth': {}}}
+    assert unused(figures, config, COMPLETE) == [
+        'thermal was usable, but took part in none of the 4 masks'
+    ]
+    assert unused(figures, config, COMPLETE - {THERMAL}) == []
+    forced = with_values(Config(), {'policy.force_set': 'rgb'})
+    assert unused(figures, forced, COMPLETE) == []
+
+
 def test_an_earlier_replay_leaves_no_pictures_behind(replayed, tmp_path):
     replayed(write_bag(tmp_path / 'long', count=9))
     code, out = replayed(write_bag(tmp_path / 'short', count=3))
@@ -224,8 +357,14 @@ def test_ctrl_c_leaves_no_half_written_file(replayed, tmp_path, monkeypatch, cap
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--drop', 'sonar@1:2'], 'is not a silence'),
-        (['--drop', 'rgb@2:1'], 'is not a silence'),
+        (['--drop', 'therm@1:2'], "'therm' is no sensor; expected one of rgb, thermal, depth"),
+        (['--drop', 'rgb@2:1'], 'it lasts from 2 to 1 s: expected an end after the start'),
+        (['--drop', 'rgb@-1:1'], 'it lasts from -1 to 1 s'),
+        (['--drop', 'rgb@a:1'], "'a' is no time"),
+        (['--drop', 'rgb@1:b'], "'b' is no time"),
+        (['--drop', 'rgb'], "'' is no time, after an @"),
+        (['--start', '5'], 'no image is from --start 5 to --end inf'),
+        (['--start', '1', '--end', '0'], 'within the bag, which has 0.04 s'),
         (['--set', 'sync.nothing=1'], 'unknown parameter'),
         (['--thermal-topic', '/lwir'], 'no topic /lwir'),
         (['--bundle', 'nowhere'], 'no model bundle'),
@@ -249,7 +388,7 @@ def test_silences_are_parsed():
 def test_rates_are_the_median_of_the_spacing(tmp_path):
     bag = write_bag(tmp_path / 'bag', count=30, skip=lambda m, n: m is DEPTH and n % 3 != 0)
     with open_bag(bag) as opened:
-        assert measure_rates_hz(opened) == {RGB: 30.0, THERMAL: 30.0, DEPTH: 10.0}
+        assert opened.timeline().rates_hz() == {RGB: 30.0, THERMAL: 30.0, DEPTH: 10.0}
 
 
 class Clock:

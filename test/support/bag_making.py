@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+import shutil
 
 import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import get_typestore, Stores
+import yaml
 
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.recordings.writer import BagWriter
@@ -39,9 +41,17 @@ def write_bag(
     sensors=COMPLETE,
     with_truth=False,
     skip=lambda m, n: False,
+    recorded_ns=lambda time_ns: time_ns,
+    numbers=None,
 ) -> Path:
+    """Write images of 30 Hz that are recorded 1 to 3 ms after their stamp.
+
+    Args:
+        recorded_ns: turns that time into the bag's time.
+        numbers: of the images; from 0 if not given.
+    """
     with BagWriter(path, storage) as bag:
-        for number in range(count):
+        for number in numbers or range(count):
             stamp_ns = START_NS + number * PERIOD_NS
             for offset, m in enumerate(sensors):
                 if not skip(m, number):
@@ -51,10 +61,29 @@ def write_bag(
                         ENCODINGS[m],
                         stamp_ns,
                         f'{m}_camera',
-                        time_ns=stamp_ns + 1_000_000 * (offset + 1),
+                        time_ns=recorded_ns(stamp_ns + 1_000_000 * (offset + 1)),
                     )
             if with_truth:
-                bag.write('/truth/image', truth(number), 'mono8', stamp_ns, 'truth')
+                time_ns = recorded_ns(stamp_ns)
+                bag.write('/truth/image', truth(number), 'mono8', stamp_ns, 'truth', time_ns)
+    return path
+
+
+def write_split_bag(path: Path, parts: int = 3, count: int = 10) -> Path:
+    """Write a bag of several files, ``part_0.mcap`` and so on, each with ``count`` moments."""
+    path.mkdir()
+    for part in range(parts):
+        numbers = range(part * count, (part + 1) * count)
+        made = write_bag(path / f'made_{part}', numbers=numbers)
+        only_file(made, '.mcap').rename(path / f'part_{part}.mcap')
+        metadata = yaml.safe_load((made / 'metadata.yaml').read_text())
+        shutil.rmtree(made)
+    information = metadata['rosbag2_bagfile_information']
+    information['relative_file_paths'] = [f'part_{part}.mcap' for part in range(parts)]
+    information['message_count'] *= parts
+    for topic in information['topics_with_message_count']:
+        topic['message_count'] *= parts
+    (path / 'metadata.yaml').write_text(yaml.safe_dump(metadata))
     return path
 
 

@@ -31,7 +31,7 @@ from mm_robust_seg.recordings.bag import open_bag
 from mm_robust_seg.recordings.faults import FaultyBag
 from mm_robust_seg.recordings.make_bag import find_images, make_bag
 from mm_robust_seg.recordings.topics import TOPICS
-from mm_robust_seg.replay.player import Silence
+from mm_robust_seg.replay.silence import Silence
 from mm_robust_seg.report.run.sheet import draw_contact_sheet
 from mm_robust_seg.report.views import (
     camera_view,
