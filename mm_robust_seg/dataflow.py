@@ -31,19 +31,6 @@ from mm_robust_seg.modality import Modality, ModalitySet
 UNLABELED = 255
 """Label of a pixel without a class (the ignore index, and the mask when no sensor is left)."""
 
-PIXEL_TYPES: Mapping[str, tuple[str, int]] = {
-    'rgb8': ('u1', 3),
-    'bgr8': ('u1', 3),
-    'rgba8': ('u1', 4),
-    'bgra8': ('u1', 4),
-    'mono8': ('u1', 1),
-    '8UC1': ('u1', 1),
-    'mono16': ('u2', 1),
-    '16UC1': ('u2', 1),
-    '32FC1': ('f4', 1),
-}
-"""NumPy type without byte order, and channels, of each sensor_msgs encoding that is understood."""
-
 
 @dataclass(frozen=True)
 class RawImage:

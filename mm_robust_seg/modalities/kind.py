@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.finding import Finding
 from mm_robust_seg.modality import Modality
 
@@ -17,6 +18,10 @@ Pixels = NDArray[Any]
 Image = NDArray[np.uint8] | NDArray[np.float32]
 """An image in the package's units, as in ``dataflow.Frame.image``."""
 Float = NDArray[np.float32]
+
+
+class UnfitPixelsError(RobustSegError):
+    """Pixels of a type that the sensor may send, which are not of such a sensor; says why."""
 
 
 class Units(Protocol):
@@ -89,7 +94,8 @@ class SensorKind:
         file_encodings: the encoding of what files, and simulated cameras, hold, by NumPy type.
         content: what its image files hold, in words.
         topic_words: parts of topic names that speak of it.
-        arranged: lays the pixels of an encoding, (H, W, C), out for ``Units.image``.
+        arranged: lays the pixels of an encoding, (H, W, C), out for ``Units.image``; may raise
+            UnfitPixelsError.
         units: the class of its units; its defaults are what a robot assumes.
         normalization: the class of its normalisation.
         measure: computes the statistics of a sample of an image's pixels.

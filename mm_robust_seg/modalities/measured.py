@@ -5,13 +5,37 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.modalities.kind import Float, Pixels
+from mm_robust_seg.modalities.kind import Float, Pixels, UnfitPixelsError
+
+_SAMPLED_STEPS = 64
+_LEVELS = 8
+"""By how much equal channels may differ: JPEG makes them differ by one or two levels."""
+_MARKED_SHARE = 0.05
+"""Share of the image that coloured marks, such as a cross in the middle, may cover."""
 
 
 def first_channel(encoding: str, pixels: Pixels) -> Pixels:
     """Return (H, W) of (H, W, C)."""
     first: Pixels = pixels[..., 0]
     return first
+
+
+def grey(encoding: str, pixels: Pixels) -> Pixels:
+    """Return (H, W) of (H, W, C) whose channels are the same image.
+
+    Raises:
+        UnfitPixelsError: if they are not, as in false colours.
+    """
+    if pixels.shape[2] > 1:
+        rows, columns = (max(1, length // _SAMPLED_STEPS) for length in pixels.shape[:2])
+        some = pixels[::rows, ::columns].astype(np.int32)
+        different = share(np.ptp(some, axis=2) > _LEVELS)
+        if different > _MARKED_SHARE:
+            raise UnfitPixelsError(
+                f'the channels of the {encoding} image differ in {different:.0%} of the pixels, '
+                'as in false colours; expected equal ones: let the camera send grey or raw values'
+            )
+    return first_channel(encoding, pixels)
 
 
 def kept(values: Float, low: np.float32, high: np.float32) -> Float:

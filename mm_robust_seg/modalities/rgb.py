@@ -11,18 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.finding import Finding, Reason
+from mm_robust_seg.modalities.encodings import as_rgb, COLORS, DOUBTFUL_COLORS
 from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind
 from mm_robust_seg.modalities.measured import share
 from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.schema import parameter
 
-_TO_RGB: Mapping[str, int] = {
-    'bgr8': cv2.COLOR_BGR2RGB,
-    'rgba8': cv2.COLOR_RGBA2RGB,
-    'bgra8': cv2.COLOR_BGRA2RGB,
-    'mono8': cv2.COLOR_GRAY2RGB,
-}
 _BLOCKS = (8, 8)
 _WHITE = 250
 _STRUCTURE = 2.0
@@ -101,13 +96,6 @@ class RgbStatistics(NamedTuple):
     structure: float
 
 
-def arranged(encoding: str, pixels: Pixels) -> NDArray[np.uint8]:
-    """Return (H, W, 3) uint8 in R, G, B order."""
-    if encoding == 'rgb8':
-        return pixels
-    return cv2.cvtColor(pixels, _TO_RGB[encoding]).astype(np.uint8, copy=False)
-
-
 def measure(sample: Pixels) -> RgbStatistics:
     """Compute the statistics of the pixels."""
     grey = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
@@ -173,18 +161,24 @@ def varied(image: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 def dark(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return what a sensor without light gives: its noise."""
-    return np.abs(_noise(pixels, rng) * _DARK_SIGMA)
+    return np.abs(_noise(pixels, rng) * _DARK_SIGMA * _level(pixels))
 
 
 def saturated(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return white, with noise."""
-    return 255.0 - dark(pixels, fault, rng)
+    return 255.0 * _level(pixels) - dark(pixels, fault, rng)
 
 
 def flat(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
     """Return the median level, with noise."""
-    one_level: Pixels = np.rint(float(np.median(pixels)) + _FLAT_SIGMA * _noise(pixels, rng))
+    noise = _FLAT_SIGMA * _level(pixels) * _noise(pixels, rng)
+    one_level: Pixels = np.rint(float(np.median(pixels)) + noise)
     return one_level
+
+
+def _level(pixels: Pixels) -> int:
+    """Return what one grey level is in stored steps: 1 of 8 bit, 257 of 16."""
+    return int(np.iinfo(pixels.dtype).max) // 255
 
 
 def _noise(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -200,11 +194,12 @@ RGB = SensorKind(
     is_color=True,
     channels=3,
     shrink=cv2.INTER_AREA,
-    encodings=('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8'),
+    encodings=tuple(COLORS),
+    doubtful=DOUBTFUL_COLORS,
     file_encodings={'uint8': 'rgb8'},
     content='colours',
     topic_words=('rgb', 'color', 'colour', 'visible', 'left'),
-    arranged=arranged,
+    arranged=as_rgb,
     units=RgbUnits,
     normalization=RgbNormalization,
     measure=measure,

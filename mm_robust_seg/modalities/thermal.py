@@ -11,7 +11,7 @@ import numpy as np
 
 from mm_robust_seg.finding import Finding, Reason
 from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, ViewScale
-from mm_robust_seg.modalities.measured import first_channel, kept, share
+from mm_robust_seg.modalities.measured import grey, kept, share
 from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.schema import parameter
@@ -195,11 +195,11 @@ THERMAL = SensorKind(
     is_color=False,
     channels=2,
     shrink=cv2.INTER_NEAREST,
-    encodings=('mono16', '16UC1', 'mono8', '8UC1', '32FC1'),
+    encodings=('mono16', '16UC1', 'mono8', '8UC1', '32FC1', 'bgr8', 'rgb8', '8UC3'),
     file_encodings={'uint16': 'mono16', 'uint8': 'mono8', 'float32': '32FC1'},
     content='one channel of temperatures',
     topic_words=('thermal', 'infra', 'lwir', 'flir', 'boson', 'lepton', 'ir/'),
-    arranged=first_channel,
+    arranged=grey,
     units=ThermalUnits,
     normalization=ThermalNormalization,
     measure=measure,

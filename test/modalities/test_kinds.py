@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mm_robust_seg.config import InputsConfig, MonitorConfig
-from mm_robust_seg.dataflow import PIXEL_TYPES
 from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.encodings import ENCODINGS, PIXEL_TYPES
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.simulation.faults import Fault
 
@@ -22,7 +22,7 @@ def test_every_modality_has_a_kind_and_its_two_sections_in_one_order():
 
 @pytest.mark.parametrize('kind', KINDS.values(), ids=lambda kind: str(kind.modality))
 def test_a_kind_names_what_exists(kind):
-    assert kind.encodings and set(kind.encodings) <= set(PIXEL_TYPES)
+    assert kind.encodings and set(kind.encodings) <= set(ENCODINGS)
     assert set(kind.doubtful) <= set(kind.encodings)
     assert set(kind.file_encodings.values()) <= set(kind.encodings)
     for dtype, encoding in kind.file_encodings.items():

@@ -26,8 +26,12 @@ from mm_robust_seg.stages.sensors.packed_files import MAX_PIXELS
 RGB, THERMAL, DEPTH = Modality
 INPUTS = InputsConfig()
 DTYPES = {'mono16': 'u2', '16UC1': 'u2', '32FC1': 'f4'}
+COLOURED = ('rgb8', 'bgr8', '8UC3')
 CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4}
-PAIRS = [(m, e) for m in Modality for e in KINDS[m].encodings]
+PAIRS = [
+    *((RGB, encoding) for encoding in (*CHANNELS, 'mono8')),
+    *((m, e) for m in (THERMAL, DEPTH) for e in KINDS[m].encodings if e not in COLOURED),
+]
 
 
 def encode(
@@ -169,7 +173,8 @@ def message(**changes: Any) -> RawImage:
     ('changes', 'reason', 'words'),
     [
         ({'encoding': 'bayer_rggb8'}, Reason.FORMAT, "'bayer_rggb8'; expected one of mono16"),
-        ({'encoding': 'rgb8'}, Reason.FORMAT, "'rgb8'"),
+        ({'encoding': 'rgba8'}, Reason.FORMAT, "'rgba8'; expected one of"),
+        ({'encoding': 'MONO16 '}, Reason.FORMAT, "expected 'mono16', written exactly so"),
         ({'encoding': ''}, Reason.FORMAT, "encoding is ''"),
         ({'height_px': 0}, Reason.FORMAT, '5 x 0 px'),
         ({'width_px': -5}, Reason.FORMAT, '-5 x 4 px'),
@@ -221,7 +226,7 @@ def test_jpeg_is_close_for_rgb_and_refused_elsewhere() -> None:
 
 @pytest.mark.parametrize(
     ('modality', 'pixels'),
-    [(DEPTH, np.zeros((4, 4), np.uint8)), (THERMAL, np.zeros((4, 4, 3), np.uint8))],
+    [(DEPTH, np.zeros((4, 4), np.uint8)), (THERMAL, np.zeros((4, 4, 4), np.uint8))],
 )
 def test_a_png_of_other_pixels_is_refused(modality: Modality, pixels: np.ndarray) -> None:
     assert rejected(packed('.png', pixels, modality)).reason is Reason.FORMAT

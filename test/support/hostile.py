@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 import numpy as np
 
 from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.encodings import ENCODINGS
 from mm_robust_seg.modality import Modality
 
 KNOWN = sorted({encoding for kind in KINDS.values() for encoding in kind.encodings})
-ODD = ['', 'rgb8 ', 'RGB8', 'bayer_rggb8', 'yuv422_yuy2', '64FC4', '16UC1; png', 'compressed']
+ODD = ['', 'rgb8 ', 'RGB8', 'nv24', '8UC2', '64FC4', '16UC1; png', 'compressed']
 UINT32_MAX = 2**32 - 1
 
 sizes = st.integers(0, 9) | st.sampled_from([1000, 65536, 2**31, UINT32_MAX])
@@ -45,15 +46,16 @@ images = st.fixed_dictionaries(
 def whole_images(draw: st.DrawFn) -> dict[str, object]:
     """Fields that do belong together, so that the pixels themselves are decoded."""
     encoding = draw(st.sampled_from(KNOWN))
-    pixel = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, '32FC1': 4}.get(encoding)
-    pixel = pixel or (2 if '16' in encoding else 1)
+    known = ENCODINGS[encoding]
+    pixel = np.dtype(known.pixel_type).itemsize * known.channels
     height, width = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     if draw(st.booleans()):
         width = draw(st.sampled_from([300, 70_000]))
         height = 1
     step = width * pixel + draw(st.integers(0, 5))
     pattern = draw(bits | st.binary(min_size=1, max_size=64))
-    content = (pattern * (height * step // len(pattern) + 1))[: height * step]
+    size = height * known.rows // 2 * step
+    content = (pattern * (size // len(pattern) + 1))[:size]
     return {
         'height': height,
         'width': width,

@@ -1,7 +1,4 @@
-"""Bayer and YUV images, which the core does not decode: cv_bridge does, where it is installed.
-
-Everything else is decoded without it: it rescales 16 bit to 8 bit, which would ruin thermal.
-"""
+"""Colour encodings that the core's table lacks: cv_bridge converts them, where it is installed."""
 
 from __future__ import annotations
 
@@ -11,21 +8,22 @@ import numpy as np
 
 from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.stages.sensors.compressed import PREFIX
 
 try:
     from cv_bridge import CvBridge
 except ImportError:
     CvBridge = None
 
-_FOREIGN = ('bayer_', 'yuv', 'uyvy', 'yuyv', 'nv21', 'nv24')
-
 
 def translated(raw: RawImage, message: object) -> RawImage:
-    """Return ``raw`` as rgb8 if its encoding is Bayer or YUV and cv_bridge can read it.
+    """Return ``raw`` as rgb8 if the core does not know its encoding and cv_bridge can read it.
 
     Otherwise ``raw`` is returned as it is, and decoding rejects it by its encoding.
     """
-    is_foreign = KINDS[raw.modality].is_color and raw.encoding.startswith(_FOREIGN)
+    kind = KINDS[raw.modality]
+    is_known = raw.encoding in kind.encodings or raw.encoding.startswith(PREFIX)
+    is_foreign = kind.is_color and not is_known
     if CvBridge is None or not is_foreign:
         return raw
     try:

@@ -45,4 +45,4 @@ def _of_another_kind(image: RawImage, pixels: Pixels) -> RawImage:
     """Return a grey 16-bit image in place of colours, and colours in place of the others."""
     if KINDS[image.modality].is_color:
         return raw_image(image, pixels[..., 0].astype(np.uint16), '16UC1')
-    return raw_image(image, np.repeat(pixels.astype(np.uint8), _COLOURS, axis=2), 'rgb8')
+    return raw_image(image, np.repeat(pixels.astype(np.uint8), _COLOURS + 1, axis=2), 'rgba8')

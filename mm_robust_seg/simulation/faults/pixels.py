@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.dataflow import PIXEL_TYPES, RawImage
+from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities.encodings import PIXEL_TYPES
 
 Pixels: TypeAlias = NDArray[Any]
 """(H, W, C) uint8, uint16 or float32."""

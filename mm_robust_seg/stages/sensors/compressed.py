@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import cv2
 
-from mm_robust_seg.dataflow import PIXEL_TYPES, RawImage, Reason
+from mm_robust_seg.dataflow import RawImage, Reason
 from mm_robust_seg.modalities import KINDS, SensorKind
+from mm_robust_seg.modalities.encodings import ENCODINGS
 from mm_robust_seg.modalities.kind import Pixels
 from mm_robust_seg.stages.sensors import compressed_depth
 from mm_robust_seg.stages.sensors.image_files import read_header
@@ -69,7 +70,7 @@ def unpack(raw: RawImage, without_jpeg: str) -> tuple[str, Pixels]:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     names = ('bgr8',) if as_colour else (_encoding_of(text), *_PREFERRED, *kind.encodings)
     stored = (pixels.dtype.str[1:], channels)
-    fitting = [n for n in names if n in kind.encodings and PIXEL_TYPES.get(n) == stored]
+    fitting = [n for n in names if n in kind.encodings and ENCODINGS[n][:2] == stored]
     if not fitting:
         raise MalformedError(
             Reason.FORMAT,
@@ -85,7 +86,7 @@ def _encoding_of(text: str) -> str:
 
 
 def _listed(kind: SensorKind) -> str:
-    return ' or '.join(n for n in kind.encodings if PIXEL_TYPES.get(n, ('', 0))[1] == 1)
+    return ' or '.join(n for n in kind.encodings if ENCODINGS[n].channels == 1)
 
 
 def _files(without_jpeg: str) -> str:

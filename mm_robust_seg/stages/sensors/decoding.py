@@ -7,9 +7,9 @@ the health monitor, never an exception.
 from __future__ import annotations
 
 from mm_robust_seg.config import InputsConfig
-from mm_robust_seg.dataflow import Frame, RawImage, Rejection
+from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
 from mm_robust_seg.modalities import KINDS
-from mm_robust_seg.modalities.kind import Pixels
+from mm_robust_seg.modalities.kind import Pixels, UnfitPixelsError
 from mm_robust_seg.stages.sensors.compressed import PREFIX, unpack
 from mm_robust_seg.stages.sensors.layout import view
 from mm_robust_seg.stages.sensors.malformed import MalformedError
@@ -29,6 +29,8 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
         stored = _stored(raw, settings.without_jpeg)
     except MalformedError as error:
         return Rejection(raw.modality, stamp_ns, arrival_ns, error.reason, error.detail)
+    except UnfitPixelsError as error:
+        return Rejection(raw.modality, stamp_ns, arrival_ns, Reason.FORMAT, str(error))
     image, frame_id = settings.units.image(stored), settings.frame_alias or raw.frame_id
     return Frame(
         raw.modality,

@@ -172,7 +172,7 @@ def test_an_image_has_arrived_before_it_is_translated(node, listen, monkeypatch)
     monkeypatch.setattr(module, 'translated', translate)
     arrivals = listen(node, recorder)
     before_ns = node.get_clock().now().nanoseconds
-    arrivals.subscriptions[RGB].callback(Image(encoding='bayer_rggb8', data=b''))
+    arrivals.subscriptions[RGB].callback(Image(encoding='nv24', data=b''))
     [(_, arrival_ns)] = recorder.images
     assert before_ns <= arrival_ns < translated_ns[0]
 
