@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mm_robust_seg.commands.options import add_topics, open_named
+from mm_robust_seg.config import Config
 from mm_robust_seg.recordings.break_bag import break_bag
 from mm_robust_seg.recordings.storage import open_storage
 from mm_robust_seg.recordings.writer import STORAGES
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> Result:
     scenario = load_scenario(args.scenario)
     storage = open_storage(args.bag)
     try:
-        with open_named(args) as bag:
+        with open_named(args, Config()) as bag:
             copied = break_bag(bag, storage, scenario, args.out, args.storage)
     finally:
         storage.close()

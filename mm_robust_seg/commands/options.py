@@ -20,6 +20,7 @@ from mm_robust_seg.report.terminal import Result, TerminalProgress
 if TYPE_CHECKING:
     import torch
 
+    from mm_robust_seg.config import Config
     from mm_robust_seg.datasets.samples import Dataset
     from mm_robust_seg.modalities.input_spec import InputSpec
     from mm_robust_seg.recordings.bag import ImageBag
@@ -93,17 +94,20 @@ def add_topics(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f'--{modality}-topic',
             metavar='TOPIC',
-            help=f'image topic ({modality}/image in the namespace)',
+            help=f'image topic ({modality}/image in the namespace, or what looks like it)',
         )
     parser.add_argument('--namespace', default='', help='of topics that are not named (none)')
 
 
-def open_named(args: argparse.Namespace) -> AbstractContextManager[ImageBag]:
-    """Open ``args.bag`` with the topics that ``add_topics`` declared; raises as ``open_bag``."""
+def open_named(args: argparse.Namespace, config: Config) -> AbstractContextManager[ImageBag]:
+    """Open ``args.bag`` with the topics that ``add_topics`` declared; the others are guessed.
+
+    Raises as ``open_bag``.
+    """
     from mm_robust_seg.recordings.bag import open_bag
 
     named = {m: topic for m in Modality if (topic := getattr(args, f'{m}_topic'))}
-    return open_bag(args.bag, named, args.namespace)
+    return open_bag(args.bag, named, args.namespace, config)
 
 
 def add_dataset(parser: argparse.ArgumentParser, is_required: bool = True) -> None:

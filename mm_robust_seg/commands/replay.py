@@ -16,7 +16,7 @@ from mm_robust_seg.replay.silence import Silence
 from mm_robust_seg.report.document import Bullets
 from mm_robust_seg.report.run.table import summary_blocks
 from mm_robust_seg.report.terminal import Result, TerminalProgress
-from mm_robust_seg.schema import parse_settings
+from mm_robust_seg.schema import parse_settings, with_values
 from mm_robust_seg.simulation.scenario import load_scenario
 
 DESCRIPTION = """\
@@ -27,6 +27,7 @@ Reads a rosbag2 folder (sqlite3 or MCAP), one of its files, or a ROS 1 .bag. Wri
 is in the bag. Frame rates are measured over the bag and sensors that it lacks are disabled, unless
 --set says otherwise. Time stands still during inference, so a slow computer loses nothing.
 
+Topics that are not named are guessed from names, types and values, and said.
 Images arrive by the time of the bag. With stamps that no camera could have had by it, as in a bag
 of a simulation or one that was recorded again, --clock auto takes the difference out, and says so.
 --start, --end and --drop count seconds from the bag's first image, --scenario from the first one
@@ -106,7 +107,10 @@ def run(args: argparse.Namespace) -> Result:
         every=0 if args.no_pictures else args.every,
         mask_bag=args.write_bag,
     )
-    with open_named(args) as bag, TerminalProgress() as progress:
+    config = with_values(Config(), settings)
+    with open_named(args, config) as bag, TerminalProgress() as progress:
+        for note in bag.notes:
+            progress.say(note)
         outcome = replay(bag, request, progress)
     summary = {'bag': str(args.bag), **outcome.summary}
     write_json(request.out / 'summary.json', summary)

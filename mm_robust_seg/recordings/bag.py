@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 from rosbags.interfaces import Connection
 from rosbags.typesys import get_typestore, Stores
 
+from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.recordings.guess import Guess, guess
 from mm_robust_seg.recordings.storage import open_storage, Storage
 from mm_robust_seg.recordings.timeline import header_stamp_ns, Timeline
-from mm_robust_seg.recordings.topics import choose, COMPRESSED, IMAGE, Recorded, TRUTH_TOPIC
+from mm_robust_seg.recordings.topics import (
+    choose,
+    COMPRESSED,
+    IMAGE,
+    Recorded,
+    TRUTH_TOPIC,
+    unnamed,
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,12 @@ class ImageBag:
     """
 
     def __init__(
-        self, path: Path, storage: Storage, topics: Mapping[Modality, str], namespace: str
+        self,
+        path: Path,
+        storage: Storage,
+        topics: Mapping[Modality, str],
+        namespace: str,
+        config: Config | None = None,
     ) -> None:
         self._path, self._storage = path, storage
         self._store = get_typestore(Stores.ROS1_NOETIC if storage.is_ros1 else Stores.ROS2_JAZZY)
@@ -62,7 +76,12 @@ class ImageBag:
                 if storage.damage
                 else f'{path} is empty: expected recorded image topics'
             )
-        choice = choose(path, recorded, topics, namespace)
+        guessed = Guess()
+        if config:
+            sensors, free = unnamed(recorded, topics, namespace)
+            missing = ModalitySet(sensors) & config.inputs.enabled
+            guessed = guess(self._first_images(free) if missing else {}, missing, config)
+        choice = choose(path, recorded, {**guessed.topics, **topics}, namespace)
         self.topics = choice.topics
         wanted = {(topic, recorded[topic].type) for topic in self.topics.values()}
         wanted.add((TRUTH_TOPIC, IMAGE))
@@ -74,7 +93,7 @@ class ImageBag:
                 f'{path} holds no image: {", ".join(sorted(self.topics.values()))} '
                 'were recorded without a message; did the recorder subscribe with a matching QoS?'
             )
-        self.notes = (*storage.notes, *choice.notes)
+        self.notes = (*storage.notes, *choice.notes, *guessed.notes)
 
     @property
     def sensors(self) -> ModalitySet:
@@ -136,13 +155,25 @@ class ImageBag:
     def _modality_of(self) -> dict[str, Modality]:
         return {topic: modality for modality, topic in self.topics.items()}
 
+    def _first_images(self, topics: Iterable[str]) -> dict[str, RawImage]:
+        """Return the first image of each topic that can be read, whatever its sensor is."""
+        images = {}
+        for topic in topics:
+            connections = [c for c in self._storage.connections if c.topic == topic]
+            with suppress(Exception):  # ``images`` says what is damaged
+                connection, _, data = next(self._storage.messages(connections))
+                images[topic] = _raw_image(self._read(connection, data), Modality.RGB)
+        return images
+
+    def _read(self, connection: Connection, data: bytes) -> Any:
+        if self._storage.is_ros1:
+            return self._store.deserialize_ros1(data, connection.msgtype)
+        return self._store.deserialize_cdr(data, connection.msgtype)
+
     def _item(
         self, connection: Connection, time_ns: int, data: bytes, modality: Modality | None
     ) -> BagImage | BagTruth:
-        read = (
-            self._store.deserialize_ros1 if self._storage.is_ros1 else self._store.deserialize_cdr
-        )
-        message: Any = read(data, connection.msgtype)
+        message = self._read(connection, data)
         if modality is None:
             return BagTruth(time_ns, _stamp_ns(message), _labels(message, self._path))
         return BagImage(time_ns, _raw_image(message, modality))
@@ -150,7 +181,10 @@ class ImageBag:
 
 @contextmanager
 def open_bag(
-    path: Path, topics: Mapping[Modality, str] | None = None, namespace: str = ''
+    path: Path,
+    topics: Mapping[Modality, str] | None = None,
+    namespace: str = '',
+    config: Config | None = None,
 ) -> Iterator[ImageBag]:
     """Open a rosbag2 folder, a single ``.mcap`` or ``.db3`` file, or a ROS 1 ``.bag``.
 
@@ -158,6 +192,8 @@ def open_bag(
         path: the bag.
         topics: topics that must be there, by sensor; ``/compressed`` may follow in the bag.
         namespace: of the others, which have the names in ``TOPICS``; of these one is enough.
+        config: if given, topics of other names are guessed for the sensors that it enables; it
+            says what values they may have.
 
     Raises:
         DataError: if ``path`` is no bag, a topic is missing or not of an image type, or there is
@@ -165,7 +201,7 @@ def open_bag(
     """
     storage = open_storage(path)
     try:
-        yield ImageBag(path, storage, topics or {}, namespace)
+        yield ImageBag(path, storage, topics or {}, namespace, config)
     finally:
         storage.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.modalities.topic_names import is_of_camera
 from mm_robust_seg.modality import Modality
 
 TOPICS: Mapping[Modality, str] = {m: f'/{m}/image' for m in Modality}
@@ -15,6 +16,7 @@ IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 SHORT = {IMAGE: 'sensor_msgs/Image', COMPRESSED: 'sensor_msgs/CompressedImage'}
 TWINS = ('/compressedDepth', '/compressed')
 """What follows the name of an image topic on which the same images are, compressed."""
+_MOST_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,29 @@ def usual_topics(namespace: str) -> dict[Modality, str]:
     """Return the names that the sensors' topics have unless others are given."""
     folder = namespace.strip('/')
     return {m: f'/{folder}{topic}' if folder else topic for m, topic in TOPICS.items()}
+
+
+def unnamed(
+    recorded: Mapping[str, Recorded], given: Mapping[Modality, str], namespace: str
+) -> tuple[list[Modality], list[str]]:
+    """Return sensors without a topic, and topics with images that may be those of a camera.
+
+    A sensor has one if it is given, or there is one of the usual name.
+    """
+    names = {
+        m: '/' + given.get(m, usual).lstrip('/') for m, usual in usual_topics(namespace).items()
+    }
+    taken = {m: find(name, recorded) for m, name in names.items()}
+    folder = f'/{namespace.strip("/")}/' if namespace.strip('/') else '/'
+    images = {
+        topic
+        for topic, kind in recorded.items()
+        if kind.type in SHORT and kind.count and topic.startswith(folder) and is_of_camera(topic)
+    }
+    twins = {topic + twin for topic in images | {*names.values()} for twin in TWINS}
+    free = sorted(images - twins - {*taken.values()})
+    sensors = [m for m in Modality if m not in given and not taken[m]]
+    return sensors, free[:_MOST_CANDIDATES]
 
 
 def find(topic: str, recorded: Mapping[str, Recorded]) -> str:

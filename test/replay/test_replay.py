@@ -9,6 +9,7 @@ from bag_making import (
     HEIGHT_PX,
     only_file,
     PERIOD_NS,
+    picture,
     START_NS,
     truth,
     WIDTH_PX,
@@ -27,6 +28,7 @@ from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.recordings.bag import BagImage, open_bag
+from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.replay.notes import unused
 from mm_robust_seg.replay.player import Player, TICK_NS
 from mm_robust_seg.replay.silence import Silence
@@ -215,7 +217,7 @@ def test_a_bag_with_stamps_of_another_time_replays_as_it_was(replayed, tmp_path,
 
 def test_a_replay_without_a_labelled_mask_fails_with_the_reasons(replayed, tmp_path, capsys):
     bag = write_bag(tmp_path / 'bag', count=10, recorded_ns=foreign)
-    code, out = replayed(bag, '--clock', 'bag')
+    code, out = replayed(bag, '--clock', 'bag', '--set', 'policy.degraded=refuse')
     assert code == 2
     error = capsys.readouterr().err
     assert 'none of the 10 masks is labelled' in error
@@ -263,6 +265,21 @@ def test_pictures_are_as_many_as_wanted_and_figures_count_every_mask(
     assert (out / 'contact_sheet.png').exists() == (count > 0)
     if '--every' in options:
         assert [name[:6] for name in names[0]] == ['000000', '000010', '000020']
+
+
+def test_topics_are_guessed_and_said_before_the_replay(replayed, tmp_path, capsys):
+    pixels = picture(RGB, 0)
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number in range(9):
+            stamp_ns = START_NS + number * PERIOD_NS
+            bag.write('/zed/left/image', pixels + np.uint8(number), 'rgb8', stamp_ns, 'cam')
+    code, out = replayed(tmp_path / 'bag')
+    assert code == 0
+    line = 'using /zed/left/image as rgb; name others with --rgb-topic and so on'
+    assert line in capsys.readouterr().err
+    summary = summary_of(out)
+    assert summary['topics'] == {'rgb': '/zed/left/image'}
+    assert summary['notes'] == [line]
 
 
 def test_a_missing_file_of_a_bag_makes_the_replay_incomplete(replayed, tmp_path):

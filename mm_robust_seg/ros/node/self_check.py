@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import difflib
 
 from mm_robust_seg.finding import READABLE, Reason, SensorHealth
-from mm_robust_seg.modalities import KINDS
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modalities.topic_names import is_of_camera, speaks_of
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 RAW = 'raw'
@@ -235,19 +234,13 @@ def _likeliest(facts: Facts, offers: Sequence[tuple[str, str]]) -> list[tuple[st
     def likeness(offer: tuple[str, str]) -> tuple[bool, float]:
         name, _ = offer
         alike = difflib.SequenceMatcher(None, name, facts.base_topic).ratio()
-        return _speaks_of(name) is modality, alike
+        return speaks_of(name) is modality, alike
 
     candidates = [
         offer
         for offer in offers
-        if offer[0] != facts.base_topic and _speaks_of(offer[0]) in (None, modality)
+        if offer[0] != facts.base_topic
+        and is_of_camera(offer[0])
+        and speaks_of(offer[0]) in (None, modality)
     ]
     return sorted(candidates, key=likeness, reverse=True)[:_MOST_HINTS]
-
-
-def _speaks_of(topic: str) -> Modality | None:
-    """Return the sensor that a topic's name speaks of; depth and thermal before RGB."""
-    for modality in reversed(Modality):
-        if any(word in topic.lower() for word in KINDS[modality].topic_words):
-            return modality
-    return None

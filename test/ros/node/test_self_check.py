@@ -189,6 +189,8 @@ def test_remappings_name_the_likeliest_topics_first_and_no_other_sensors():
         '/camera/depth/image': [IMAGE],
         '/camera/color/image_raw': [IMAGE],
         '/camera/color/points': ['sensor_msgs/msg/PointCloud2'],
+        '/front/segmentation/overlay': [IMAGE],
+        '/rig/truth': [IMAGE],
         '/camera/color/image_raw/compressed': [COMPRESSED],
     }
     raw = _facts(RGB)

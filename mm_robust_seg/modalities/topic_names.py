@@ -1,0 +1,30 @@
+"""What the name of a topic tells about its images."""
+
+from __future__ import annotations
+
+import re
+
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modality import Modality
+
+_MADE = {'annotated', 'confidence', 'debug', 'detections', 'instance', 'label', 'labels', 'mask'}
+_MADE |= {'masks', 'overlay', 'segmentation', 'semantic', 'truth', 'view'}
+_REGISTERED = ('aligned', 'registered')
+
+
+def speaks_of(topic: str) -> Modality | None:
+    """Return the sensor that a topic's name speaks of; depth and thermal before RGB."""
+    for modality in reversed(Modality):
+        if any(word in topic.lower() for word in KINDS[modality].topic_words):
+            return modality
+    return None
+
+
+def is_of_camera(topic: str) -> bool:
+    """Tell whether nothing in the name speaks of made images: masks, views, true labels."""
+    return _MADE.isdisjoint(re.split('[/_]', topic.lower()))
+
+
+def is_registered(topic: str) -> bool:
+    """Tell whether the name says that the images are registered to those of another camera."""
+    return any(word in topic.lower() for word in _REGISTERED)
