@@ -101,21 +101,6 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class StreamTiming:
-    """When the frames of one sensor are taken, and how long they take to arrive.
-
-    Attributes:
-        period_ns: usual time from one stamp to the next.
-        latency_ns: usual time from stamp to arrival; negative where the clocks differ.
-        jitter_ns: how much later than usual one frame in ten arrives.
-    """
-
-    period_ns: int
-    latency_ns: int
-    jitter_ns: int
-
-
-@dataclass(frozen=True)
 class FrameSet:
     """Frames for one mask; at most one per modality.
 

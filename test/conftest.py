@@ -9,12 +9,18 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 from cameras import Cameras, FIXED, START_NS
+from hypothesis import settings
 import pytest
 from scripted_engine import ScriptedEngine
 from tiny_bundle import write_tiny_bundle
 
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.pipeline import Pipeline
+
+# The same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile('repeat', derandomize=True)
+settings.register_profile('explore')
+settings.load_profile(os.environ.get('HYPOTHESIS_PROFILE', 'repeat'))
 
 pytest_plugins = ['training_fixtures', 'labelled_room']
 

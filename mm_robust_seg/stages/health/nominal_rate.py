@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from mm_robust_seg.periods import usual_step_ns
+
 UNKNOWN_HZ = 10.0
 """Assumed of a stream that has just begun."""
 _STEPS = 15
@@ -37,7 +39,7 @@ class NominalRate:
         self._steps_ns.append(step_ns)
         if len(self._steps_ns) < _LEAST_STEPS:
             return
-        rate_hz = 1e9 / sorted(self._steps_ns)[len(self._steps_ns) // 2]
+        rate_hz = 1e9 / usual_step_ns(self._steps_ns)
         if self._learned_hz is None:
             self._learned_hz = max(rate_hz, self._floor_hz)
         elif rate_hz > _RISE * self._learned_hz:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
+from mm_robust_seg.periods import usual_step_ns
+
 _STEPS = 90
 _LEAST_STEPS = 10
 _SKIP = 1.7
 """Periods from one stamp to the next that mean a lost frame: 2 less the jitter of both stamps.
 With 20 % jitter (Gaussian), 0.6 % of the steps without a loss are longer."""
+_EARLY = 0.4
+"""Periods from one stamp to the next within a burst."""
 _HINT = 3
 """Missing frames that may explain a low rate. One lost step alone says little."""
 _REORDERED = 4
@@ -89,9 +93,9 @@ class Stamps:
     def lost_frames(self) -> int:
         """Frames missing among the last 90: from gaps of whole periods, or as reported.
 
-        A gap is one of stamps and of arrivals: a stamp alone may jump for other reasons. A frame
-        that came out of order is not missing. None count while the sensor leaves out
-        more than it sends: then it is slow, and its period is not known.
+        A gap is one of stamps and of arrivals: a stamp alone may jump for other reasons. Frames
+        that came out of order, or soon after another, fill gaps. None count while the sensor
+        leaves out more than it sends: then it is slow, and its period is not known.
         """
         return self._missing() if self._whole_steps(4) >= 2 else 0
 
@@ -115,8 +119,8 @@ class Stamps:
             for gap_ns in self._gaps_ns
             if gap_ns >= _SKIP * period_ns
         )
-        out_of_order = sum(not step_ns for step_ns in self._steps_ns)
-        return max(0, skipped - out_of_order, sum(self._reported))
+        early = sum(step_ns < _EARLY * period_ns for step_ns in self._steps_ns)
+        return max(0, skipped - early, sum(self._reported))
 
     def _whole_steps(self, count: int) -> int:
         """Return how many of the last ``count`` steps leave nothing out."""
@@ -125,8 +129,8 @@ class Stamps:
 
     def _period_ns(self) -> int:
         """Return the usual step from one stamp to the next; 0 while too few are known."""
-        ahead_ns = sorted(step_ns for step_ns in self._steps_ns if step_ns)
-        return ahead_ns[len(ahead_ns) // 2] if len(ahead_ns) >= _LEAST_STEPS else 0
+        ahead_ns = [step_ns for step_ns in self._steps_ns if step_ns]
+        return usual_step_ns(ahead_ns) if len(ahead_ns) >= _LEAST_STEPS else 0
 
     @property
     def median_age_s(self) -> float | None:

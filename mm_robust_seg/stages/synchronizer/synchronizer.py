@@ -20,10 +20,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mm_robust_seg.config import Config
-from mm_robust_seg.dataflow import Frame, FrameSet, StreamTiming
+from mm_robust_seg.dataflow import Frame, FrameSet
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.synchronizer.buffers import FrameBuffers, LONG_AGO_NS
-from mm_robust_seg.stages.synchronizer.timing import TimingLearner
+from mm_robust_seg.stages.synchronizer.timing import StreamTiming, TimingLearner
 
 _UNKNOWN_NS = 100_000_000
 """The period of a stream that has just begun."""

@@ -8,13 +8,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from mm_robust_seg.dataflow import Frame, StreamTiming
+from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.periods import usual_step_ns
 
 _FRAMES = 31
 _LEAST_STEPS = 3
 _LATE_SHARE = 0.9
 """One frame in ten is later than the jitter says: waiting for each would cost all the others."""
+
+
+@dataclass(frozen=True)
+class StreamTiming:
+    """When the frames of one sensor are taken, and how long they take to arrive.
+
+    Attributes:
+        period_ns: usual time from one stamp to the next.
+        latency_ns: usual time from stamp to arrival; negative where the clocks differ.
+        jitter_ns: how much later than usual one frame in ten arrives.
+    """
+
+    period_ns: int
+    latency_ns: int
+    jitter_ns: int
 
 
 class TimingLearner:
@@ -43,7 +60,7 @@ class TimingLearner:
         """What is known so far; None until three periods were seen, or one is configured."""
         if not self._latencies_ns or not (self._nominal_ns or len(self._steps_ns) >= _LEAST_STEPS):
             return None
-        learned_ns = _quantile(self._steps_ns, 0.5) if self._steps_ns else 0
+        learned_ns = usual_step_ns(self._steps_ns) if self._steps_ns else 0
         period_ns = max(self._nominal_ns, learned_ns)
         latency_ns = _quantile(self._latencies_ns, 0.5)
         jitter_ns = _quantile(self._latencies_ns, _LATE_SHARE) - latency_ns

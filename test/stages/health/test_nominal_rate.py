@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 import pytest
 
 from mm_robust_seg.stages.health.nominal_rate import NominalRate, UNKNOWN_HZ
+from mm_robust_seg.stages.health.stamps import Stamps
 
 
 def fed(rate, steps_ms):
@@ -43,6 +44,23 @@ def test_a_dying_camera_is_not_learned_down_to():
 def test_lost_frames_and_jitter_teach_no_other_rate():
     steps = itertools.islice(itertools.cycle([33, 40, 27, 66, 33, 35, 31]), 100)
     assert fed(NominalRate(), steps).hz == pytest.approx(30, abs=1.5)
+
+
+@pytest.mark.parametrize('burst', [[2, 2, 96], [1, 199 / 3, 1, 199 / 3], [5, 5, 5, 185]])
+def test_frames_in_bursts_have_the_rate_of_all(burst):
+    assert fed(NominalRate(), burst * 20).hz == pytest.approx(
+        1000 * len(burst) / sum(burst), rel=0.1
+    )
+
+
+@pytest.mark.parametrize('burst_ms', [[2, 2, 96], [2, 2, 2, 2, 192]])
+def test_frames_in_bursts_are_not_missing_between_them(burst_ms):
+    stamps, at_ns = Stamps(), 0
+    for step_ms in burst_ms * 40:
+        at_ns += step_ms * 1_000_000
+        stamps.add(at_ns, at_ns + 5_000_000, 0.005, 0)
+        assert stamps.lost_frames <= 2
+        assert not stamps.may_be_lossy
 
 
 def test_a_new_stream_may_be_slower_by_half_at_the_most():
