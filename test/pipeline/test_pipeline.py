@@ -176,7 +176,7 @@ def test_offer_says_what_became_of_a_message(make_cameras):
     pipeline = make_cameras().pipeline
     good = raw(RGB, START_NS, 1)
     assert isinstance(pipeline.offer(good, START_NS), Frame)
-    rejection = pipeline.offer(replace(good, encoding='yuv422'), START_NS)
+    rejection = pipeline.offer(replace(good, encoding='32SC4'), START_NS)
     assert isinstance(rejection, Rejection) and rejection.reason is Reason.FORMAT
 
 
