@@ -61,8 +61,8 @@ setup(
     entry_points={
         'console_scripts': [
             'mm-robust-seg = mm_robust_seg.cli:main',
-            'segmentation = mm_robust_seg.ros.node.node:main',
-            'rig = mm_robust_seg.ros.rig.node:main',
+            'segmentation = mm_robust_seg.cli:segmentation',
+            'rig = mm_robust_seg.cli:rig',
             'build_engines = mm_robust_seg.cli:build_engines',
         ],
     },

@@ -1,4 +1,4 @@
-"""``mm-robust-seg``: one command for everything that is not a ROS node.
+"""``mm-robust-seg``: one command for everything, ROS nodes included.
 
 The module of a command has its name, with ``_`` for ``-``, and is imported when the command is
 used, so that each needs only its own dependencies. It has ``EXAMPLE``, ``add_arguments(parser)``
@@ -21,6 +21,7 @@ from mm_robust_seg.signals import INTERRUPTED, termination_interrupts
 
 PROGRAM = 'mm-robust-seg'
 WRONG_INPUT = 2
+_ROS_ARGS = '--ros-args'
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Command:
     Attributes:
         summary: what it does, in one line.
         remedy: what to install if an import fails.
-        ends: whether it comes to a result by itself, which programs may want as JSON.
+        ends: whether it comes to a result by itself, which programs may want as JSON; one that
+            does not is a ROS node, and is given what follows ``--ros-args``.
     """
 
     summary: str
@@ -42,6 +44,7 @@ _ROS = 'source /opt/ros/<distribution>/setup.bash, or use the environment of "ma
 _TRAINING = 'in the folder of the package: pip install torch==2.13.0 && pip install -e ".[train]"'
 COMMANDS: Mapping[str, Command] = {
     'demo': Command('play failing cameras through the ROS 2 node and report', _ROS),
+    'node': Command('run the segmentation node', _ROS, ends=False),
     'rig': Command('publish simulated cameras that fail, as a ROS 2 node', _ROS, ends=False),
     'replay': Command('make masks from a recorded bag'),
     'make-bag': Command('turn a folder of images into a bag'),
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with termination_interrupts():
-            args = _parser(given[0] if given else '').parse_args(given)
+            args = _parsed(given)
             with _complete(given[0]):
                 result: Result = args.run(args)
                 show(result, as_json='json' in args and args.json)
@@ -84,6 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def segmentation() -> int:
+    """Run node, for ``ros2 run mm_robust_seg segmentation`` and launch files."""
+    return main(['node', *sys.argv[1:]])
+
+
+def rig() -> int:
+    """Run rig, for ``ros2 run mm_robust_seg rig`` and launch files."""
+    return main(['rig', *sys.argv[1:]])
+
+
 def build_engines() -> int:
     """Run build-engines, for ``ros2 run mm_robust_seg build_engines BUNDLE``."""
     return main(['build-engines', *sys.argv[1:]])
@@ -92,6 +105,25 @@ def build_engines() -> int:
 def _fail(message: str) -> int:
     sys.stderr.write(f'{PROGRAM}: {message}\n')
     return WRONG_INPUT
+
+
+def _parsed(given: list[str]) -> argparse.Namespace:
+    """Parse a command line; alone, the program lists its commands.
+
+    Raises:
+        ConfigError: if ROS arguments are given to what is no node.
+    """
+    place = given.index(_ROS_ARGS) if _ROS_ARGS in given else len(given)
+    own, for_ros = given[:place], given[place:]
+    parser = _parser(own[0] if own else '')
+    if not given:
+        parser.print_help(sys.stderr)
+        parser.exit(WRONG_INPUT)
+    args = parser.parse_args(own)
+    args.ros_args = for_ros
+    if for_ros and COMMANDS[own[0]].ends:
+        raise ConfigError(f'{own[0]} is no ROS node: expected it without {_ROS_ARGS}')
+    return args
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from mm_robust_seg.errors import DataError
 from mm_robust_seg.report.document import Table, Text
 from mm_robust_seg.report.terminal import Result
 
-NEEDS = {'demo': 'rclpy', 'rig': 'rclpy'}
+NEEDS = {'demo': 'rclpy', 'node': 'rclpy', 'rig': 'rclpy'}
 
 
 def installed(command: str) -> bool:
@@ -32,7 +32,7 @@ def test_help_of_every_command_shows_an_example(command, capsys):
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert f'example:\n  mm-robust-seg {command}' in text
-    assert ('--json' in text) == (command != 'rig'), 'programs read every result'
+    assert ('--json' in text) == cli.COMMANDS[command].ends, 'programs read every result'
 
 
 def test_help_lists_every_command_without_importing_any():
@@ -155,6 +155,27 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
         cli.main(arguments)
     assert end.value.code == 2
     assert 'usage: mm-robust-seg' in capsys.readouterr().err
+
+
+def test_alone_it_lists_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        cli.main([])
+    error = capsys.readouterr().err
+    for name, command in cli.COMMANDS.items():
+        assert name in error
+        assert command.summary.split()[0] in error
+
+
+def test_arguments_for_ros_go_to_nodes_and_to_nothing_else(monkeypatch, capsys):
+    class Node(Finished):
+        def run(self, args) -> Result:
+            return Result(code=args.ros_args == ['--ros-args', '-r', 'a:=b'])
+
+    monkeypatch.setattr(cli, 'import_module', lambda name: Node())
+    assert cli.main(['node', '--ros-args', '-r', 'a:=b']) == 1
+    assert cli.main(['node']) == 0
+    assert cli.main(['replay', '--ros-args', '-r', 'a:=b']) == 2
+    assert 'replay is no ROS node' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

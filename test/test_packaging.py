@@ -143,6 +143,23 @@ def test_the_launch_arguments_are_the_documented_ones():
     assert all(text for path in LAUNCH for text in _launch_arguments(path).values())
 
 
+PROGRAMS = re.findall(r"'([\w-]+) = ([\w.]+):(\w+)'", (ROOT / 'setup.py').read_text())
+
+
+@pytest.mark.parametrize(('program', 'module', 'function'), PROGRAMS, ids=[p[0] for p in PROGRAMS])
+def test_every_program_that_is_installed_has_a_help(program, module, function):
+    if program in ('segmentation', 'rig'):
+        pytest.importorskip('rclpy', reason='rclpy is not installed')
+    code = (
+        f'import sys; from {module} import {function}; '
+        f'sys.argv = [{program!r}, "--help"]; sys.exit({function}())'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith('usage: ')
+
+
 def test_the_launch_files_start_programs_that_are_installed():
     installed = set(re.findall(r"'([\w-]+) = mm_robust_seg", (ROOT / 'setup.py').read_text()))
     started = {

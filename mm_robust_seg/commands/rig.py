@@ -17,7 +17,7 @@ Publish three simulated cameras, rgb/image, thermal/image and depth/image, as a 
 
 They drive through a street, and fail as a scenario file says: config/scenarios/ has one for every
 fault. rig/truth has the true labels, rig/phase says what is played, and the service rig/start
-plays the scenario again. Ctrl-C ends it."""
+plays the scenario again. Ctrl-C ends it. What follows --ros-args is passed on to ROS."""
 EXAMPLE = 'mm-robust-seg rig --scenario config/scenarios/all_faults.yaml --rate-hz 30'
 
 _CLOCK_HZ = 200.0
@@ -73,4 +73,4 @@ def run(args: argparse.Namespace) -> Result:
     if not os.environ.keys() & set(_PROFILES):
         profile = str(shipped('config/fastdds_profile.xml'))
         os.environ.update(dict.fromkeys(_PROFILES, profile))
-    return Result(code=rig.main(['rig', '--ros-args', *parameters(values)]))
+    return Result(code=rig.main(['rig', '--ros-args', *parameters(values), *args.ros_args]))

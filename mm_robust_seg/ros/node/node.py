@@ -1,8 +1,8 @@
 """The lifecycle node ``segmentation``.
 
 configure reads the parameters, verifies the bundle and loads the engine; activate subscribes and
-publishes; deactivate stops and keeps the engine; cleanup frees it. A client or the launch file
-asks for these transitions; the node never makes one itself.
+publishes; deactivate stops and keeps the engine; cleanup frees it. A client, the launch file or
+``main`` asks for these transitions; the node never makes one itself.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.ros.node.heaps import share_heaps
 from mm_robust_seg.ros.node.parameters import Parameters
 from mm_robust_seg.ros.node.session import Session
+from mm_robust_seg.ros.node.waiting import WaitingLog
 from mm_robust_seg.signals import StopSignals
 
 Transition = Callable[['SegmentationNode', LifecycleState], None]
@@ -64,6 +65,7 @@ class SegmentationNode(LifecycleNode):
         super().__init__('segmentation', **options)
         self._stopping = stopping
         self._session: Session | None = None
+        self._is_finalized = False
         self._config_parameters = Parameters(self)
         for warning in self._config_parameters.warnings:
             self.get_logger().warning(warning)
@@ -73,6 +75,7 @@ class SegmentationNode(LifecycleNode):
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_monitor', self._on_reset_monitor)
         self.create_service(Trigger, '~/self_check', self._on_self_check)
+        self._waiting = WaitingLog(self, self._advice)
 
     @_guarded
     def on_configure(self, state: LifecycleState) -> None:
@@ -104,6 +107,7 @@ class SegmentationNode(LifecycleNode):
     @_guarded
     def on_shutdown(self, state: LifecycleState) -> None:
         """Free the engine, from whatever state."""
+        self._is_finalized = True
         self.close()
 
     @_guarded
@@ -116,6 +120,18 @@ class SegmentationNode(LifecycleNode):
         session, self._session = self._session, None
         if session is not None:
             session.close()
+
+    def _advice(self) -> str:
+        """Say what somebody has to do before masks come; empty while they do."""
+        name = self.get_fully_qualified_name()
+        if self._is_finalized or (self._session is not None and self._session.is_active):
+            return ''
+        if self._session is not None:
+            return f'not active: waits for "ros2 lifecycle set {name} activate"'
+        return (
+            f'not configured: waits for "ros2 lifecycle set {name} configure", and then activate; '
+            'started with --autostart, or by robust_seg.launch.py, it does both'
+        )
 
     def _loaded(self) -> Session:
         if self._session is None:
@@ -165,10 +181,14 @@ class SegmentationNode(LifecycleNode):
         return f'{type(error).__name__}: {error}; the log of the node has the traceback'
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None, autostart: bool = False) -> int:
     """Spin the node until SIGINT or SIGTERM; return the exit code.
 
     rclpy's own handlers are not used: they take the context away while the threads still publish.
+
+    Args:
+        args: of the process.
+        autostart: configure and activate the node. If that fails, it says why and lives on.
     """
     share_heaps()
     stopping = threading.Event()
@@ -194,6 +214,8 @@ def main(args: Sequence[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
+        if autostart and node.trigger_configure() is TransitionCallbackReturn.SUCCESS:
+            node.trigger_activate()
         while not stopping.is_set():
             _spin_once(executor, node)
     finally:

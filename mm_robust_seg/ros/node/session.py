@@ -91,6 +91,11 @@ class Session:
             self._arrivals.close()
         self._arrivals = self._self_check = self._watchdog = None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it listens to the sensors."""
+        return self._arrivals is not None
+
     def enable(self, is_enabled: bool) -> None:
         """Publish masks or not; the sensors are watched either way.
 
