@@ -35,6 +35,7 @@ class Reason(enum.Enum):
     TRUNCATED = 'TRUNCATED'
     UNITS = 'UNITS'
     SKEW = 'SKEW'
+    UNMATCHED = 'UNMATCHED'
     EXTRA = 'EXTRA'
 
     def __str__(self) -> str:
@@ -113,11 +114,31 @@ class SensorHealth:
 
 
 @dataclass(frozen=True)
+class Participation:
+    """How a sensor took part in the masks of the last two seconds.
+
+    Attributes:
+        share: of the masks that it took part in, 0 to 1.
+        age_s: median time from its image's stamp to the moment of the mask; None without masks.
+        latency_s: median time from stamp to arrival; None while it is not known.
+    """
+
+    share: float
+    age_s: float | None
+    latency_s: float | None
+
+
+@dataclass(frozen=True)
 class HealthReport:
-    """The verdicts on all sensors at one moment."""
+    """The verdicts on all sensors at one moment.
+
+    Attributes:
+        taking_part: what the last masks were made of; nothing if there were none.
+    """
 
     now_ns: int
     sensors: Mapping[Modality, SensorHealth]
+    taking_part: Mapping[Modality, Participation] = field(default_factory=dict)
 
     @property
     def usable(self) -> ModalitySet:

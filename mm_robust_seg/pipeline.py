@@ -69,6 +69,7 @@ class Pipeline:
         if frames is None or combination is None or not self._rate_limit.admits(now_ns):
             return None
         self._synchronizer.mark_in_use(now_ns)
+        self._health.served(frames, self.active, now_ns)
         return Job(frames, combination, report)
 
     def run(self, job: Job) -> Segmentation:

@@ -69,6 +69,7 @@ class MaskRecord:
         degraded: those of them that were used for want of better ones.
         reference: the sensor whose image it belongs to.
         confusion: the mask against the truth; None without truth.
+        ages_s: how long before the moment of the mask the image of each sensor was taken.
     """
 
     stamp_ns: int
@@ -80,6 +81,7 @@ class MaskRecord:
     skew_s: float | None = None
     confusion: ConfusionMatrix | None = None
     degraded: ModalitySet = field(default_factory=ModalitySet)
+    ages_s: Mapping[Modality, float] = field(default_factory=dict)
 
     @property
     def latency_ms(self) -> float:

@@ -22,6 +22,9 @@ switch_ms: from the node saying that the combination changed to the first mask m
     is the wait for the next capture, the inference and the way here.
 switch_captures_max: which capture after the node said so was the first one served by the new
     combination; 1 is the very next.
+sensors: of each sensor the ``share`` of the masks that it took part in, the median age of its
+    image at the moment of the mask, and its median latency: from stamp to arrival or, in a
+    recording, to when it was recorded.
 faults: each fault of a sensor, with the reason that is expected, ``detected_ms`` from the due time
     of the first missing or wrong image to the arrival of the state that gives it (null if it never
     did while the fault lasted, or no sensor is to blame), and all reasons that were given.
@@ -169,6 +172,19 @@ def _masks(record: RunRecord) -> Summary:
             for name, masks in by_combination.items()
         },
         'references': dict(references),
+        'sensors': {m.value: _sensor(record, m) for m in record.frames},
+    }
+
+
+def _sensor(record: RunRecord, modality: Modality) -> Summary:
+    known = [mask for mask in record.masks if mask.combination is not None]
+    joined = [mask for mask in known if modality in (mask.combination or ())]
+    ages_s = [mask.ages_s[modality] for mask in joined if modality in mask.ages_s]
+    latencies_ns = [frame.arrival_ns - frame.stamp_ns for frame in record.frames[modality]]
+    return {
+        'share': round(len(joined) / len(known), 4) if known else None,
+        'age_ms_p50': percentile((age_s * 1e3 for age_s in ages_s), 50),
+        'latency_ms_p50': percentile((ns * 1e-6 for ns in latencies_ns), 50),
     }
 
 

@@ -116,6 +116,7 @@ class ReplayLog:
             mask.inference_s,
             mask.frames.wait_s,
             mask.frames.skew_s,
+            ages_s=mask.frames.ages_s,
             degraded=mask.degraded,
         )
         self._recorder.mask(record, mask.labels, mask.header_stamp_ns)

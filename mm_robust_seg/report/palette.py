@@ -24,6 +24,7 @@ STATES: Mapping[Reason, str] = {
     Reason.LOSSY: _IMPAIRED,
     Reason.SLOW: _IMPAIRED,
     Reason.SKEW: _IMPAIRED,
+    Reason.UNMATCHED: _IMPAIRED,
     Reason.SILENT: _GONE,
     Reason.GONE: _GONE,
     Reason.DARK: '#2b2d42',

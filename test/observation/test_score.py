@@ -41,6 +41,11 @@ def test_the_summary_of_a_run_computed_by_hand():
             'rgb+depth': {'masks': 6, 'miou': quiet_miou},
         },
         'references': {'rgb': 18},
+        'sensors': {
+            'rgb': {'share': 1.0, 'age_ms_p50': 0.0, 'latency_ms_p50': 0.0},
+            'thermal': {'share': 0.6667, 'age_ms_p50': None, 'latency_ms_p50': None},
+            'depth': {'share': 1.0, 'age_ms_p50': 10.0, 'latency_ms_p50': None},
+        },
         'scored_masks': 18,
         'miou': pytest.approx((90 / 99 + 45 / 54) / 2, abs=1e-4),
         'pixel_accuracy': pytest.approx((9 * 8 + 9 * 7) / (18 * 8), abs=1e-4),

@@ -57,6 +57,7 @@ def record_run():
                 inference_s=0.02 if k < 13 else 0.025,
                 wait_s=0.002,
                 skew_s=0.0,
+                ages_s={Modality.RGB: 0.0, Modality.DEPTH: 0.01},
             )
             recorder.mask(MaskRecord(stamp_ns, arrival_ns), TRUTH if k < 10 else WRONG)
     recorder.rig = {'frames': 20, 'late': 2, 'skipped': 1}

@@ -86,12 +86,14 @@ class Listener(Client):
 
     def _on_frame_info(self, message: DiagnosticArray, info: Mapping[str, int]) -> None:
         values = {pair.key: pair.value for pair in message.status[0].values}
+        ages_ms = {m: values.get(f'{m}.age_ms') for m in Modality}
         self._recorder.mask_facts(
             stamp_ns(message.header.stamp),
             self._arrival_ns(info),
             combination=ModalitySet.parse(values['sensors']),
             degraded=ModalitySet.parse(values['degraded']),
             reference=Modality(values['reference']),
+            ages_s={m: float(age_ms) * 1e-3 for m, age_ms in ages_ms.items() if age_ms},
             **{f'{n}_s': float(values[f'{n}_ms']) * 1e-3 for n in ('inference', 'wait', 'skew')},
         )
 

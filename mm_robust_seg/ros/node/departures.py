@@ -129,8 +129,9 @@ class Departures:
         """Latch the state of the modalities, and publish all diagnostics."""
         now_ns = state.report.now_ns
         modality = diagnostics.modality_state(f'{self._name}: modality', state)
+        sensors, parts = state.report.sensors, state.report.taking_part
         statuses = [
-            *(diagnostics.sensor_status(self._name, h) for h in state.report.sensors.values()),
+            *(diagnostics.sensor_status(self._name, h, parts.get(m)) for m, h in sensors.items()),
             modality,
             diagnostics.engine_status(self._name, engine, {'bundle': self._bundle.name}),
             diagnostics.output_status(self._name, engine, self._deliveries.summary(now_ns)),

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, Segmentation, SensorHealth
+from mm_robust_seg.finding import Participation
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.ros.node.engine_thread import EngineState
 
@@ -84,15 +85,25 @@ def _text(value: object) -> str:
     return f'{value:.6g}' if isinstance(value, float) else str(value)
 
 
-def sensor_status(node: str, health: SensorHealth) -> DiagnosticStatus:
-    """Describe one sensor with the evidence for its state."""
+def sensor_status(node: str, health: SensorHealth, part: Participation | None) -> DiagnosticStatus:
+    """Describe one sensor with the evidence for its state, and its part in the last masks."""
     values = {'reason': health.reason, 'usable': health.usable, **health.evidence}
+    values |= _participation(part)
     name = f'{node}: {health.modality}'
     return status(health.level, name, f'{health.reason}: {health.detail}', values)
 
 
+def _participation(part: Participation | None, prefix: str = '') -> dict[str, float]:
+    """Return what the last masks were made of, as far as it is known."""
+    if part is None:
+        return {}
+    times_s = {'age_ms': part.age_s, 'latency_ms': part.latency_s}
+    known = {name: time_s * 1e3 for name, time_s in times_s.items() if time_s is not None}
+    return {f'{prefix}{name}': value for name, value in {'share': part.share, **known}.items()}
+
+
 def modality_state(name: str, state: State) -> DiagnosticStatus:
-    """Describe the active combination, the one before it, and each sensor's reason."""
+    """Describe the active combination, the one before it, and each sensor's reason and part."""
     clock = 'paused' if state.is_paused else 'running'
     values: dict[str, object] = {
         'active': state.active,
@@ -103,6 +114,7 @@ def modality_state(name: str, state: State) -> DiagnosticStatus:
     for modality, health in state.report.sensors.items():
         values[str(modality)] = health.reason
         values[f'{modality}.detail'] = health.detail
+        values |= _participation(state.report.taking_part.get(modality), f'{modality}.')
     stands_still = '/clock stands still' if state.is_paused else ''
     used = str(state.active) + (' degraded' if values['degraded'] else '')
     parts = [used, state.report.caption(), stands_still]

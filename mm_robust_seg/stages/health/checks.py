@@ -15,6 +15,7 @@ from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.finding import Finding
 from mm_robust_seg.schema import shown
 from mm_robust_seg.stages.health import image_checks, timing_checks
+from mm_robust_seg.stages.health.matching import is_unmatched
 from mm_robust_seg.stages.health.observation import Check, Observation
 from mm_robust_seg.stages.health.rules import RULES
 
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     timing_checks.is_lossy,
     timing_checks.is_slow,
     timing_checks.is_skewed,
+    is_unmatched,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import (
     Frame,
+    FrameSet,
     HealthLevel,
     HealthReport,
     Reason,
@@ -12,11 +13,12 @@ from mm_robust_seg.dataflow import (
     SensorHealth,
 )
 from mm_robust_seg.finding import Finding
-from mm_robust_seg.modality import Modality
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
 from mm_robust_seg.stages.health.checks import checks_of
 from mm_robust_seg.stages.health.frame_statistics import measure
 from mm_robust_seg.stages.health.history import ImageFormat, SensorHistory
+from mm_robust_seg.stages.health.matching import Matching
 from mm_robust_seg.stages.health.observation import Observation
 from mm_robust_seg.stages.health.self_monitor import SelfMonitor
 from mm_robust_seg.stages.health.skew import common_age_s
@@ -65,6 +67,7 @@ class HealthMonitor:
         self._histories = {m: SensorHistory(now_ns, hz) for m, hz in rates_hz.items()}
         self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
         self._self_monitor = SelfMonitor(now_ns)
+        self._matching = Matching()
         self._has_jumped = False
 
     def reconfigure(self, config: Config) -> None:
@@ -92,6 +95,7 @@ class HealthMonitor:
             evidence = {'rejected_messages': history.rejected, 'age_s': history.age_s}
             state.judge([Finding(item.reason, item.detail, evidence)], now_ns)
             return
+        self._matching.came(item.modality, item.stamp_ns)
         digest, statistics = measure(item)
         history.saw(item, digest)
         seen = Observation(
@@ -100,6 +104,7 @@ class HealthMonitor:
             history,
             state.health,
             self._skew_s(item.modality),
+            self._matching.missing(item.modality, now_ns),
             self._self_monitor.is_overloaded,
         )
         found = [finding for check in self._checks if (finding := check(seen, self._config))]
@@ -108,6 +113,10 @@ class HealthMonitor:
         state.judge(found, now_ns, is_new=history.equal_frames == 1)
         if state.health.reason is Reason.SLOW and not state.health.usable:
             history.stamps.forget_steps()  # what a slow sensor leaves out is not lost
+
+    def served(self, frames: FrameSet, active: ModalitySet, now_ns: int) -> None:
+        """Note what a mask is made of, and which sensors were in use."""
+        self._matching.served(frames, active, now_ns)
 
     def note(self, note: TransportNote, now_ns: int) -> None:
         """Take in what the middleware tells besides the messages."""
@@ -154,7 +163,12 @@ class HealthMonitor:
             if finding:
                 history.ended()
                 state.fail(finding, now_ns)
-        return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality})
+        taking_part = {
+            m: part
+            for m, history in self._histories.items()
+            if (part := self._matching.participation(m, history.stamps.median_age_s, now_ns))
+        }
+        return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality}, taking_part)
 
     def _verdict(self, modality: Modality, now_ns: int) -> SensorHealth:
         if modality in self._states:

@@ -47,10 +47,11 @@ RULES: Mapping[Reason, Rule] = {
     Reason.LOSSY: Rule(debounced=False),
     Reason.SLOW: Rule(debounced=True),
     Reason.SKEW: Rule(debounced=True),
+    Reason.UNMATCHED: Rule(debounced=True),
     Reason.EXTRA: Rule(debounced=True),
 }
 """Everything but OK that a check may find; FROZEN, FFC and LOSSY count their frames themselves.
 
-FFC, LOSSY, SKEW and a rate that is merely low are warnings. Of these, the earlier one here is
-shown.
+FFC, LOSSY, SKEW, UNMATCHED and a rate that is merely low are warnings. Of these, the earlier one
+here is shown.
 """

@@ -51,10 +51,10 @@ def _names(node):
     state = diagnostics.State(HealthReport(0, health), COMPLETE, ModalitySet())
     engine = EngineState('engine', '', True, Counter())
     return [
-        *(diagnostics.sensor_status(node, item) for item in health.values()),
+        *(diagnostics.sensor_status(node, item, None) for item in health.values()),
         diagnostics.modality_state(f'{node}: modality', state),
         diagnostics.engine_status(node, engine, {}),
-        diagnostics.output_status(node, engine, {'mask_hz': 1}),
+        diagnostics.output_status(node, engine, {'mask_hz': 1, 'degraded_hz': 0}),
     ]
 
 

@@ -16,6 +16,7 @@ from mm_robust_seg.dataflow import (
     Segmentation,
     SensorHealth,
 )
+from mm_robust_seg.finding import Participation
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.ros.node import diagnostics
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
@@ -54,10 +55,12 @@ def _delivery(combination='rgb+depth', opened_ns=100 * MS, published_ns=140 * MS
 
 
 def test_levels_are_one_byte_and_names_begin_with_the_node():
-    status = diagnostics.sensor_status('robot/segmentation', _report().sensors[Modality.THERMAL])
+    health, part = _report().sensors[Modality.THERMAL], Participation(0.25, 0.04, None)
+    status = diagnostics.sensor_status('robot/segmentation', health, part)
     assert (status.level, status.name) == (b'\x02', 'robot/segmentation: thermal')
     assert status.message == 'SILENT: because'
-    assert _values(status) == {'reason': 'SILENT', 'usable': 'False', 'age_s': '0.125'}
+    told = {'reason': 'SILENT', 'usable': 'False', 'age_s': '0.125'}
+    assert _values(status) == told | {'share': '0.25', 'age_ms': '40'}
 
 
 def test_the_state_names_active_previous_and_every_reason():
