@@ -21,6 +21,7 @@ class Reason(enum.Enum):
     GONE = 'GONE'
     QOS = 'QOS'
     LOSSY = 'LOSSY'
+    SURPLUS = 'SURPLUS'
     SLOW = 'SLOW'
     FROZEN = 'FROZEN'
     FFC = 'FFC'

@@ -9,10 +9,16 @@ from mm_robust_seg.modality import Modality
 
 @dataclass(frozen=True)
 class PublisherCount:
-    """How many publish a sensor's topic now."""
+    """How many publish a sensor's topic now.
+
+    Attributes:
+        topic, nodes: its name, and theirs, where the messages of several come.
+    """
 
     modality: Modality
     count: int
+    topic: str = ''
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ STATES: Mapping[Reason, str] = {
     Reason.RECOVERING: '#efc050',
     Reason.FFC: _IMPAIRED,
     Reason.LOSSY: _IMPAIRED,
+    Reason.SURPLUS: _IMPAIRED,
     Reason.SLOW: _IMPAIRED,
     Reason.SKEW: _IMPAIRED,
     Reason.UNMATCHED: _IMPAIRED,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import qos_check_compatible, QoSCompatibility
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -21,6 +22,7 @@ from mm_robust_seg.ros.node.conversions import raw_image
 from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.events import event_callbacks
 from mm_robust_seg.ros.node.foreign_encodings import translated
+from mm_robust_seg.ros.node.self_check import Publisher, type_name
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount, TransportNote
 
 _QUIET_S = 5.0
@@ -120,6 +122,18 @@ class Arrivals:
         for modality in self._topics:
             self._on_matched(modality)
 
+    def publishers(self, modality: Modality) -> list[Publisher]:
+        """Return those who publish a sensor's topic, and why some of them cannot connect."""
+        subscription = self._images[modality]
+        return [
+            Publisher(
+                node=f'{info.node_namespace.rstrip("/")}/{info.node_name}',
+                type=info.topic_type,
+                conflict=_conflict(info.qos_profile, subscription.qos_profile),
+            )
+            for info in self._node.get_publishers_info_by_topic(subscription.topic_name)
+        ]
+
     def _on_image(self, modality: Modality, message: Any) -> None:
         arrival_ns = self._engine_thread.now_ns()
         try:
@@ -149,8 +163,16 @@ class Arrivals:
 
     def _on_matched(self, modality: Modality) -> None:
         if modality in self._topics:
-            count = self._node.count_publishers(self._topics[modality])
-            self._note(PublisherCount(modality, count))
+            topic = self._topics[modality]
+            count = self._node.count_publishers(topic)
+            nodes = self._connected(modality) if count > 1 else ()
+            several = (topic, nodes) if len(nodes) > 1 else ()
+            self._note(PublisherCount(modality, count, *several))
+
+    def _connected(self, modality: Modality) -> tuple[str, ...]:
+        wanted = type_name(self._images[modality].msg_type)
+        fitting = [p for p in self.publishers(modality) if p.type == wanted and not p.conflict]
+        return tuple(sorted(publisher.node for publisher in fitting))
 
     def _on_camera_info(self, modality: Modality, message: CameraInfo) -> None:
         self._camera_infos[modality] = message
@@ -160,3 +182,8 @@ class Arrivals:
             self._engine_thread.note(note)
         except Exception as error:
             self._report(error)
+
+
+def _conflict(offered: object, requested: object) -> str:
+    compatibility, reason = qos_check_compatible(offered, requested)
+    return str(reason).strip('; ') if compatibility == QoSCompatibility.ERROR else ''

@@ -94,7 +94,16 @@ def type_name(message_type: type) -> str:
 
 def explain(facts: Facts, around: Surroundings) -> str:
     """Return why the input is not used and what to do; empty if nothing is wrong."""
-    for rule in (_unpublished, _mistyped, _incompatible, _silent, _misdated, _rejected, _lossy):
+    for rule in (
+        _unpublished,
+        _mistyped,
+        _incompatible,
+        _silent,
+        _crowded,
+        _misdated,
+        _rejected,
+        _lossy,
+    ):
         sentence = rule(facts, around)
         if sentence:
             return f'{facts.health.modality}: {sentence}'
@@ -155,6 +164,14 @@ def _silent(facts: Facts, around: Surroundings) -> str:
         why = 'look whether that node is running and its camera delivers (ros2 topic hz)'
     lost = f' ({facts.lost} were lost on the way)' if facts.lost else ''
     return f'{nodes} publishes {facts.topic}, but no message came{lost}; {why}'
+
+
+def _crowded(facts: Facts, around: Surroundings) -> str:
+    """Name several nodes on one topic; one twice is also a driver that was restarted just now."""
+    nodes = {p.node for p in facts.publishers if p.type == facts.type and not p.conflict}
+    if len(nodes) > 1:
+        return f'{len(nodes)} nodes publish {facts.topic}: {", ".join(sorted(nodes))}; remap one'
+    return facts.health.detail if facts.health.reason is Reason.SURPLUS else ''
 
 
 def _misdated(facts: Facts, around: Surroundings) -> str:

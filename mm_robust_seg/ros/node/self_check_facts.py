@@ -7,8 +7,6 @@ import os
 import time
 
 from rclpy.node import Node
-from rclpy.qos import qos_check_compatible, QoSCompatibility
-from rclpy.subscription import Subscription
 from rclpy.utilities import get_rmw_implementation_identifier
 
 from mm_robust_seg.config import Config
@@ -18,7 +16,7 @@ from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.engine_thread import EngineThread
-from mm_robust_seg.ros.node.self_check import explain, Facts, Publisher, Surroundings, type_name
+from mm_robust_seg.ros.node.self_check import explain, Facts, Surroundings, type_name
 
 _PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 _TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
@@ -65,7 +63,7 @@ class SelfCheck:
             name=f'{modality}/image',
             topic=subscription.topic_name,
             type=type_name(subscription.msg_type),
-            publishers=self._publishers(subscription),
+            publishers=self._arrivals.publishers(modality),
             active_s=time.monotonic() - self._active_since_s,
             received=reception.received,
             lost=reception.lost,
@@ -74,16 +72,6 @@ class SelfCheck:
             expected_hz=self._config.inputs[modality].expected_rate_hz,
             health=report.sensors[modality],
         )
-
-    def _publishers(self, subscription: Subscription) -> list[Publisher]:
-        return [
-            Publisher(
-                node=f'{info.node_namespace.rstrip("/")}/{info.node_name}',
-                type=info.topic_type,
-                conflict=_conflict(info.qos_profile, subscription.qos_profile),
-            )
-            for info in self._node.get_publishers_info_by_topic(subscription.topic_name)
-        ]
 
     def _surroundings(self) -> Surroundings:
         own = self._node.get_publisher_names_and_types_by_node(
@@ -113,8 +101,3 @@ def profile_hint(middleware: str, environment: Mapping[str, str]) -> str:
     except ConfigError:
         profile = 'config/fastdds_profile.xml of mm_robust_seg'
     return f'export {" and ".join(_PROFILES)} as {profile} before you start cameras and this node'
-
-
-def _conflict(offered: object, requested: object) -> str:
-    compatibility, reason = qos_check_compatible(offered, requested)
-    return str(reason).strip('; ') if compatibility == QoSCompatibility.ERROR else ''

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     timing_checks.is_stale,
     *image_checks.content_checks(),
     image_checks.is_frozen,
+    timing_checks.has_surplus,
     timing_checks.is_lossy,
     timing_checks.is_slow,
     timing_checks.is_skewed,

@@ -25,7 +25,7 @@ def layout_changed(seen: Observation, config: Config) -> Finding | None:
         what = f'step is {found.step_bytes} bytes; the first good frame had {first.step_bytes}'
     return Finding(
         Reason.FORMAT,
-        f'{what}: if this is intended, reset the monitor',
+        f'{what}: {seen.history.publishers.rivals or "if this is intended, reset the monitor"}',
         {
             'width_px': found.width_px,
             'height_px': found.height_px,

@@ -23,7 +23,7 @@ from mm_robust_seg.stages.health.observation import Observation
 from mm_robust_seg.stages.health.self_monitor import SelfMonitor
 from mm_robust_seg.stages.health.skew import common_age_s
 from mm_robust_seg.stages.health.state import SensorState
-from mm_robust_seg.transport import ClockPaused, TransportNote
+from mm_robust_seg.transport import ClockPaused, PublisherCount, TransportNote
 
 _LOOP_WINDOW_NS = 1_000_000_000
 _LOOPED_FRAMES = 2
@@ -93,7 +93,8 @@ class HealthMonitor:
                 each.restart()
         if isinstance(item, Rejection):
             evidence = {'rejected_messages': history.rejected, 'age_s': history.age_s}
-            state.judge([Finding(item.reason, item.detail, evidence)], now_ns)
+            detail = '; '.join(filter(None, (item.detail, history.publishers.rivals)))
+            state.judge([Finding(item.reason, detail, evidence)], now_ns)
             return
         self._matching.came(item.modality, item.stamp_ns)
         digest, statistics = measure(item)
@@ -125,6 +126,8 @@ class HealthMonitor:
             self._self_monitor.pause(now_ns)
         else:
             self._topics[note.modality].update(note)
+            if isinstance(note, PublisherCount) and note.modality in self._histories:
+                self._histories[note.modality].published(note, now_ns)
 
     def jumped(self, now_ns: int) -> bool:
         """Tell whether the clock jumped or a bag began anew; true until ``reset``.

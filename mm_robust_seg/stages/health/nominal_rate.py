@@ -49,6 +49,10 @@ class NominalRate:
         """Learn anew: the camera was silent, and may come back with other settings."""
         if self._learned_hz is not None:
             self._floor_hz = _LEAST_SHARE * self._learned_hz
+        self.forget()
+
+    def forget(self) -> None:
+        """Learn anew: what was learned may not be the rate of one camera."""
         self._learned_hz = None
         self._steps_ns.clear()
 

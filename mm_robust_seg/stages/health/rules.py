@@ -44,6 +44,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.NO_RETURN: Rule(debounced=True),
     Reason.FROZEN: Rule(debounced=False),
     Reason.FFC: Rule(debounced=False, needs_frames=False),
+    Reason.SURPLUS: Rule(debounced=True),
     Reason.LOSSY: Rule(debounced=False),
     Reason.SLOW: Rule(debounced=True),
     Reason.SKEW: Rule(debounced=True),
@@ -52,6 +53,6 @@ RULES: Mapping[Reason, Rule] = {
 }
 """Everything but OK that a check may find; FROZEN, FFC and LOSSY count their frames themselves.
 
-FFC, LOSSY, SKEW, UNMATCHED and a rate that is merely low are warnings. Of these, the earlier one
-here is shown.
+FFC, SURPLUS, LOSSY, SKEW, UNMATCHED and a rate that is merely low are warnings. Of these, the
+earlier one here is shown.
 """

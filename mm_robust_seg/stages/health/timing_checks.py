@@ -18,6 +18,8 @@ _LOST_FRAMES_AT_LOW_RATE = 5
 """Enough to tell why a rate is low: frames that were sent did not come."""
 _SKEWED_PERIODS = 1.5
 """Behind the others by more, a camera has either a clock of its own or a long way."""
+_FAST = 1.3
+"""Times the expected rate. Frames that catch up after a pause make a second look like 1.2."""
 _RATE_MARGIN = 0.2
 """Share of the way from a limit of the rate to the full rate, to be gained to pass it again.
 Without it a camera at half the expected rate, with 20 % jitter, changed its state three times a
@@ -147,6 +149,31 @@ def _rate_hint(seen: Observation, config: Config) -> str:
 def _rate_limit(ratio: float, is_passed: bool) -> float:
     """Return the share of the expected rate that is enough: more, once it was too little."""
     return ratio + _RATE_MARGIN * (1 - ratio) if is_passed else ratio
+
+
+def has_surplus(seen: Observation, config: Config) -> Finding | None:
+    """SURPLUS: several nodes publish, and images look like it; or more come than are expected.
+
+    One of two nodes may have ended a moment ago: they are told at once only if the stamps, or the
+    rate, speak for two cameras. Of a learned rate nobody knows whether it is too high.
+    """
+    modality, history = seen.frame.modality, seen.history
+    rate_hz, expected_hz = history.arrivals.rate_hz, config.inputs[modality].expected_rate_hz
+    is_fast = bool(expected_hz and rate_hz and rate_hz > _FAST * expected_hz)
+    is_fast = is_fast and not seen.is_delayed
+    evidence = {} if rate_hz is None else {'rate_hz': rate_hz}
+    rivals, now_ns = history.publishers.rivals, seen.frame.arrival_ns
+    if rivals and (is_fast or history.is_uneven or history.publishers.have_lasted(now_ns)):
+        return Finding(Reason.SURPLUS, rivals, evidence, fails=False)
+    if not is_fast:
+        return None
+    return Finding(
+        Reason.SURPLUS,
+        f'{rate_hz:.1f} frames per second; expected {expected_hz:g}: set inputs.{modality}.'
+        f'expected_rate_hz to {rate_hz:.0f}, or to 0 to have it learned',
+        evidence,
+        fails=False,
+    )
 
 
 def is_skewed(seen: Observation, config: Config) -> Finding | None:

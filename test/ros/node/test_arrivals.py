@@ -109,6 +109,17 @@ def test_publishers_are_counted_when_they_come_and_go(node, camera, listen):
     assert recorder.notes[-3:] == [PublisherCount(m, 0) for m in Modality]
 
 
+def test_nodes_that_share_a_topic_are_named(ros, node, camera, listen):
+    recorder = Recorder()
+    listen(node, recorder)
+    other = rclpy.create_node('another')
+    for each in (camera, other):
+        each.create_publisher(Image, 'rgb/image', qos.SENSOR)
+    several = PublisherCount(RGB, 2, '/rgb/image', ('/another', '/camera'))
+    _spin_until(node, lambda: several in recorder.notes)
+    other.destroy_node()
+
+
 def test_the_transport_names_the_topic_and_its_type(node):
     transports = {RGB: 'compressed', THERMAL: 'raw', DEPTH: 'compressedDepth'}
     given = {f'inputs.{modality}.transport': name for modality, name in transports.items()}

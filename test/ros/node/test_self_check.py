@@ -155,6 +155,16 @@ def test_nothing_is_said_of_an_input_that_delivers():
             ['nobody publishes /clock', '--clock 200'],
         ),
         (
+            _facts(publishers=[DRIVER, Publisher('/another', IMAGE)]),
+            AROUND,
+            ['2 nodes publish /thermal/image: /another, /driver; remap one'],
+        ),
+        (
+            _facts(health=_health(reason=Reason.SURPLUS, detail='60.0 frames per second')),
+            AROUND,
+            ['thermal: 60.0 frames per second'],
+        ),
+        (
             _facts(health=_health(reason=Reason.FORMAT, detail='encoding is yuv422')),
             AROUND,
             ['refused: FORMAT: encoding is yuv422'],
