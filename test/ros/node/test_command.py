@@ -1,24 +1,31 @@
-"""``mm-robust-seg node``: the node as a program, without ros2 launch."""
+"""``mm-robust-seg node``: the node as a program, without ros2 launch, and what it waits for."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from robot import ROOT, values
 import yaml
 
 from mm_robust_seg import cli
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import node as module
+from mm_robust_seg.ros.node import waiting
+from mm_robust_seg.ros.node.node import SegmentationNode
 
 pytestmark = pytest.mark.ros
+PERIOD_S, LOOKS = 0.02, 20
 
 
 def test_files_and_arguments_are_passed_on_in_order(tmp_path, monkeypatch):
@@ -91,3 +98,45 @@ def test_an_autostart_that_fails_says_why_and_the_node_lives_on(run):
         time.sleep(0.2)
     assert 'cannot configure' in log.read_text()
     assert process.poll() is None
+
+
+@pytest.fixture
+def node(ros, monkeypatch, tiny_bundle):
+    monkeypatch.setattr(waiting, 'PERIOD_S', PERIOD_S)
+    values = {'engine.bundle': str(tiny_bundle), 'engine.threads': 1}
+    given = [Parameter(name, value=value) for name, value in values.items()]
+    made = SegmentationNode(threading.Event(), parameter_overrides=given)
+    yield made
+    made.close()
+    made.destroy_node()
+
+
+def said(node, capfd):
+    """Spin for a while and return what the node says that it waits for."""
+    capfd.readouterr()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    end_s = time.monotonic() + LOOKS * PERIOD_S
+    while time.monotonic() < end_s:
+        executor.spin_once(timeout_sec=PERIOD_S)
+    executor.shutdown()
+    return re.findall(
+        r'not \w+: waits for "ros2 lifecycle set /segmentation \w+', capfd.readouterr().err
+    )
+
+
+def test_it_names_the_next_transition_and_repeats_it_ever_less(node, capfd):
+    lines = said(node, capfd)
+    assert 2 <= len(lines) <= 5, 'a line at the looks 1, 2, 4, 8 and 16'
+    assert set(lines) == {'not configured: waits for "ros2 lifecycle set /segmentation configure'}
+    node.trigger_configure()
+    lines = said(node, capfd)
+    assert set(lines) == {'not active: waits for "ros2 lifecycle set /segmentation activate'}
+
+
+def test_a_node_that_works_or_is_at_its_end_says_nothing(node, capfd):
+    node.trigger_configure()
+    node.trigger_activate()
+    assert said(node, capfd) == []
+    node.trigger_shutdown()
+    assert said(node, capfd) == []

@@ -1,4 +1,4 @@
-"""Two nodes on one topic, over the middleware: named, and no reason to do without the sensor."""
+"""Drivers of cameras as they are: two on one topic."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def another(robot):
     node.destroy_node()
 
 
-def test_they_are_named_in_state_and_self_check_and_the_sensor_is_used(
+def test_two_on_one_topic_are_named_in_state_and_self_check_and_the_sensor_is_used(
     robot, another, tiny_bundle
 ):
     made = NodeThread({'engine.bundle': str(tiny_bundle), 'engine.threads': 1})
