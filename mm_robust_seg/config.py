@@ -140,8 +140,12 @@ class MonitorConfig:
 class HysteresisConfig:
     """Drop fast, re-admit slowly."""
 
-    fail_frames: int = parameter(3, 'Bad frames in a row for content and rate reasons.', 1, 1000)
-    recover_frames: int = parameter(10, 'Good frames in a row before re-admission.', 1, 1000)
+    fail_frames: int = parameter(
+        3, 'Bad messages in a row that fail a sensor; most of 60 do too.', 1, 1000
+    )
+    recover_frames: int = parameter(
+        10, 'Good frames before re-admission; a bad one takes back two.', 1, 1000
+    )
     recover_s: float = parameter(1.0, 'Good time before re-admission after silence.', 0.0, 600.0)
     min_dwell_s: float = parameter(0.5, 'Least time between two re-admissions.', 0.0, 600.0)
     flap_window_s: float = parameter(30.0, 'Window in which drops are counted.', 0.0, 3600.0)

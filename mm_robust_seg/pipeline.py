@@ -46,8 +46,8 @@ class Pipeline:
         if self._health.jumped(now_ns):
             self.reset(now_ns)
         if self._config.inputs[item.modality].enabled:
-            self._health.observe(item, now_ns)
-            if isinstance(item, Frame) and self._future_stamps.admits(item, now_ns):
+            is_fit = self._health.observe(item, now_ns)
+            if isinstance(item, Frame) and is_fit and self._future_stamps.admits(item, now_ns):
                 if self._future_stamps.have_ended:
                     self._synchronizer.forget_frames()
                 self._synchronizer.offer(item)

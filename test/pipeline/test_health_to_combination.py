@@ -110,8 +110,9 @@ def test_dwell_never_delays_a_drop(make_cameras, min_dwell_s):
 def test_another_encoding_takes_a_sensor_out_until_the_first_one_returns(make_cameras):
     rig = make_cameras()
     rig.play(10)
-    other = replace(raw(RGB, rig.now_ns - 9_000_000, 1), encoding='bgr8')
-    rig.pipeline.offer(other, rig.now_ns)
+    for number in range(3):
+        other = replace(raw(RGB, rig.now_ns - 9_000_000 + number, number), encoding='bgr8')
+        rig.pipeline.offer(other, rig.now_ns)
     health = rig.pipeline.assess(rig.now_ns).sensors[RGB]
     assert (health.reason, health.usable) == (Reason.FORMAT, False)
     assert 'encoding is bgr8; the first good frame had rgb8' in health.detail

@@ -12,7 +12,7 @@ from mm_robust_seg.dataflow import (
     Rejection,
     SensorHealth,
 )
-from mm_robust_seg.finding import Finding
+from mm_robust_seg.finding import Finding, WITHOUT_IMAGES
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
 from mm_robust_seg.stages.health.checks import checks_of
@@ -79,11 +79,16 @@ class HealthMonitor:
         for state in self._states.values():
             state.hysteresis = config.hysteresis
 
-    def observe(self, item: Frame | Rejection, now_ns: int) -> None:
-        """Take in one message of an enabled sensor."""
+    def observe(self, item: Frame | Rejection, now_ns: int) -> bool:
+        """Take in one message of an enabled sensor.
+
+        Returns:
+            Whether masks may be made of it. A frame that nobody can use is left out alone, while
+            its sensor stays in use.
+        """
         self._advance(now_ns)
         if self._self_monitor.is_paused(now_ns):
-            return
+            return isinstance(item, Frame)
         topic, self._topics[item.modality] = self._topics[item.modality], TopicStatus()
         state, history = self._states[item.modality], self._histories[item.modality]
         history.received(item, topic.lost, self._self_monitor.handling_ns)
@@ -95,7 +100,7 @@ class HealthMonitor:
             evidence = {'rejected_messages': history.rejected, 'age_s': history.age_s}
             detail = '; '.join(filter(None, (item.detail, history.publishers.rivals)))
             state.judge([Finding(item.reason, detail, evidence)], now_ns)
-            return
+            return False
         self._matching.came(item.modality, item.stamp_ns)
         digest, statistics = measure(item)
         history.saw(item, digest)
@@ -114,6 +119,9 @@ class HealthMonitor:
         state.judge(found, now_ns, is_new=history.equal_frames == 1)
         if state.health.reason is Reason.SLOW and not state.health.usable:
             history.stamps.forget_steps()  # what a slow sensor leaves out is not lost
+        is_trusted = state.health.usable or state.health.reason is Reason.RECOVERING
+        is_of_no_use = any(finding.fails and finding.reason in WITHOUT_IMAGES for finding in found)
+        return not (is_trusted and is_of_no_use)
 
     def served(self, frames: FrameSet, active: ModalitySet, now_ns: int) -> None:
         """Note what a mask is made of, and which sensors were in use."""

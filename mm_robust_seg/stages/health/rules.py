@@ -16,7 +16,8 @@ class Rule:
     """How a sensor enters and leaves the state of one reason.
 
     Attributes:
-        debounced: it takes ``hysteresis.fail_frames`` frames in a row; otherwise one is enough.
+        debounced: it takes ``hysteresis.fail_frames`` frames in a row, or most of the last ones;
+            otherwise one is enough.
         needs_frames: it takes ``hysteresis.recover_frames`` good frames (after a warning: frames
             without it) to leave; otherwise one.
         needs_time: it takes ``hysteresis.recover_s`` of good frames as well.
@@ -32,8 +33,8 @@ RULES: Mapping[Reason, Rule] = {
     Reason.SILENT: Rule(debounced=False, needs_time=True),
     Reason.GONE: Rule(debounced=False, needs_time=True),
     Reason.QOS: Rule(debounced=False),
-    Reason.FORMAT: Rule(debounced=False, needs_frames=False),
-    Reason.TRUNCATED: Rule(debounced=False, needs_frames=False),
+    Reason.FORMAT: Rule(debounced=True, needs_frames=False),
+    Reason.TRUNCATED: Rule(debounced=True, needs_frames=False),
     Reason.CLOCK: Rule(debounced=True),
     Reason.STAMP_STUCK: Rule(debounced=True, needs_frames=False),
     Reason.STALE: Rule(debounced=True),

@@ -12,6 +12,13 @@ from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.rules import RULES
 
 _PRECEDENCE = {reason: rank for rank, reason in enumerate([*RULES, Reason.OK])}
+_REMEMBERED = 60
+_MOST = 30
+"""More bad ones of the last 60 messages take a sensor out of use."""
+_MANY, _FEW = 15, 8
+"""So many bad ones of the last 60 messages begin a warning; fewer than this end it."""
+_BAD_FRAME_COSTS = 2
+"""Good frames that a bad one takes back from a sensor that recovers. So it needs two thirds."""
 
 
 class SensorState:
@@ -23,8 +30,11 @@ class SensorState:
                                   ^                                               | good frame
                                   '---- enough good frames, for long enough ---- RECOVERING
 
-    What is required of a failed sensor before it is used again depends on the reason
-    (``RULES``). A new failure never lowers it; a sensor that fails too often needs twice as much.
+    Both ways a sensor is judged by the share of its good messages: a bad one now and then neither
+    takes it out of use nor keeps it out. What is required of a failed sensor before it is used
+    again depends on the reason (``RULES``). A new failure never lowers it; a sensor that fails
+    too often, before it has recovered or after, needs twice as much, and is said to recover
+    through more bad messages in a row.
     """
 
     def __init__(self, modality: Modality, hysteresis: HysteresisConfig, now_ns: int) -> None:
@@ -33,9 +43,12 @@ class SensorState:
             modality, HealthLevel.WARN, Reason.WAITING, False, 'no frame yet', now_ns
         )
         self._warnings: dict[Reason, int] = {}
-        self._bad_frames = 0
+        self._bad_in_a_row = 0
+        self._latest_are_bad: deque[bool] = deque(maxlen=_REMEMBERED)
+        self._complains = False
         self._calm_frames = 0
         self._drops_ns: deque[int] = deque()
+        self._last_bad: Finding | None = None
         self._failed = Reason.WAITING
         self._good_frames = 0
         self._good_since_ns = now_ns
@@ -49,18 +62,27 @@ class SensorState:
             findings: in order of precedence.
             is_new: whether its image differs from the one before; others do not count as good.
         """
-        self._bad_frames = self._bad_frames + 1 if any(f.fails for f in findings) else 0
+        self._forget_old_drops(now_ns)
+        bad = next((finding for finding in findings if finding.fails), None)
+        self._bad_in_a_row = self._bad_in_a_row + 1 if bad else 0
+        self._latest_are_bad.append(bad is not None)
+        self._last_bad = bad or self._last_bad
         self._warnings = {
             f.reason: self._warnings.get(f.reason, 0) + 1 for f in findings if not f.fails
         }
         confirmed = [finding for finding in findings if self._is_confirmed(finding)]
         failure = next((finding for finding in confirmed if finding.fails), None)
         if failure:
+            if self.health.reason is Reason.RECOVERING:
+                self._drops_ns.append(now_ns)
             self.fail(failure, now_ns)
-        elif any(finding.fails for finding in findings):
-            self._good_frames = 0
+        elif bad and not self.health.usable:
+            self._good_frames = max(0, self._good_frames - _BAD_FRAME_COSTS)
+        elif bad:
+            if complaint := self._complaint():
+                self._admit(complaint, now_ns)
         elif self._has_recovered(now_ns, is_new):
-            self._admit(confirmed[0], now_ns)
+            self._admit(self._complaint() or confirmed[0], now_ns)
 
     def fail(self, finding: Finding, now_ns: int) -> None:
         """Take the sensor out of use, or say anew why it is out."""
@@ -76,18 +98,36 @@ class SensorState:
     def _is_confirmed(self, finding: Finding) -> bool:
         if finding.reason is Reason.OK or not RULES[finding.reason].debounced:
             return True
-        frames = self._bad_frames if finding.fails else self._warnings[finding.reason]
-        return frames >= self.hysteresis.fail_frames
+        fail_frames = self.hysteresis.fail_frames
+        if not finding.fails:
+            return self._warnings[finding.reason] >= fail_frames
+        if self.health.reason is Reason.RECOVERING and self._flaps:
+            fail_frames = max(fail_frames, self.hysteresis.recover_frames)
+        are_most_bad = sum(self._latest_are_bad) > max(_MOST, fail_frames)
+        return self._bad_in_a_row >= fail_frames or (self.health.usable and are_most_bad)
+
+    def _complaint(self) -> Finding | None:
+        """Warn of a sensor in use of whose messages many are bad."""
+        bad, last = sum(self._latest_are_bad), self._last_bad
+        many = max(_MANY, self.hysteresis.fail_frames)
+        self._complains = bad >= (_FEW if self._complains else many)
+        if last is None or not self._complains:
+            return None
+        detail = f'{bad} of the last {_REMEMBERED} messages were bad: {last.detail}'
+        return Finding(last.reason, detail, {**last.evidence, 'bad_messages': bad}, fails=False)
 
     @property
     def _flaps(self) -> bool:
         return len(self._drops_ns) >= self.hysteresis.flap_limit
 
-    def _recovery(self, reason: Reason, now_ns: int) -> tuple[int, int]:
-        """Return the good frames, and the nanoseconds of them, that end a failure."""
+    def _forget_old_drops(self, now_ns: int) -> None:
         window_ns = round(self.hysteresis.flap_window_s * 1e9)
         while self._drops_ns and self._drops_ns[0] < now_ns - window_ns:
             self._drops_ns.popleft()
+
+    def _recovery(self, reason: Reason, now_ns: int) -> tuple[int, int]:
+        """Return the good frames, and the nanoseconds of them, that end a failure."""
+        self._forget_old_drops(now_ns)
         rule, flaps = RULES[reason], self._flaps
         frames = self.hysteresis.recover_frames if rule.needs_frames or flaps else 1
         time_ns = round(self.hysteresis.recover_s * 1e9) if rule.needs_time else 0
@@ -102,6 +142,7 @@ class SensorState:
         self._good_frames += is_new
         good_ns = now_ns - self._good_since_ns
         if self._good_frames >= self._required_frames and good_ns >= self._required_ns:
+            self._latest_are_bad.clear()
             return True
         detail = (
             f'{self._good_frames} good frames in {good_ns * 1e-9:.1f} s after {self._failed}; '

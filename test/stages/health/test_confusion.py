@@ -175,10 +175,17 @@ ROWS = [
     Row('lossy', partial(lossy, 0.2), Reason.LOSSY, WARNS, 2000, 5000),
     Row('very lossy', partial(lossy, 0.35), Reason.LOSSY, WARNS, 2000, 5000),
     Row('reported', reported, Reason.LOSSY, WARNS, 1500, 4500),
-    Row('truncated', partial(rejected, Reason.TRUNCATED), Reason.TRUNCATED, FAILS, 0, PERIOD_MS),
-    Row('encoding', partial(rejected, Reason.FORMAT), Reason.FORMAT, FAILS, 0, PERIOD_MS),
-    Row('relaid', relaid, Reason.FORMAT, FAILS, 0, PERIOD_MS),
-    Row('resized', resized, Reason.FORMAT, FAILS, 0, PERIOD_MS),
+    Row(
+        'truncated',
+        partial(rejected, Reason.TRUNCATED),
+        Reason.TRUNCATED,
+        FAILS,
+        CONTENT_MS,
+        PERIOD_MS,
+    ),
+    Row('encoding', partial(rejected, Reason.FORMAT), Reason.FORMAT, FAILS, CONTENT_MS, PERIOD_MS),
+    Row('relaid', relaid, Reason.FORMAT, FAILS, CONTENT_MS, PERIOD_MS),
+    Row('resized', resized, Reason.FORMAT, FAILS, CONTENT_MS, PERIOD_MS),
 ]
 CASES = [pytest.param(row, m, id=f'{row.name}-{m}') for row in ROWS for m in row.on]
 

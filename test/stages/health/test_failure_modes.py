@@ -149,10 +149,15 @@ def test_a_thermal_freeze_longer_than_a_shutter_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize('reason', [Reason.FORMAT, Reason.TRUNCATED])
-def test_an_unreadable_message_counts_at_once_and_until_the_next_good_one(reason: Reason) -> None:
-    episode = running().run(TICK_MS + PERIOD_MS, depth=reason)
+def test_three_unreadable_messages_fail_until_the_next_good_one(reason: Reason) -> None:
+    episode = running()
+    start_ms = episode.turn_ms
+    episode.run(TICK_MS + 2 * PERIOD_MS, depth=reason)
+    assert episode.reasons(DEPTH) == [Reason.OK]
+    episode.run(PERIOD_MS, depth=reason)
     health = episode.health(DEPTH)
     assert (health.reason, health.detail, health.usable) == (reason, 'why', False)
+    assert episode.delay_ms(DEPTH, reason, start_ms) == 2 * PERIOD_MS
     assert episode.run(PERIOD_MS + TICK_MS).health(DEPTH).reason is Reason.OK
 
 
@@ -329,11 +334,11 @@ def test_a_change_of_encoding_or_step_is_named() -> None:
         return source
 
     episode = Episode()
-    episode.run(500, rgb=laid_out('rgb8', 96)).run(50, rgb=laid_out('bgr8', 96))
+    episode.run(500, rgb=laid_out('rgb8', 96)).run(100, rgb=laid_out('bgr8', 96))
     assert episode.health(RGB).detail.startswith('encoding is bgr8; the first good frame had rgb8')
     episode.run(50, rgb=laid_out('rgb8', 96))
     assert episode.health(RGB).reason is Reason.OK
-    episode.run(50, rgb=laid_out('rgb8', 128))
+    episode.run(100, rgb=laid_out('rgb8', 128))
     assert episode.health(RGB).detail.startswith('step is 128 bytes; the first good frame had 96')
 
 

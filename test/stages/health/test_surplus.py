@@ -55,7 +55,7 @@ def test_of_two_nodes_one_may_have_ended_a_moment_ago() -> None:
 
 def test_images_of_two_sizes_are_explained_by_their_senders() -> None:
     episode = running()
-    episode.run(300, rgb=doubled(episode, scale=2))
+    episode.run(1000, rgb=doubled(episode, scale=2))
     assert episode.health(RGB).detail.endswith('if this is intended, reset the monitor')
     told(episode, *TWO).run(300, rgb=doubled(episode, scale=2))
     assert (episode.health(RGB).reason, SENTENCE in episode.health(RGB).detail) == (
