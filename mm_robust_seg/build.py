@@ -13,6 +13,7 @@ from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.engine.base import Engine, IsCancelled, MakeEngine, never
 from mm_robust_seg.engine.golden import check_golden, golden_inputs
 from mm_robust_seg.errors import ConfigError, EngineError, EngineUnavailableError
+from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.pipeline import Pipeline
 
@@ -110,6 +111,14 @@ def _reason(name: str, error: Exception) -> str:
     return str(error)
 
 
+def _spec(config: Config, bundle: Bundle) -> InputSpec:
+    """Return how the images of these inputs become those of the network."""
+    normalizations = {
+        m: config.inputs[m].network(numbers) for m, numbers in bundle.inputs.normalizations.items()
+    }
+    return replace(bundle.inputs, normalizations=normalizations)
+
+
 def build_pipeline(
     config: Config,
     bundle: Bundle,
@@ -129,7 +138,7 @@ def build_pipeline(
     _require_graphs(config, bundle)
     engine = build_engine(config.engine, bundle, config.inputs.enabled, note, is_cancelled)
     try:
-        return Pipeline(config, bundle.inputs, engine, now_ns), engine
+        return Pipeline(config, _spec(config, bundle), engine, now_ns), engine
     except BaseException:
         engine.close()
         raise

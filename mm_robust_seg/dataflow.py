@@ -26,6 +26,7 @@ from mm_robust_seg.finding import (
     SensorHealth as SensorHealth,  # noqa: PLC0414
 )
 from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.kind import StoredValues
 from mm_robust_seg.modality import Modality, ModalitySet
 
 UNLABELED = 255
@@ -63,6 +64,7 @@ class Frame:
             ``modalities.SensorKind``.
         encoding, step_bytes: of the message, as in ``RawImage``.
         offset_ns: what was added to the message's own stamp, so that all sensors share one clock.
+        stored: what the message held, where its values are measured ones.
     """
 
     modality: Modality
@@ -73,6 +75,7 @@ class Frame:
     encoding: str = ''
     step_bytes: int = 0
     offset_ns: int = 0
+    stored: StoredValues | None = None
 
     def __post_init__(self) -> None:
         dtype, ndim = KINDS[self.modality].layout

@@ -23,7 +23,19 @@ def test_the_defaults_are_valid_and_documented() -> None:
 
 
 def test_numbers_carry_a_unit_or_are_counts_and_ratios() -> None:
-    units = ('_s', '_hz', '_k', '_m', '_ratio', '_mean', '_std', '_len', '_frames', '_limit')
+    units = (
+        '_s',
+        '_hz',
+        '_k',
+        '_m',
+        '_ratio',
+        '_mean',
+        '_std',
+        '_len',
+        '_frames',
+        '_limit',
+        '_steps',
+    )
     counts = ('engine.threads', 'engine.warmup_iterations', 'engine.device_id')
     for name, (value, _) in PARAMETERS.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -15,8 +15,9 @@ STATED: Mapping[str, tuple[Modality, str, Spec]] = {
     f'{modality}_{item.name}': (modality, item.name, item.metadata['spec'])
     for modality, kind in KINDS.items()
     for item in fields(cast(Any, kind.units))
+    if not item.metadata['spec'].choices
 }
-"""What may be stated of units, by names such as ``thermal_scale_k``: sensor, field, meaning."""
+"""The numbers that may be stated of units, such as ``thermal_scale_k``: sensor, field, meaning."""
 
 PSEUDO_KELVIN: Mapping[str, float] = {'thermal_scale_k': 0.16, 'thermal_offset_k': 280.0}
 """For 8-bit thermal images whose contrast the camera set, which have no temperature.

@@ -12,22 +12,38 @@ import numpy as np
 
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.finding import Finding, Reason
-from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, ViewScale
+from mm_robust_seg.modalities.kind import (
+    Float,
+    Image,
+    Pixels,
+    SensorKind,
+    StoredValues,
+    ViewScale,
+)
 from mm_robust_seg.modalities.measured import first_channel, kept, share
 from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
+from mm_robust_seg.modalities.unit_hints import depth_hint
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.schema import parameter
 
 _CLIP = 3.0
+_INTEGER_STEP_M = 0.001
+_FAR = 10
+"""So many times the range are another unit, not an open field."""
 _SPECKLE_SHARE = 0.01
 _SPECKLE_M = 0.4
 
 
 @dataclass(frozen=True)
 class DepthUnits:
-    """Metres = scale_m x stored; what is nearer than min_m or farther than max_m is invalid."""
+    """Metres = scale_m x stored; what is nearer than min_m or farther than max_m is invalid.
 
-    scale_m: float = parameter(0.001, 'Metres of one step.', 1e-12)
+    Drivers send integers in millimetres and floating point in metres (REP 118): a scale of 0.
+    """
+
+    scale_m: float = parameter(
+        0.0, 'Metres of one step; 0 means 0.001 for integers, 1 for floating point.', 0.0
+    )
     min_m: float = parameter(0.2, 'Nearer returns are invalid.', 0.0)
     max_m: float = parameter(20.0, 'Farther returns are invalid.', 0.0)
 
@@ -38,11 +54,17 @@ class DepthUnits:
                 'the lower bound below the upper one'
             )
 
+    def step_m(self, is_integer: bool) -> float:
+        """Return the metres of one step."""
+        return self.scale_m or (_INTEGER_STEP_M if is_integer else 1.0)
+
     def image(self, stored: Pixels) -> Float:
         """Return (H, W) float32 metres, 0 where it is not finite or out of range."""
         metres = stored.astype(np.float32)
-        if stored.dtype.kind == 'u':
-            metres /= np.float32(1 / self.scale_m)
+        step_m = self.step_m(stored.dtype.kind == 'u')
+        if step_m != 1:
+            with np.errstate(over='ignore'):
+                metres /= np.float32(1 / step_m)
         farthest_m = min(self.max_m, float(np.finfo(np.float32).max))
         return kept(metres, np.float32(self.min_m), np.float32(farthest_m))
 
@@ -55,6 +77,13 @@ class DepthUnits:
 class DepthInputConfig(InputConfig):
     """Depth input."""
 
+    scale_m: float = parameter(
+        DepthUnits.scale_m,
+        'Metres per raw step; 0 means 0.001 for integer encodings, 1 for floating point.',
+        0.0,
+        1000.0,
+        live=False,
+    )
     min_m: float = parameter(
         DepthUnits.min_m, 'Nearer returns are invalid.', 0.0, 1000.0, live=False
     )
@@ -64,8 +93,8 @@ class DepthInputConfig(InputConfig):
 
     @property
     def units(self) -> DepthUnits:
-        """What the pixels mean: integers are millimetres."""
-        return DepthUnits(min_m=self.min_m, max_m=self.max_m)
+        """What the pixels mean."""
+        return DepthUnits(self.scale_m, self.min_m, self.max_m)
 
     @property
     def ranges(self) -> tuple[tuple[str, str], ...]:
@@ -110,14 +139,44 @@ class DepthNormalization:
 
 
 class DepthStatistics(NamedTuple):
-    """Share of the pixels of a depth image with a return in range."""
+    """Share of the pixels of a depth image with a return in range.
+
+    Attributes:
+        raw_median, raw_share, raw_bits: of the message, as in ``kind.StoredValues``; 0 if not
+            known.
+    """
 
     valid_ratio: float
+    raw_median: float = 0.0
+    raw_share: float = 0.0
+    raw_bits: int = 0
 
 
-def measure(sample: Pixels) -> DepthStatistics:
+def measure(sample: Pixels, stored: StoredValues | None = None) -> DepthStatistics:
     """Compute the statistics of the pixels."""
-    return DepthStatistics(share(sample > 0))
+    return DepthStatistics(share(sample > 0), *(stored or ()))
+
+
+def units_wrong(
+    image: DepthStatistics, inputs: DepthInputConfig, limits: DepthMonitorConfig
+) -> Finding | None:
+    """UNITS: values are far beyond the range, and in range in another unit.
+
+    Distances in a finer unit than expected look near, which cannot be told from things near by.
+    """
+    limit, step_m = limits.min_valid_ratio, inputs.units.step_m(bool(image.raw_bits))
+    median_m = image.raw_median * step_m
+    if image.valid_ratio >= limit or image.raw_share < limit or median_m < _FAR * inputs.max_m:
+        return None
+    question = depth_hint(image.raw_median, inputs.min_m, inputs.max_m)
+    if not question:
+        return None
+    return Finding(
+        Reason.UNITS,
+        f'median of the raw values is {image.raw_median:g}, or {median_m:g} m; expected up to '
+        f'{inputs.max_m:g} m: {question}',
+        image._asdict(),
+    )
 
 
 def no_return(
@@ -127,11 +186,15 @@ def no_return(
     limit = limits.min_valid_ratio
     if image.valid_ratio >= limit:
         return None
-    return Finding(
-        Reason.NO_RETURN,
-        f'{image.valid_ratio:.1%} of the pixels have a return in range; expected {limit:.1%}',
-        image._asdict(),
-    )
+    found = f'{image.valid_ratio:.1%} of the pixels have a return in range; expected {limit:.1%}'
+    if image.raw_share >= limit:
+        step_m = inputs.units.step_m(bool(image.raw_bits))
+        found += (
+            f'; the median of the raw values is {image.raw_median:g}, or '
+            f'{image.raw_median * step_m:g} m at {step_m:g} m a step, and the range is '
+            f'{inputs.min_m:g} to {inputs.max_m:g} m'
+        )
+    return Finding(Reason.NO_RETURN, found, image._asdict())
 
 
 def varied(image: Image, rng: np.random.Generator) -> Float:
@@ -173,7 +236,7 @@ DEPTH = SensorKind(
     units=DepthUnits,
     normalization=DepthNormalization,
     measure=measure,
-    checks=(no_return,),
+    checks=(units_wrong, no_return),
     view=ViewScale(20.0, 0.0, cv2.COLORMAP_VIRIDIS),
     varied=varied,
     faults={'no_return': without_return},

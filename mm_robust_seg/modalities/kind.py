@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,25 @@ class UnfitPixelsError(RobustSegError):
     """Pixels of a type that the sensor may send, which are not of such a sensor; says why."""
 
 
+class StoredValues(NamedTuple):
+    """What a message held, before it was converted.
+
+    Attributes:
+        median: of the values that are finite and not 0; 0 if there are none.
+        share: of these values.
+        bits: of an integer; 0 for floating point.
+    """
+
+    median: float
+    share: float
+    bits: int
+
+
 class Units(Protocol):
     """What stored pixels mean; the same for messages, files and recordings."""
 
     def image(self, stored: Pixels) -> Image:
         """Return the image: colours as they are, all else float32 with 0 where invalid.
-
-        Stored integers are scaled; floating point is in the package's units already.
 
         Args:
             stored: (H, W, 3) uint8 in R, G, B order, or (H, W); it is not changed.
@@ -51,6 +63,13 @@ class Statistics(Protocol):
     """Numbers that tell a good image from a useless one, by name with unit; a named tuple."""
 
     def _asdict(self) -> dict[str, float]: ...
+
+
+class Measure(Protocol):
+    """Computes the statistics of a sample of an image's pixels."""
+
+    def __call__(self, sample: Pixels, stored: StoredValues | None = None) -> Statistics:
+        """Return the statistics; ``stored`` is what the message held, where that is known."""
 
 
 ContentCheck = Callable[[Any, Any, Any], Finding | None]
@@ -121,7 +140,7 @@ class SensorKind:
     arranged: Callable[[str, Pixels], Pixels]
     units: Callable[..., Units]
     normalization: Callable[..., Normalization]
-    measure: Callable[[Pixels], Statistics]
+    measure: Measure
     checks: tuple[ContentCheck, ...]
     view: ViewScale | None
     varied: Callable[[Image, np.random.Generator], Image]

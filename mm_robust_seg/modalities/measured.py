@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.modalities.kind import Float, Pixels, UnfitPixelsError
+from mm_robust_seg.modalities.kind import Float, Pixels, StoredValues, UnfitPixelsError
 
-_SAMPLED_STEPS = 64
+_SAMPLE_PX, _FEW_PX = 20_000, 2_000
 _LEVELS = 8
 """By how much equal channels may differ: JPEG makes them differ by one or two levels."""
 _MARKED_SHARE = 0.05
 """Share of the image that coloured marks, such as a cross in the middle, may cover."""
+
+
+def sampled(image: Pixels, most_px: int = _SAMPLE_PX) -> Pixels:
+    """Return a strided view of at most so many pixels."""
+    height, width = image.shape[:2]
+    stride = max(1, math.ceil(math.sqrt(height * width / most_px)))
+    view: Pixels = image[::stride, ::stride]
+    return view
+
+
+def stored_values(stored: Pixels) -> StoredValues:
+    """Sum up what a message or file holds, from a sample of it."""
+    some = np.asarray(sampled(stored, _FEW_PX), np.float64)
+    told = some[np.isfinite(some) & (some != 0)]
+    bits = 8 * stored.dtype.itemsize if stored.dtype.kind == 'u' else 0
+    median = float(np.median(told)) if told.size else 0.0
+    return StoredValues(median, told.size / some.size, bits)
 
 
 def first_channel(encoding: str, pixels: Pixels) -> Pixels:
@@ -27,9 +46,7 @@ def grey(encoding: str, pixels: Pixels) -> Pixels:
         UnfitPixelsError: if they are not, as in false colours.
     """
     if pixels.shape[2] > 1:
-        rows, columns = (max(1, length // _SAMPLED_STEPS) for length in pixels.shape[:2])
-        some = pixels[::rows, ::columns].astype(np.int32)
-        different = share(np.ptp(some, axis=2) > _LEVELS)
+        different = share(np.ptp(sampled(pixels).astype(np.int32), axis=2) > _LEVELS)
         if different > _MARKED_SHARE:
             raise UnfitPixelsError(
                 f'the channels of the {encoding} image differ in {different:.0%} of the pixels, '

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.finding import Finding, Reason
 from mm_robust_seg.modalities.encodings import as_rgb, COLORS, DOUBTFUL_COLORS
-from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind
+from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, StoredValues
 from mm_robust_seg.modalities.measured import share
 from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
 from mm_robust_seg.modality import Modality
@@ -96,7 +96,7 @@ class RgbStatistics(NamedTuple):
     structure: float
 
 
-def measure(sample: Pixels) -> RgbStatistics:
+def measure(sample: Pixels, stored: StoredValues | None = None) -> RgbStatistics:
     """Compute the statistics of the pixels."""
     grey = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
     mean, std = cv2.meanStdDev(grey)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from mm_robust_seg.modalities.kind import Units
+from mm_robust_seg.modalities.kind import Normalization, Units
 from mm_robust_seg.schema import parameter
 
 
@@ -60,6 +60,10 @@ class InputConfig(ABC):
     def without_jpeg(self) -> str:
         """What is expected where a JPEG would alter the values; empty if it is welcome."""
         return 'PNG or a raw image'
+
+    def network(self, normalization: Normalization) -> Normalization:
+        """Return what makes a network's input of the images of this input."""
+        return normalization
 
     @property
     def ranges(self) -> tuple[tuple[str, str], ...]:

@@ -10,58 +10,78 @@ import cv2
 import numpy as np
 
 from mm_robust_seg.finding import Finding, Reason
-from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, ViewScale
-from mm_robust_seg.modalities.measured import grey, kept, share
+from mm_robust_seg.modalities.kind import (
+    Float,
+    Image,
+    Normalization,
+    Pixels,
+    SensorKind,
+    StoredValues,
+    ViewScale,
+)
+from mm_robust_seg.modalities.measured import grey, share
 from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
+from mm_robust_seg.modalities.thermal_units import (
+    RADIOMETRIC,
+    RELATIVE,
+    ThermalNormalization,
+    ThermalUnits,
+)
+from mm_robust_seg.modalities.unit_hints import thermal_hint
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.schema import parameter
 
-_LEAST_K = np.nextafter(np.float32(0), np.float32(1))
-_CLIP = 3.0
-_FLAT_SIGMA = 0.5
 _COLD_SKY_K = 12.0
 """A clear sky is farther below the ground than things on the ground are from each other."""
-_FLAT_SIGMA_K = 0.005
-
-
-@dataclass(frozen=True)
-class ThermalUnits:
-    """Kelvin = scale_k x stored + offset_k; what is not above 0 K is invalid."""
-
-    scale_k: float = parameter(0.01, 'Kelvin of one step.', 1e-12)
-    offset_k: float = parameter(0.0, 'Kelvin of the stored value 0.')
-
-    def image(self, stored: Pixels) -> Float:
-        """Return (H, W) float32 kelvin, 0 where it is not finite or not above 0 K."""
-        kelvin = stored.astype(np.float32)
-        with np.errstate(over='ignore', invalid='ignore'):
-            if stored.dtype.kind == 'u':
-                kelvin *= np.float32(self.scale_k)
-                kelvin += np.float32(self.offset_k)
-            return kept(kelvin, _LEAST_K, np.finfo(np.float32).max)
-
-    def unlimited(self) -> ThermalUnits:
-        """Return the same: no temperature is beyond the range."""
-        return self
+_FLAT_SIGMA_K = 0.0005
+_PERCENT = (5, 50, 95)
 
 
 @dataclass(frozen=True)
 class ThermalInputConfig(InputConfig):
-    """Thermal input: kelvin = scale_k x raw value + offset_k."""
+    """Thermal input: kelvin = scale_k x raw value + offset_k, or what is warmer than what."""
 
+    kind: str = parameter(
+        ThermalUnits.kind,
+        'Temperatures, or raw counts and images whose contrast the camera sets.',
+        choices=(RADIOMETRIC, RELATIVE),
+        live=False,
+    )
     scale_k: float = parameter(
         ThermalUnits.scale_k, 'Kelvin per raw step (integer encodings).', 1e-6, live=False
     )
     offset_k: float = parameter(
-        ThermalUnits.offset_k, 'Kelvin of raw value 0.', -1000.0, 1000.0, live=False
+        ThermalUnits.offset_k,
+        'Kelvin of raw value 0; 273.15 where values are degrees Celsius.',
+        -1000.0,
+        1000.0,
+        live=False,
     )
-    valid_min_k: float = parameter(233.15, 'Coldest plausible median.', 0.0, 5000.0, live=False)
-    valid_max_k: float = parameter(473.15, 'Hottest plausible median.', 0.0, 5000.0, live=False)
+    valid_min_k: float = parameter(
+        233.15, 'An image nearly all of which is colder has other units.', 0.0, 5000.0, live=False
+    )
+    valid_max_k: float = parameter(
+        473.15, 'An image nearly all of which is hotter has other units.', 0.0, 5000.0, live=False
+    )
 
     @property
     def units(self) -> ThermalUnits:
         """What the pixels mean."""
-        return ThermalUnits(self.scale_k, self.offset_k)
+        return ThermalUnits(self.scale_k, self.offset_k, self.kind)
+
+    def network(self, normalization: Normalization) -> Normalization:
+        """Return what leaves the temperature out where there is none."""
+        return self.units.network(normalization)
+
+    @property
+    def without_jpeg(self) -> str:
+        """What is expected of a radiometric camera; contrast may come as JPEG."""
+        if self.kind == RELATIVE:
+            return ''
+        return (
+            f'{super().without_jpeg}, or inputs.thermal.kind relative if the camera sets the '
+            'contrast'
+        )
 
     @property
     def ranges(self) -> tuple[tuple[str, str], ...]:
@@ -74,7 +94,9 @@ class ThermalMonitorConfig(SensorMonitorConfig):
     """Health rules of thermal."""
 
     ffc_max_s: float = parameter(3.0, 'Longest freeze that is a shutter calibration.', 0.0, 60.0)
-    flat_std_k: float = parameter(0.05, 'Standard deviation (K) that means flat.', 0.0)
+    flat_std_steps: float = parameter(
+        0.25, 'Standard deviation, in raw steps, under which the image is flat.', 0.0
+    )
 
     @property
     def shutter_max_s(self) -> float:
@@ -82,65 +104,49 @@ class ThermalMonitorConfig(SensorMonitorConfig):
         return self.ffc_max_s
 
 
-@dataclass(frozen=True)
-class ThermalNormalization:
-    """Absolute temperature, and temperature relative to the image's median.
-
-    The second keeps differences of a kelvin visible beside a hot engine.
+class ThermalStatistics(NamedTuple):
+    """Valid pixels of a thermal image; temperatures are 0 if there is none.
 
     Attributes:
-        mean_k, std_k: scale of the absolute channel.
-        detail_k: scale of the relative channel.
+        cold_k, hot_k: what 5 % of them are colder, and hotter, than.
+        raw_median, raw_bits: of the message, as in ``kind.StoredValues``; 0 if not known.
     """
-
-    mean_k: float
-    std_k: float
-    detail_k: float
-
-    def network_input(self, image: Image) -> Float:
-        """Return the two channels, (2, h, w); both are 0 where the image is invalid."""
-        kelvin = image.astype(np.float32, copy=False)
-        valid = kelvin > 0
-        some = kelvin[::4, ::4]
-        some = some[some > 0]
-        median = np.float32(np.median(some)) if some.size else np.float32(self.mean_k)
-        out = np.empty((2, *kelvin.shape), np.float32)
-        np.subtract(kelvin, np.float32(self.mean_k), out=out[0])
-        out[0] *= np.float32(1.0 / self.std_k)
-        np.subtract(kelvin, median, out=out[1])
-        out[1] *= np.float32(1.0 / self.detail_k)
-        np.clip(out, -_CLIP, _CLIP, out=out)
-        out *= valid
-        return out
-
-
-class ThermalStatistics(NamedTuple):
-    """Valid pixels of a thermal image; the median is 0 if there is none."""
 
     valid_ratio: float
     median_k: float
     std_k: float
+    cold_k: float
+    hot_k: float
+    raw_median: float = 0.0
+    raw_bits: int = 0
 
 
-def measure(sample: Pixels) -> ThermalStatistics:
+def measure(sample: Pixels, stored: StoredValues | None = None) -> ThermalStatistics:
     """Compute the statistics of the pixels."""
     valid = sample > 0
     kelvin, valid_ratio = sample[valid], share(valid)
+    raw = (stored.median, stored.bits) if stored else (0.0, 0)
     if not kelvin.size:
-        return ThermalStatistics(valid_ratio, median_k=0.0, std_k=0.0)
+        return ThermalStatistics(valid_ratio, 0.0, 0.0, 0.0, 0.0, *raw)
+    cold, median, hot = (float(value) for value in np.percentile(kelvin, _PERCENT))
     _, std = cv2.meanStdDev(kelvin)
-    return ThermalStatistics(valid_ratio, float(np.median(kelvin)), float(std[0, 0]))
+    return ThermalStatistics(valid_ratio, median, float(std[0, 0]), cold, hot, *raw)
 
 
 def is_flat(
     image: ThermalStatistics, inputs: ThermalInputConfig, limits: ThermalMonitorConfig
 ) -> Finding | None:
-    """FLAT: the image holds one value, or no valid pixel."""
-    if image.std_k >= limits.flat_std_k:
+    """FLAT: the image holds one value, or no valid pixel.
+
+    A camera that looks at a clear sky or a wall still shows its own noise, about a raw step of it.
+    """
+    steps = image.std_k / inputs.units.step_k
+    if steps >= limits.flat_std_steps:
         return None
     return Finding(
         Reason.FLAT,
-        f'image varies by {image.std_k:.3f} K; expected {limits.flat_std_k:g} or more',
+        f'image varies by {steps:.2f} raw steps; expected {limits.flat_std_steps:g} or more, the '
+        'noise of a camera',
         image._asdict(),
     )
 
@@ -148,13 +154,21 @@ def is_flat(
 def units_wrong(
     image: ThermalStatistics, inputs: ThermalInputConfig, limits: ThermalMonitorConfig
 ) -> Finding | None:
-    """UNITS: the median temperature is implausible, as with a wrong scale or offset."""
-    if not image.valid_ratio or inputs.valid_min_k <= image.median_k <= inputs.valid_max_k:
+    """UNITS: no temperature in the image is plausible, as with a wrong scale or offset.
+
+    A cold sky over a strip of ground is plausible.
+    """
+    is_plausible = image.hot_k >= inputs.valid_min_k and image.cold_k <= inputs.valid_max_k
+    if inputs.kind == RELATIVE or not image.valid_ratio or is_plausible:
         return None
+    raw, advice = '', 'check scale_k and offset_k'
+    if image.raw_median:
+        raw = f' (raw values of {image.raw_median:g})'
+        advice = thermal_hint(image.raw_median, image.raw_bits, inputs.scale_k)
     return Finding(
         Reason.UNITS,
-        f'median is {image.median_k:.1f} K; expected {inputs.valid_min_k:g} to '
-        f'{inputs.valid_max_k:g}: check scale_k and offset_k',
+        f'median is {image.median_k:.1f} K{raw}; expected {inputs.valid_min_k:g} to '
+        f'{inputs.valid_max_k:g}: {advice}',
         image._asdict(),
     )
 
@@ -169,13 +183,16 @@ def varied(image: Image, rng: np.random.Generator) -> Float:
 
 
 def flat(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:
-    """Return the median, with noise: of half a step of integers, of 5 mK of kelvin."""
-    level = float(np.median(pixels))
-    noise = rng.standard_normal(pixels.shape, dtype=np.float32)
+    """Return the median, with a step more or less in one pixel of a hundred; 0.5 mK of kelvin."""
+    one_level: Pixels = np.full(pixels.shape, np.median(pixels), np.float32)
     if pixels.dtype.kind == 'f':
-        return level + _FLAT_SIGMA_K * noise
-    one_level: Pixels = np.rint(level + _FLAT_SIGMA * noise)
-    return one_level
+        noise = rng.standard_normal(pixels.shape, dtype=np.float32)
+        one_level += _FLAT_SIGMA_K * noise
+        return one_level
+    places = rng.integers(pixels.size, size=max(1, pixels.size // 100))
+    one_level.reshape(-1)[places] += rng.choice((-1, 1), places.size)
+    stepped: Pixels = np.rint(one_level)
+    return stepped
 
 
 def wrong_units(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Generator) -> Pixels:

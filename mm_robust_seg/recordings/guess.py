@@ -73,7 +73,7 @@ def _problem(image: RawImage, is_named: bool, config: Config) -> str:
     frame = decode(image, config.inputs, 0)
     if isinstance(frame, Rejection):
         return frame.detail
-    statistics = kind.measure(frame.image[::_STRIDE, ::_STRIDE])
+    statistics = kind.measure(frame.image[::_STRIDE, ::_STRIDE], frame.stored)
     for check in kind.checks:
         finding = check(statistics, config.inputs[modality], config.monitor[modality])
         if finding and finding.fails and (not is_named or finding.reason is Reason.UNITS):

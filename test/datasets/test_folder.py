@@ -203,7 +203,10 @@ WRONG = {
         lambda f: describe(f, depth_scale=1),
         r"dataset\.json: unknown parameter 'depth_scale'; did you mean depth_scale_m\?",
     ),
-    'a scale of zero': (lambda f: describe(f, depth_scale_m=0), 'depth_scale_m is 0: expected'),
+    'a scale of zero': (
+        lambda f: describe(f, thermal_scale_k=0),
+        'thermal_scale_k is 0: expected',
+    ),
     'a scale in words': (lambda f: describe(f, thermal_scale_k='0.1'), "thermal_scale_k is '0.1'"),
     'a description that is no JSON': (
         lambda f: (f / 'dataset.json').write_text('{'),

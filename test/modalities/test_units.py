@@ -84,16 +84,18 @@ def values(modality: Modality, dtype: str) -> st.SearchStrategy[np.ndarray]:
     data=st.data(),
     scale_k=st.floats(1e-3, 1.0),
     offset_k=st.floats(-300.0, 300.0),
+    scale_m=st.sampled_from([0.0, 0.0001, 0.001, 1.0]),
     min_m=st.floats(0.0, 5.0),
     max_m=st.floats(5.1, 100.0),
 )
 def test_no_way_from_stored_values_to_an_image_differs(
-    modality, dtype, data, scale_k, offset_k, min_m, max_m
+    modality, dtype, data, scale_k, offset_k, scale_m, min_m, max_m
 ):
     stored = data.draw(values(modality, dtype))
     stated = {
         'thermal_scale_k': scale_k,
         'thermal_offset_k': offset_k,
+        'depth_scale_m': scale_m,
         'depth_min_m': min_m,
         'depth_max_m': max_m,
     }
@@ -107,6 +109,21 @@ def test_no_way_from_stored_values_to_an_image_differs(
         np.testing.assert_array_equal(sample, expected)
         np.testing.assert_array_equal(replayed(folder, modality, inputs), expected)
     assert expected.dtype == KINDS[modality].layout[0]
+
+
+@pytest.mark.parametrize('dtype', KINDS[THERMAL].file_encodings)
+@settings(max_examples=12, deadline=None)
+@given(data=st.data(), scale_k=st.floats(1e-3, 1.0))
+def test_relative_images_are_the_same_by_every_way(dtype, data, scale_k):
+    stored = data.draw(values(THERMAL, dtype))
+    chosen = {'inputs.thermal.kind': 'relative', 'inputs.thermal.scale_k': scale_k}
+    inputs = with_values(Config(), chosen).inputs
+    expected = robot(THERMAL, KINDS[THERMAL].file_encodings[dtype], stored, inputs)
+    np.testing.assert_array_equal(inputs.thermal.units.image(stored), expected)
+    with tempfile.TemporaryDirectory() as place:
+        write_folder(Path(place), THERMAL, stored)
+        np.testing.assert_array_equal(replayed(Path(place), THERMAL, inputs), expected)
+    assert np.isfinite(expected).all() and (expected >= 0).all()
 
 
 def test_the_simulation_as_a_data_set_is_what_a_robot_sees_of_its_cameras():

@@ -110,7 +110,7 @@ def test_units_of_the_settings_count(tmp_path):
     coarse = raw('/boson', picture(THERMAL, 0) // 4, 'mono16')
     topics, notes = guessed(tmp_path, [of(RGB, '/c'), coarse])
     assert topics == {RGB: '/c'}
-    assert 'check scale_k' in notes[1]
+    assert 'inputs.thermal.scale_k to 0.04' in notes[1]
     settings = {'inputs.thermal.scale_k': 0.04}
     topics, _ = guessed(tmp_path / 'set', [of(RGB, '/c'), coarse], settings)
     assert topics == {RGB: '/c', THERMAL: '/boson'}

@@ -108,12 +108,25 @@ def test_what_is_not_a_finite_positive_number_is_invalid(modality: Modality) -> 
     np.testing.assert_array_equal(image, [[0, 0, 0, 0, 0, 5]])
 
 
-def test_scale_and_offset_apply_to_integers_only() -> None:
+def test_the_scale_is_of_integers_and_the_offset_of_both() -> None:
     inputs = InputsConfig(thermal=ThermalInputConfig(scale_k=0.1, offset_k=200.0))
     counts = decoded(encode(THERMAL, 'mono8', np.array([[0, 100]])), inputs)
-    kelvin = decoded(encode(THERMAL, '32FC1', np.array([[300.0]])), inputs)
     np.testing.assert_allclose(counts.image, [[200, 210]])
-    np.testing.assert_allclose(kelvin.image, [[300]])
+    inputs = InputsConfig(thermal=ThermalInputConfig(offset_k=273.15))
+    celsius = decoded(encode(THERMAL, '32FC1', np.array([[-10.0, 20.0, -300.0]])), inputs)
+    np.testing.assert_allclose(celsius.image, [[263.15, 293.15, 0]])
+
+
+def test_a_step_of_depth_is_that_of_the_encoding_unless_it_is_given() -> None:
+    integers, metres = np.array([[1000, 2000]]), np.array([[1.0, 2.0]])
+    given = InputsConfig(depth=DepthInputConfig(scale_m=0.0001))
+    np.testing.assert_allclose(decoded(encode(DEPTH, '16UC1', integers)).image, metres)
+    np.testing.assert_allclose(decoded(encode(DEPTH, '32FC1', metres)).image, metres)
+    found = decoded(encode(DEPTH, '16UC1', np.array([[10000, 20000]])), given)
+    np.testing.assert_allclose(found.image, metres)
+    millimetres = InputsConfig(depth=DepthInputConfig(scale_m=0.001))
+    found = decoded(encode(DEPTH, '32FC1', np.array([[1000.0, np.nan]])), millimetres)
+    np.testing.assert_allclose(found.image, [[1, 0]])
 
 
 def test_an_absurd_scale_gives_invalid_pixels() -> None:

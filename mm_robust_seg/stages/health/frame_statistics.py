@@ -1,12 +1,11 @@
 """Numbers that tell a good image from a useless one.
 
-Everything is computed on a strided sample of at most ``_SAMPLE_PX`` pixels: well under a
-millisecond, whatever the camera's resolution.
+Everything is computed on a strided sample: well under a millisecond, whatever the camera's
+resolution.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 import zlib
 
@@ -16,13 +15,10 @@ from numpy.typing import NDArray
 from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.kind import Statistics
-
-_SAMPLE_PX = 20_000
+from mm_robust_seg.modalities.measured import sampled
 
 
 def measure(frame: Frame) -> tuple[int, Statistics]:
     """Return a digest, equal for equal images, and the statistics of a frame."""
-    height, width = frame.image.shape[:2]
-    stride = max(1, math.ceil(math.sqrt(height * width / _SAMPLE_PX)))
-    sample: NDArray[Any] = np.ascontiguousarray(frame.image[::stride, ::stride])
-    return zlib.crc32(sample.data), KINDS[frame.modality].measure(sample)
+    sample: NDArray[Any] = np.ascontiguousarray(sampled(frame.image))
+    return zlib.crc32(sample.data), KINDS[frame.modality].measure(sample, frame.stored)

@@ -10,6 +10,7 @@ from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.kind import Pixels, UnfitPixelsError
+from mm_robust_seg.modalities.measured import stored_values
 from mm_robust_seg.stages.sensors.compressed import PREFIX, unpack
 from mm_robust_seg.stages.sensors.layout import view
 from mm_robust_seg.stages.sensors.malformed import MalformedError
@@ -31,16 +32,16 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
         return Rejection(raw.modality, stamp_ns, arrival_ns, error.reason, error.detail)
     except UnfitPixelsError as error:
         return Rejection(raw.modality, stamp_ns, arrival_ns, Reason.FORMAT, str(error))
-    image, frame_id = settings.units.image(stored), settings.frame_alias or raw.frame_id
     return Frame(
         raw.modality,
         stamp_ns,
         arrival_ns,
-        image,
-        frame_id,
-        raw.encoding,
-        raw.step_bytes,
+        image=settings.units.image(stored),
+        frame_id=settings.frame_alias or raw.frame_id,
+        encoding=raw.encoding,
+        step_bytes=raw.step_bytes,
         offset_ns=stamp_ns - raw.stamp_ns,
+        stored=None if KINDS[raw.modality].is_color else stored_values(stored),
     )
 
 

@@ -150,7 +150,13 @@ ROWS = [
     Row('white', partial(level, 254, 1), Reason.SATURATED, FAILS, CONTENT_MS, FRAMES_MS, (RGB,)),
     Row('grey', partial(level, 90, 0.9), Reason.FLAT, FAILS, CONTENT_MS, FRAMES_MS, (RGB,)),
     Row(
-        'uniform', partial(level, 300, 0.02), Reason.FLAT, FAILS, CONTENT_MS, FRAMES_MS, (THERMAL,)
+        'uniform',
+        partial(level, 300, 0.001),
+        Reason.FLAT,
+        FAILS,
+        CONTENT_MS,
+        FRAMES_MS,
+        (THERMAL,),
     ),
     Row('units', partial(level, 30, 5), Reason.UNITS, FAILS, CONTENT_MS, FRAMES_MS, (THERMAL,)),
     Row('blind', partial(level, 0, 0), Reason.NO_RETURN, FAILS, CONTENT_MS, FRAMES_MS, (DEPTH,)),

@@ -219,9 +219,9 @@ MONITOR_CASES = [
     ),
     Case('monitor.*.flat_std', sends(constant(RGB, 90, 9)), {2.0: OK, 6.0: (Reason.FLAT, False)}),
     Case(
-        'monitor.*.flat_std_k',
+        'monitor.*.flat_std_steps',
         sends(constant(THERMAL, 300, 0.3)),
-        {0.1: OK, 0.3: (Reason.FLAT, False)},
+        {10.0: OK, 50.0: (Reason.FLAT, False)},
     ),
     Case(
         'monitor.*.min_valid_ratio',
@@ -230,12 +230,12 @@ MONITOR_CASES = [
     ),
     Case(
         'inputs.*.valid_min_k',
-        sends(constant(THERMAL, 260, 9)),
+        sends(constant(THERMAL, 260, 1)),
         {250.0: OK, 270.0: (Reason.UNITS, False)},
     ),
     Case(
         'inputs.*.valid_max_k',
-        sends(constant(THERMAL, 400, 9)),
+        sends(constant(THERMAL, 400, 1)),
         {380.0: (Reason.UNITS, False), 420.0: OK},
     ),
     Case('sync.max_skew_s', stamps(65, 1000), SKEWED),

@@ -51,8 +51,8 @@ CONTENT = [
     (RGB, constant(RGB, 1, noise=1), Reason.DARK, 'mean grey level is'),
     (RGB, constant(RGB, 255), Reason.SATURATED, '100% of the pixels are white'),
     (RGB, constant(RGB, 90), Reason.FLAT, 'varies by 0.00 grey levels'),
-    (THERMAL, constant(THERMAL, 300, noise=0.01), Reason.FLAT, ' K; expected 0.05'),
-    (THERMAL, constant(THERMAL, 0), Reason.FLAT, 'varies by 0.000 K'),
+    (THERMAL, constant(THERMAL, 300, noise=1e-3), Reason.FLAT, ' raw steps; expected 0.25'),
+    (THERMAL, constant(THERMAL, 0), Reason.FLAT, 'varies by 0.00 raw steps'),
     (THERMAL, constant(THERMAL, 30, noise=9), Reason.UNITS, 'check scale_k and offset_k'),
     (DEPTH, constant(DEPTH, 0), Reason.NO_RETURN, '0.0% of the pixels'),
 ]

@@ -57,7 +57,7 @@ def test_thermal_ignores_invalid_pixels(shape: tuple[int, int]) -> None:
 
 def test_thermal_without_a_valid_pixel() -> None:
     _, statistics = measure(frame(THERMAL, np.zeros((9, 9))))
-    assert statistics == ThermalStatistics(valid_ratio=0, median_k=0, std_k=0)
+    assert statistics == ThermalStatistics(0, median_k=0, std_k=0, cold_k=0, hot_k=0)
 
 
 def test_a_small_contrast_at_room_temperature_is_measured() -> None:

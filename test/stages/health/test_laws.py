@@ -72,7 +72,7 @@ def test_no_episode_blames_the_innocent_or_lasts_for_ever(
 
 FINE = {
     RGB: RgbStatistics(mean=100, std=50, white_ratio=0, structure=50),
-    THERMAL: ThermalStatistics(valid_ratio=1, median_k=295, std_k=4),
+    THERMAL: ThermalStatistics(valid_ratio=1, median_k=295, std_k=4, cold_k=290, hot_k=302),
     DEPTH: DepthStatistics(valid_ratio=0.9),
 }
 PIXEL = {m: GOOD[m](0, np.random.default_rng(0))[:1, :1].copy() for m in Modality}

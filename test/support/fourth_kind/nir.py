@@ -10,7 +10,14 @@ import cv2
 import numpy as np
 
 from mm_robust_seg.finding import Finding, Reason
-from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, ViewScale
+from mm_robust_seg.modalities.kind import (
+    Float,
+    Image,
+    Pixels,
+    SensorKind,
+    StoredValues,
+    ViewScale,
+)
 from mm_robust_seg.modalities.measured import first_channel, kept
 from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
 from mm_robust_seg.modality import Modality
@@ -74,7 +81,7 @@ class NirStatistics(NamedTuple):
     mean: float
 
 
-def measure(sample: Pixels) -> NirStatistics:
+def measure(sample: Pixels, stored: StoredValues | None = None) -> NirStatistics:
     """Compute the statistics of the pixels."""
     return NirStatistics(float(sample.mean()))
 
