@@ -137,6 +137,42 @@ class MonitorConfig:
 
 
 @dataclass(frozen=True)
+class SensorRecoveryConfig:
+    """How a driver that hangs is woken."""
+
+    service: str = parameter(
+        '',
+        'Service that resets the driver, std_srvs Trigger, SetBool (called with true) or Empty; '
+        'empty: none.',
+        live=False,
+    )
+    after_s: float = parameter(
+        3.0, 'Time silent or frozen before the service is called.', 0.1, 3600.0, live=False
+    )
+    retry_s: float = parameter(
+        10.0,
+        'Time until it is called again, doubled with each call; the calls are forgotten once the '
+        'sensor has been usable for so long.',
+        0.1,
+        3600.0,
+        live=False,
+    )
+    max_calls: int = parameter(5, 'Most calls, until they are forgotten.', 1, 1000, live=False)
+
+
+@dataclass(frozen=True)
+class RecoveryConfig:
+    """Drivers that hang, a section for each kind of sensor."""
+
+    rgb: SensorRecoveryConfig = field(default_factory=SensorRecoveryConfig)
+    thermal: SensorRecoveryConfig = field(default_factory=SensorRecoveryConfig)
+    depth: SensorRecoveryConfig = field(default_factory=SensorRecoveryConfig)
+
+    def __getitem__(self, modality: Modality) -> SensorRecoveryConfig:
+        return cast(SensorRecoveryConfig, getattr(self, modality.value))
+
+
+@dataclass(frozen=True)
 class HysteresisConfig:
     """Drop fast, re-admit slowly."""
 
@@ -184,6 +220,7 @@ class Config:
     inputs: InputsConfig = field(default_factory=InputsConfig)
     sync: SyncConfig = field(default_factory=SyncConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
     hysteresis: HysteresisConfig = field(default_factory=HysteresisConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     output: OutputConfig = field(default_factory=OutputConfig)

@@ -1,8 +1,8 @@
 """The kinds of sensors: a file for each, and the table by which all else finds them.
 
 A fourth kind is a member of ``modality.Modality``, a file beside these, a line in ``KINDS``, and
-its two sections in ``config.InputsConfig`` and ``config.MonitorConfig``. Nothing else branches on
-the kind: what cannot serve the new one refuses it by name.
+its sections in ``config.InputsConfig``, ``MonitorConfig`` and ``RecoveryConfig``. Nothing else
+branches on the kind: what cannot serve the new one refuses it by name.
 """
 
 from __future__ import annotations

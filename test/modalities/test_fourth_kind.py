@@ -31,6 +31,10 @@ LINES = {
             '    depth: DepthMonitorConfig = field(default_factory=DepthMonitorConfig)\n',
             '    nir: NirMonitorConfig = field(default_factory=NirMonitorConfig)\n',
         ),
+        (
+            '    depth: SensorRecoveryConfig = field(default_factory=SensorRecoveryConfig)\n',
+            '    nir: SensorRecoveryConfig = field(default_factory=SensorRecoveryConfig)\n',
+        ),
     ],
 }
 """For each file of the package, what is written after what: all that is to be done by hand."""

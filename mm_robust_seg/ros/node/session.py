@@ -20,6 +20,7 @@ from mm_robust_seg.ros.node.departures import Departures
 from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.present import PresentTime
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
+from mm_robust_seg.ros.node.wake_calls import WakeCalls
 from mm_robust_seg.ros.node.watch import StateWatch
 from mm_robust_seg.ros.node.watchdog import Watchdog
 from mm_robust_seg.transport import PublisherCount
@@ -49,6 +50,7 @@ class Session:
         self._arrivals: Arrivals | None = None
         self._self_check: SelfCheck | None = None
         self._watchdog: Watchdog | None = None
+        self._wake_calls: WakeCalls | None = None
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
         """Load and warm the engine on its thread; raises what went wrong there."""
@@ -74,7 +76,15 @@ class Session:
             )
             self._self_check = SelfCheck(node, self._config, self._arrivals, engine_thread)
             engine_thread.enable(self._is_enabled)
-            watch = StateWatch(node, engine_thread, self._arrivals, departures, self._self_check)
+            self._wake_calls = WakeCalls(node, self._config.recovery)
+            watch = StateWatch(
+                node,
+                engine_thread,
+                self._arrivals,
+                departures,
+                self._self_check,
+                self._wake_calls,
+            )
             self._watchdog = Watchdog(watch.look, engine_thread.arrived, self._report)
         except Exception:
             self.deactivate()
@@ -89,7 +99,9 @@ class Session:
         self._engine_thread.drain()
         if self._arrivals is not None:
             self._arrivals.close()
-        self._arrivals = self._self_check = self._watchdog = None
+        if self._wake_calls is not None:
+            self._wake_calls.close()
+        self._arrivals = self._self_check = self._watchdog = self._wake_calls = None
 
     @property
     def is_active(self) -> bool:

@@ -13,6 +13,7 @@ from mm_robust_seg.ros.node.departures import Departures
 from mm_robust_seg.ros.node.diagnostics import State
 from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
+from mm_robust_seg.ros.node.wake_calls import WakeCalls
 from mm_robust_seg.transport import ClockPaused
 
 SELF_CHECK_S = 5.0
@@ -30,6 +31,7 @@ class StateWatch:
         arrivals: knows how many publishers each sensor has.
         departures: publishes.
         self_check: explains once why inputs are silent.
+        wake_calls: call for drivers that hang.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class StateWatch:
         arrivals: Arrivals,
         departures: Departures,
         self_check: SelfCheck,
+        wake_calls: WakeCalls,
     ) -> None:
         self._clock, self._log = node.get_clock(), node.get_logger()
         self._engine_thread, self._arrivals = engine_thread, arrivals
         self._departures, self._self_check = departures, self_check
+        self._wake_calls = wake_calls
         self._state: State | None = None
         self._published_s = float('-inf')
         self._check_due_s: float | None = time.monotonic() + SELF_CHECK_S
@@ -55,6 +59,7 @@ class StateWatch:
         if is_periodic:
             self._published_s = now_s
             self._arrivals.count_publishers()
+            self._wake_calls.prepare()
         before = self._state
         self._state = state = self._engine_thread.ask(self._assess)
         has_changed = before is None or state.differs(before)
@@ -63,6 +68,7 @@ class StateWatch:
         if is_periodic or has_changed:
             self._departures.publish_state(state, self._engine_thread.state())
         self._log_changes(before, state)
+        self._wake_calls.look(state.report, time.monotonic_ns())
         if self._check_due_s is not None and now_s >= self._check_due_s:
             self._check_due_s = None
             self._self_check.log()
