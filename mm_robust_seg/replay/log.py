@@ -12,6 +12,7 @@ from dataclasses import replace
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, HealthReport, Rejection, Segmentation
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.observation.captures import recorded_captures
 from mm_robust_seg.observation.record import (
@@ -53,6 +54,7 @@ class ReplayLog:
         self._recorder = RunRecorder(classes)
         self.rejected: Counter[str] = Counter()
         self.withheld: Counter[str] = Counter()
+        self._doubtful: dict[str, None] = {}
         self.usable = ModalitySet()
 
     def phase(self, begun: PhaseBegun) -> None:
@@ -82,6 +84,8 @@ class ReplayLog:
         self._recorder.frames[item.modality].append(times_ns)
         if isinstance(item, Rejection):
             self.rejected[f'{item.modality}: {item.reason}, {item.detail}'] += 1
+        elif meaning := KINDS[item.modality].doubtful.get(item.encoding):
+            self._doubtful[f'{item.modality} comes as {item.encoding}: {meaning}'] = None
 
     def withhold(self, modality: Modality) -> None:
         """Note an image that was left out on purpose."""
@@ -126,7 +130,7 @@ class ReplayLog:
         return self._recorder.truth_at(mask.header_stamp_ns)
 
     def notes(self) -> list[str]:
-        """Say what a person should know: no scores, sensors that were never usable."""
+        """Say what a person should know: no scores, doubtful encodings, sensors never usable."""
         last = self._recorder.states[-1:]
         never = [
             f'{modality} was never usable: {reason}, {state.details[modality]}'
@@ -135,7 +139,8 @@ class ReplayLog:
             if modality in self._config.inputs.enabled and modality not in self.usable
         ]
         problem = self._recorder.problem
-        return [f'no mIoU: {problem}', *never] if problem else never
+        said = [*self._doubtful, *never]
+        return [f'no mIoU: {problem}', *said] if problem else said
 
     def record(self) -> RunRecord:
         """Return what happened so far; the last phase lasts until then."""

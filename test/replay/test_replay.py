@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bag_making import (
+    header,
     HEIGHT_PX,
     only_file,
     PERIOD_NS,
@@ -14,6 +15,7 @@ from bag_making import (
     truth,
     WIDTH_PX,
     write_bag,
+    write_messages,
     write_split_bag,
 )
 import cv2
@@ -28,6 +30,7 @@ from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import COMPLETE, Modality
 from mm_robust_seg.recordings.bag import BagImage, open_bag
+from mm_robust_seg.recordings.topics import COMPRESSED, IMAGE
 from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.replay.notes import unused
 from mm_robust_seg.replay.player import Player, TICK_NS
@@ -186,6 +189,45 @@ def test_a_sensor_with_wrong_units_is_pointed_out(replayed, tmp_path):
     assert code == 0
     (note,) = summary_of(out)['notes']
     assert note.startswith('thermal was never usable: UNITS')
+
+
+def as_drivers_send(path: Path, count: int) -> Path:
+    """Write a bag of 8UC3 colours, thermal as JPEG, and depth as image_transport packs it."""
+    messages = []
+    for number in range(count):
+        stamp_ns = START_NS + number * PERIOD_NS
+        colours = {
+            'height': HEIGHT_PX,
+            'width': WIDTH_PX,
+            'encoding': '8UC3',
+            'is_bigendian': 0,
+            'step': 3 * WIDTH_PX,
+            'data': picture(RGB, number).reshape(-1),
+        }
+        grey = (picture(THERMAL, number) // 128).astype(np.uint8)
+        _, jpeg = cv2.imencode('.jpg', grey)
+        _, png = cv2.imencode('.png', picture(DEPTH, number))
+        depth = np.concatenate([np.zeros(12, np.uint8), png.reshape(-1)])
+        packed = {
+            '/thermal/image/compressed': ('mono8; jpeg compressed ', jpeg.reshape(-1)),
+            '/depth/image/compressedDepth': ('16UC1; compressedDepth png', depth),
+        }
+        head = {'header': header(stamp_ns)}
+        messages.append(('/rgb/image', IMAGE, stamp_ns + 1_000_000, {**head, **colours}))
+        for topic, (text, data) in packed.items():
+            fields = {**head, 'format': text, 'data': data}
+            messages.append((topic, COMPRESSED, stamp_ns + 2_000_000, fields))
+    return write_messages(path, messages)
+
+
+def test_images_are_read_as_drivers_send_them(replayed, tmp_path):
+    bag = as_drivers_send(tmp_path / 'bag', count=12)
+    code, out = replayed(bag, '--set', 'inputs.thermal.kind=relative')
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['combinations']['rgb+thermal+depth']['masks'] >= 11
+    assert not summary['rejected']
+    assert 'rgb comes as 8UC3: taken as bgr8, the order of OpenCV' in summary['notes']
 
 
 def foreign(time_ns):

@@ -6,7 +6,7 @@ of the system (:class:`Surroundings`); ``self_check_facts`` gathers both from a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 import difflib
 
@@ -132,11 +132,24 @@ def _mistyped(facts: Facts, around: Surroundings) -> str:
     types = {publisher.type for publisher in facts.publishers}
     if facts.type in types:
         return ''
-    advice = 'remap the input to a topic of that type'
-    if types & {IMAGE, COMPRESSED}:
-        transport = 'compressed' if facts.type == IMAGE else 'raw'
-        advice = f'set inputs.{facts.health.modality}.transport to {transport}'
-    return f'{facts.topic} carries {", ".join(sorted(types))}; expected {facts.type}: {advice}'
+    found = f'{facts.topic} carries {", ".join(sorted(types))}; expected {facts.type}'
+    return f'{found}: {_as_it_comes(facts, types)}'
+
+
+def _as_it_comes(facts: Facts, types: Set[str]) -> str:
+    """Say how to subscribe to what is there; a transport adds its name to the topic."""
+    setting = f'set inputs.{facts.health.modality}.transport to'
+    if IMAGE in types:
+        return f'{setting} {RAW}, and remap the input: -r {facts.name}:={facts.topic}'
+    if COMPRESSED not in types:
+        return 'remap the input to a topic of that type'
+    for transport in PACKED:
+        name = facts.topic.removesuffix(f'/{transport}')
+        if name != facts.topic:
+            return f'{setting} {transport}, and remap the input: -r {facts.name}:={name}'
+    transport = PACKED[0]
+    remapping = f'-r {facts.topic}/{transport}:={facts.topic}'
+    return f'{setting} {transport}, and remap its topic: {remapping}'
 
 
 def _incompatible(facts: Facts, around: Surroundings) -> str:

@@ -10,47 +10,49 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST_NIBBLES = 11
-"""That a value of 32 bits takes."""
+_MOST_NIBBLES = 10
+"""That a value of 30 bits takes; an image has fewer pixels, and they have 16."""
 
 
 def unpack_rvl(packed: bytes, count: int) -> NDArray[np.uint16] | None:
     """Return ``count`` pixels; None if the data hold another number of them."""
     values = _values(packed)
-    runs: list[tuple[int, int, int]] = []
+    heads: list[int] = []
+    runs: list[int] = []
     at = filled = 0
     while filled < count:
         if values is None or at + 1 >= len(values):
             return None
-        filled += int(values[at])
-        length = int(values[at + 1])
-        runs.append((filled, at + 2, length))
-        filled, at = filled + length, at + 2 + length
+        zeros, others = int(values[at]), int(values[at + 1])
+        heads.append(at)
+        runs += (zeros, others)
+        filled, at = filled + zeros + others, at + 2 + others
     if values is None or filled != count or at > len(values):
         return None
-    to, source, lengths = np.array(runs, np.int64).T
-    along = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    codes = values[along + np.repeat(source, lengths)]
-    differences = (codes >> 1) ^ -(codes & 1)
+    is_code = np.ones(at, bool)
+    is_code[heads] = is_code[np.array(heads) + 1] = False
+    codes = values[:at][is_code]
     pixels = np.zeros(count, np.uint16)
-    pixels[along + np.repeat(to, lengths)] = np.cumsum(differences) & 0xFFFF
+    has_value = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    pixels[has_value] = np.cumsum((codes >> 1) ^ -(codes & 1)) & 0xFFFF
     return pixels
 
 
-def _values(packed: bytes) -> NDArray[np.int64] | None:
+def _values(packed: bytes) -> NDArray[np.int32] | None:
     """Return all values; None if one is longer than a value can be."""
     words = np.frombuffer(packed, '<u4', len(packed) // 4)
     pairs = words.astype('>u4').view(np.uint8)
     nibbles = np.stack([pairs >> 4, pairs & 15], axis=1).reshape(-1)
-    last = np.flatnonzero(nibbles < 8)
-    first = np.concatenate([[0], last[:-1] + 1]) if last.size else last
-    lengths = last - first + 1
-    longest = int(lengths.max(initial=0))
-    if longest > _MOST_NIBBLES:
+    more = nibbles >= 8
+    values = (nibbles & 7).astype(np.int32)
+    low, goes_on = values.copy(), more.copy()
+    for place in range(1, _MOST_NIBBLES):
+        if not goes_on[:-place].any():
+            break
+        values[:-place] += (low[place:] << (3 * place)) * goes_on[:-place]
+        goes_on[:-place] &= more[place:]
+    else:
         return None
-    values = np.zeros(len(last), np.int64)
-    for place in range(longest):
-        longer = np.flatnonzero(lengths > place) if place else slice(None)
-        part = (nibbles[first[longer] + place] & 7).astype(np.int64)
-        values[longer] |= part << (3 * place)
-    return values
+    is_first = np.ones(len(nibbles), bool)
+    is_first[1:] = ~more[:-1]
+    return values[is_first]

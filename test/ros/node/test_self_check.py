@@ -104,14 +104,32 @@ def test_nothing_is_said_of_an_input_that_delivers():
         (
             _facts(publishers=[Publisher('/driver', COMPRESSED)], **SILENT),
             AROUND,
-            [COMPRESSED, f'expected {IMAGE}', 'set inputs.thermal.transport to compressed'],
+            [
+                COMPRESSED,
+                f'expected {IMAGE}',
+                'set inputs.thermal.transport to compressed, and remap its topic: '
+                '-r /thermal/image/compressed:=/thermal/image',
+            ],
+        ),
+        (
+            _facts(
+                topic='/cam/image/compressedDepth',
+                publishers=[Publisher('/driver', COMPRESSED)],
+                **SILENT,
+            ),
+            AROUND,
+            ['transport to compressedDepth, and remap the input: -r thermal/image:=/cam/image'],
         ),
         (
             _facts(
                 type=COMPRESSED, topic='/thermal/image/compressed', publishers=[DRIVER], **SILENT
             ),
             AROUND,
-            [f'carries {IMAGE}', 'set inputs.thermal.transport to raw'],
+            [
+                f'carries {IMAGE}',
+                'set inputs.thermal.transport to raw, and remap the input: '
+                '-r thermal/image:=/thermal/image/compressed',
+            ],
         ),
         (
             _facts(publishers=[Publisher('/driver', 'sensor_msgs/msg/PointCloud2')], **SILENT),
