@@ -24,8 +24,9 @@ Step the segmentation pipeline through a recorded bag with the bag's own time, w
 
 Reads a rosbag2 folder (sqlite3 or MCAP), one of its files, or a ROS 1 .bag. Writes masks/*.png
 (class ids), overlays/*.png, contact_sheet.png and summary.json, with the mIoU where /truth/image
-is in the bag. Frame rates are measured over the bag and sensors that it lacks are disabled, unless
---set says otherwise. Time stands still during inference, so a slow computer loses nothing.
+is in the bag. Sensors that it lacks are disabled, unless --set says otherwise; frame rates are
+learned as the node learns them, and those of the whole bag are shown. Time stands still during
+inference, so a slow computer loses nothing.
 
 Topics that are not named are guessed from names, types and values, and said.
 Images arrive by the time of the bag. With stamps that no camera could have had by it, as in a bag

@@ -35,7 +35,7 @@ class Request:
 
     Attributes:
         out: folder of the results.
-        settings: parameters that are not as measured, or by default.
+        settings: parameters that are not as by default.
         clock: one of ``clock.CLOCKS``.
         start_s, end_s: what is replayed, in seconds from the bag's first image.
         silences: what is left out, in the same seconds.
@@ -77,7 +77,8 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
         RobustSegError: if the replay cannot start.
     """
     section = Section.of(bag.timeline(), request.clock, request.start_s, request.end_s)
-    config = _config(bag, section, request.settings)
+    enabled = {f'inputs.{m}.enabled': m in bag.sensors for m in Modality}
+    config = with_values(Config(), {**enabled, **request.settings})
     bundle = load_bundle(find_bundle(config.engine.bundle))
     items = section.images(bag)
     first = next(items)
@@ -123,15 +124,6 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
             'counters': dict(pipeline.counters),
         }
     return Outcome(summary, failure or vain)
-
-
-def _config(bag: ImageBag, section: Section, settings: Mapping[str, Value]) -> Config:
-    defaults: dict[str, Value] = {}
-    for modality, rate_hz in section.timeline.rates_hz().items():
-        defaults[f'inputs.{modality}.expected_rate_hz'] = rate_hz
-    for modality in Modality:
-        defaults[f'inputs.{modality}.enabled'] = modality in bag.sensors
-    return with_values(Config(), {**defaults, **settings})
 
 
 def _rates_hz(section: Section, config: Config) -> dict[str, float]:

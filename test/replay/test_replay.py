@@ -131,6 +131,18 @@ def test_sensors_that_the_bag_lacks_are_disabled_and_rates_are_measured(replayed
     assert {s['sensor'] for s in summary['sensor_states']} == {'rgb', 'depth'}
 
 
+def test_a_rate_that_changes_within_the_bag_is_judged_as_on_the_robot(replayed, tmp_path):
+    """The first second has 30 Hz, the others 15: slow for one who has seen the first."""
+    bag = write_bag(tmp_path / 'bag', count=120, skip=lambda m, n: n > 30 and n % 2 and m is RGB)
+    code, out = replayed(bag)
+    assert code == 0
+    summary = summary_of(out)
+    assert summary['rates_hz'] == {'rgb': 15.0, 'thermal': 30.0, 'depth': 30.0}
+    rgb = [s['reason'] for s in summary['sensor_states'] if s['sensor'] == 'rgb']
+    assert 'SLOW' in rgb
+    assert 'SURPLUS' not in rgb
+
+
 def test_settings_win_over_what_was_measured(replayed, tmp_path):
     options = ('--set', 'inputs.rgb.expected_rate_hz=7', '--set', 'policy.force_set=depth')
     code, out = replayed(write_bag(tmp_path / 'bag', count=10), *options)
@@ -333,6 +345,17 @@ def test_a_missing_file_of_a_bag_makes_the_replay_incomplete(replayed, tmp_path)
     assert not summary['complete']
     assert summary['masks'] == 10
     assert 'part_1.mcap of 3 files' in summary['notes'][0]
+
+
+def test_messages_that_are_counted_and_not_there_make_the_replay_incomplete(replayed, tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=10)
+    metadata = bag / 'metadata.yaml'
+    metadata.write_text(metadata.read_text().replace('message_count: 10', 'message_count: 12'))
+    code, out = replayed(bag)
+    assert code == 0
+    summary = summary_of(out)
+    assert not summary['complete']
+    assert summary['notes'] == ['6 messages that metadata.yaml counts are not in the files']
 
 
 def test_faults_beyond_the_bag_are_notes(replayed, tmp_path):

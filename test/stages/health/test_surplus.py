@@ -65,6 +65,15 @@ def test_images_of_two_sizes_are_explained_by_their_senders() -> None:
     assert 'reset the monitor' not in episode.health(RGB).detail
 
 
+def test_images_of_two_sizes_do_not_change_the_state_with_every_frame() -> None:
+    episode = told(running(LEARNED), *TWO)
+    before = len(episode.reasons(RGB))
+    episode.run(6000, rgb=doubled(episode, scale=2))
+    assert len(episode.reasons(RGB)) - before <= 4
+    assert episode.health(RGB).usable
+    assert SENTENCE in episode.health(RGB).detail
+
+
 def test_messages_that_cannot_be_read_are_explained_by_their_senders() -> None:
     episode = told(running(), *TWO).run(100, rgb=Reason.FORMAT)
     assert episode.health(RGB).detail == f'why; {SENTENCE}'
