@@ -25,6 +25,7 @@ class Reason(enum.Enum):
     SLOW = 'SLOW'
     FROZEN = 'FROZEN'
     FFC = 'FFC'
+    STILL = 'STILL'
     STAMP_STUCK = 'STAMP_STUCK'
     STALE = 'STALE'
     CLOCK = 'CLOCK'

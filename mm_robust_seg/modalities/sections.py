@@ -81,7 +81,9 @@ class SensorMonitorConfig:
     rate_fail_ratio: float = parameter(0.5, 'Share of the nominal rate that fails.', 0.0, 1.0)
     max_age_s: float = parameter(0.5, 'Oldest acceptable stamp at arrival.', 0.0, 60.0)
     max_future_s: float = parameter(0.1, 'Most a stamp may lie in the future.', 0.0, 60.0)
-    frozen_frames: int = parameter(5, 'Equal frames that mean frozen (and frozen_s).', 2, 1000)
+    frozen_frames: int = parameter(
+        5, 'Equal frames that mean frozen (and frozen_s); 0: never.', 0, 1000
+    )
     frozen_s: float = parameter(0.3, 'Time of equal frames that means frozen.', 0.0, 60.0)
 
     @property

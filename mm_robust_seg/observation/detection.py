@@ -16,7 +16,16 @@ from mm_robust_seg.simulation.faults import Fault
 
 T = TypeVar('T', StateRecord, MaskRecord)
 
-WARNINGS = frozenset({Reason.FFC, Reason.SURPLUS, Reason.LOSSY, Reason.SKEW, Reason.UNMATCHED})
+WARNINGS = frozenset(
+    {
+        Reason.FFC,
+        Reason.STILL,
+        Reason.SURPLUS,
+        Reason.LOSSY,
+        Reason.SKEW,
+        Reason.UNMATCHED,
+    }
+)
 """Reasons with which a sensor stays in use. SLOW may be one; all others take it out."""
 
 SETTLE_S = 0.5

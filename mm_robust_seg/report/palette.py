@@ -21,6 +21,7 @@ STATES: Mapping[Reason, str] = {
     Reason.WAITING: '#c9c9c9',
     Reason.RECOVERING: '#efc050',
     Reason.FFC: _IMPAIRED,
+    Reason.STILL: _IMPAIRED,
     Reason.LOSSY: _IMPAIRED,
     Reason.SURPLUS: _IMPAIRED,
     Reason.SLOW: _IMPAIRED,
@@ -38,7 +39,8 @@ STYLES: Mapping[Tone, str] = {'good': 'green', 'remark': 'yellow', 'problem': 'r
 
 
 def state_tone(reason: Reason) -> Tone:
-    """Return the tone in which a state is told: nobody minds FFC, or a sensor that comes back."""
+    """Return the tone in which a state is told: nobody minds FFC, rest, or a return."""
     if reason is Reason.OK:
         return 'good'
-    return 'remark' if reason in (Reason.WAITING, Reason.RECOVERING, Reason.FFC) else 'problem'
+    harmless = (Reason.WAITING, Reason.RECOVERING, Reason.FFC, Reason.STILL)
+    return 'remark' if reason in harmless else 'problem'

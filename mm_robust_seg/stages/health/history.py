@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mm_robust_seg.dataflow import Frame, Rejection
 from mm_robust_seg.stages.health.arrival_times import ArrivalTimes
+from mm_robust_seg.stages.health.image_run import ImageRun
 from mm_robust_seg.stages.health.nominal_rate import NominalRate
 from mm_robust_seg.stages.health.publishers import Publishers
 from mm_robust_seg.stages.health.stamps import Stamps
@@ -46,7 +47,7 @@ class SensorHistory:
         stamps: what they were stamped.
         age_s: time from the last stamp to its arrival, less what lies in an unmonitored gap.
         good_format: of the first good image since the stream began.
-        equal_frames, equal_since_ns: the run of equal images that the last frame belongs to.
+        images: the run of equal images that the last one belongs to.
         rejected: unreadable messages in a row.
         handling_ns: time the monitor had spent on messages when the last one came.
     """
@@ -58,11 +59,9 @@ class SensorHistory:
         self.stamps = Stamps()
         self.age_s = 0.0
         self.good_format: ImageFormat | None = None
-        self.equal_frames = 0
-        self.equal_since_ns = started_ns
+        self.images = ImageRun(started_ns, self.nominal)
         self.rejected = 0
         self.handling_ns = 0
-        self._digest: int | None = None
         self._stamp_ns: int | None = None
         self._latest: deque[tuple[int, int]] = deque(maxlen=_LATEST)
 
@@ -87,12 +86,6 @@ class SensorHistory:
         self.publishers.update(note, now_ns)
         if self.publishers.rivals and not had_rivals:
             self.nominal.forget()
-
-    def saw(self, frame: Frame, digest: int) -> None:
-        """Note a decoded image."""
-        if digest != self._digest:
-            self._digest, self.equal_frames, self.equal_since_ns = digest, 0, frame.arrival_ns
-        self.equal_frames += 1
 
     @property
     def has_lost(self) -> bool:

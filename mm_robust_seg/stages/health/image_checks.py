@@ -50,18 +50,22 @@ def _of(kind: SensorKind, check: ContentCheck) -> Check:
 
 
 def is_frozen(seen: Observation, config: Config) -> Finding | None:
-    """FROZEN: the same image again and again; FFC while a closed shutter may explain it.
+    """FROZEN: the same image again and again; STILL, or FFC, while that is explained.
 
-    A freeze is known only from frame to frame, so half a period may be missing from ``frozen_s``
-    and a whole one be added to ``ffc_max_s``.
+    STILL: other sensors repeat their images too, and none saw the scene move. FFC: it may be a
+    closed shutter. A freeze is known only from frame to frame, so half a period may be missing
+    from ``frozen_s`` and a whole one be added to ``ffc_max_s``.
     """
-    limits, history = config.monitor[seen.frame.modality], seen.history
-    period_s = 1 / history.nominal.hz
-    equal_s = (seen.frame.arrival_ns - history.equal_since_ns) * 1e-9
-    if history.equal_frames < limits.frozen_frames or equal_s < limits.frozen_s - period_s / 2:
+    limits, images = config.monitor[seen.frame.modality], seen.history.images
+    if not limits.frozen_frames or not images.is_long(limits):
         return None
-    evidence = {'equal_frames': history.equal_frames, 'equal_s': equal_s}
-    found = f'{history.equal_frames} equal images in {equal_s:.2f} s'
+    period_s = 1 / seen.history.nominal.hz
+    equal_s = (images.last_ns - images.since_ns) * 1e-9
+    evidence = {'equal_frames': images.frames, 'equal_s': equal_s}
+    found = f'{images.frames} equal images in {equal_s:.2f} s'
+    if seen.is_at_rest:
+        detail = f'{found}, as all sensors repeat theirs: the scene is at rest'
+        return Finding(Reason.STILL, detail, evidence, fails=False)
     shutter_max_s = limits.shutter_max_s
     if shutter_max_s is not None and equal_s <= shutter_max_s + period_s:
         detail = f'{found}; a shutter calibration may take {shutter_max_s:g} s'

@@ -12,7 +12,7 @@ from mm_robust_seg.dataflow import (
     Rejection,
     SensorHealth,
 )
-from mm_robust_seg.finding import Finding, WITHOUT_IMAGES
+from mm_robust_seg.finding import Finding, READABLE, WITHOUT_IMAGES
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
 from mm_robust_seg.stages.health.checks import checks_of
@@ -103,7 +103,7 @@ class HealthMonitor:
             return False
         self._matching.came(item.modality, item.stamp_ns)
         digest, statistics = measure(item)
-        history.saw(item, digest)
+        is_at_rest = self._is_at_rest(item, digest)
         seen = Observation(
             item,
             statistics,
@@ -111,12 +111,13 @@ class HealthMonitor:
             state.health,
             self._skew_s(item.modality),
             self._matching.missing(item.modality, now_ns),
+            is_at_rest,
             self._self_monitor.is_overloaded,
         )
         found = [finding for check in self._checks if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):
             history.good_format = history.good_format or ImageFormat.of(item)
-        state.judge(found, now_ns, is_new=history.equal_frames == 1)
+        state.judge(found, now_ns, is_new=history.images.frames == 1 or is_at_rest)
         if state.health.reason is Reason.SLOW and not state.health.usable:
             history.stamps.forget_steps()  # what a slow sensor leaves out is not lost
         is_trusted = state.health.usable or state.health.reason is Reason.RECOVERING
@@ -187,6 +188,20 @@ class HealthMonitor:
         return SensorHealth(
             modality, HealthLevel.OK, Reason.DISABLED, False, 'not enabled', now_ns
         )
+
+    def _is_at_rest(self, frame: Frame, digest: int) -> bool:
+        """Note an image; tell whether those of its sensor stay the same as the scene does."""
+        history, limits = self._histories[frame.modality], self._config.monitor[frame.modality]
+        age_s = min(max(history.age_s, 0.0), limits.max_age_s)
+        images = history.images
+        images.add(digest, frame.arrival_ns - round(age_s * 1e9), limits)
+        seeing = READABLE | {Reason.RECOVERING}
+        others = (
+            self._histories[m].images
+            for m, state in self._states.items()
+            if m is not frame.modality and (state.health.usable or state.health.reason in seeing)
+        )
+        return images.is_long(limits) and images.is_of_scene(limits, others)
 
     def _skew_s(self, modality: Modality) -> float | None:
         """Return how far a sensor's stamps lie behind those of the others; None if unknown."""

@@ -31,6 +31,7 @@ class Observation:
         verdict: on the sensor, before this frame.
         skew_s: how far the stamps lie behind those of the other sensors; None if not known.
         missing: why it is not in most of the last masks; None if it is, or is not meant to be.
+        is_at_rest: whether the image stays the same because the scene does.
         is_delayed: whether we are too busy to handle messages in time: lateness is our own then.
     """
 
@@ -40,6 +41,7 @@ class Observation:
     verdict: SensorHealth
     skew_s: float | None = None
     missing: Missing | None = None
+    is_at_rest: bool = False
     is_delayed: bool = False
 
     @property

@@ -45,6 +45,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.NO_RETURN: Rule(debounced=True),
     Reason.FROZEN: Rule(debounced=False),
     Reason.FFC: Rule(debounced=False, needs_frames=False),
+    Reason.STILL: Rule(debounced=False, needs_frames=False),
     Reason.SURPLUS: Rule(debounced=True),
     Reason.LOSSY: Rule(debounced=False),
     Reason.SLOW: Rule(debounced=True),
@@ -52,8 +53,9 @@ RULES: Mapping[Reason, Rule] = {
     Reason.UNMATCHED: Rule(debounced=True),
     Reason.EXTRA: Rule(debounced=True),
 }
-"""Everything but OK that a check may find; FROZEN, FFC and LOSSY count their frames themselves.
+"""Everything but OK that a check may find; FROZEN, FFC, STILL and LOSSY count their frames
+themselves.
 
-FFC, SURPLUS, LOSSY, SKEW, UNMATCHED and a rate that is merely low are warnings. Of these, the
-earlier one here is shown.
+FFC, STILL, SURPLUS, LOSSY, SKEW, UNMATCHED and a rate that is merely low are warnings. Of these,
+the earlier one here is shown.
 """
