@@ -69,12 +69,11 @@ _EIGHT_BIT: Mapping[str, Encoding] = {
     'bayer_grbg8': _mosaic(cv2.COLOR_BayerGB2RGB),
 }
 
-COLORS: Mapping[str, Encoding] = {
-    **_EIGHT_BIT,
-    '8UC1': _EIGHT_BIT['mono8'],
-    '8UC3': _EIGHT_BIT['bgr8'],
-    '8UC4': _EIGHT_BIT['bgra8'],
-    **{f'{n[:-1]}16': e._replace(pixel_type='u2') for n, e in _EIGHT_BIT.items()},
+_SIXTEEN_BIT: Mapping[str, Encoding] = {
+    f'{name[:-1]}16': encoding._replace(pixel_type='u2') for name, encoding in _EIGHT_BIT.items()
+}
+
+YUV: Mapping[str, Encoding] = {
     'uyvy': _yuv422(cv2.COLOR_YUV2RGB_UYVY),
     'yuv422': _yuv422(cv2.COLOR_YUV2RGB_UYVY),
     'yuyv': _yuv422(cv2.COLOR_YUV2RGB_YUY2),
@@ -82,14 +81,25 @@ COLORS: Mapping[str, Encoding] = {
     'nv12': _yuv420(cv2.COLOR_YUV2RGB_NV12),
     'nv21': _yuv420(cv2.COLOR_YUV2RGB_NV21),
 }
+"""What video cameras send, thermal ones too."""
+
+COLORS: Mapping[str, Encoding] = {
+    **_EIGHT_BIT,
+    '8UC1': _EIGHT_BIT['mono8'],
+    '8UC3': _EIGHT_BIT['bgr8'],
+    '8UC4': _EIGHT_BIT['bgra8'],
+    **_SIXTEEN_BIT,
+    **YUV,
+}
 """What a colour camera may send, and grey ones in its place."""
 
 DOUBTFUL_COLORS: Mapping[str, str] = {
     '8UC1': 'taken as mono8',
     '8UC3': 'taken as bgr8, the order of OpenCV',
     '8UC4': 'taken as bgra8, the order of OpenCV',
+    **dict.fromkeys(_SIXTEEN_BIT, 'the upper 8 of its 16 bit are used'),
 }
-"""Colour encodings that do not say what their values are."""
+"""What is taken for granted of colour encodings that do not say it."""
 
 ENCODINGS: Mapping[str, Encoding] = {
     **COLORS,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_robust_seg.modalities.encodings import as_rgb, ENCODINGS
 from mm_robust_seg.modalities.kind import Float, Pixels, StoredValues, UnfitPixelsError
 
 _SAMPLE_PX, _FEW_PX = 20_000, 2_000
@@ -40,11 +41,13 @@ def first_channel(encoding: str, pixels: Pixels) -> Pixels:
 
 
 def grey(encoding: str, pixels: Pixels) -> Pixels:
-    """Return (H, W) of (H, W, C) whose channels are the same image.
+    """Return (H, W) of (H, W, C) whose channels, or colours, are the same image.
 
     Raises:
         UnfitPixelsError: if they are not, as in false colours.
     """
+    if ENCODINGS[encoding].is_mixed:
+        pixels = as_rgb(encoding, pixels)
     if pixels.shape[2] > 1:
         different = share(np.ptp(sampled(pixels).astype(np.int32), axis=2) > _LEVELS)
         if different > _MARKED_SHARE:

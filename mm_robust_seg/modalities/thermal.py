@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from mm_robust_seg.finding import Finding, Reason
+from mm_robust_seg.modalities.encodings import YUV
 from mm_robust_seg.modalities.kind import (
     Float,
     Image,
@@ -212,7 +213,7 @@ THERMAL = SensorKind(
     is_color=False,
     channels=2,
     shrink=cv2.INTER_NEAREST,
-    encodings=('mono16', '16UC1', 'mono8', '8UC1', '32FC1', 'bgr8', 'rgb8', '8UC3'),
+    encodings=('mono16', '16UC1', 'mono8', '8UC1', '32FC1', 'bgr8', 'rgb8', '8UC3', *YUV),
     file_encodings={'uint16': 'mono16', 'uint8': 'mono8', 'float32': '32FC1'},
     content='one channel of temperatures',
     topic_words=('thermal', 'infra', 'lwir', 'flir', 'boson', 'lepton', 'ir/'),

@@ -12,6 +12,7 @@ import pytest
 from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
 from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.encodings import YUV
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.sensors import decode
 
@@ -209,6 +210,17 @@ def test_thermal_may_be_three_equal_channels(encoding: str) -> None:
     np.testing.assert_array_equal(decoded(packed), expected)
     three[28:32, 30:50] = (0, 0, 255)
     assert decoded(thermal(encoding, three)).shape == level.shape, 'a mark in the middle'
+
+
+@pytest.mark.parametrize('encoding', YUV)
+def test_thermal_may_be_the_video_of_a_camera(encoding: str) -> None:
+    level = np.arange(16, 236, dtype=np.uint8).reshape(11, 20).repeat(2, axis=0)
+    video = message(encoding, np.repeat(level[..., np.newaxis], 3, axis=2))
+    frame = decoded(replace(video, modality=THERMAL))
+    np.testing.assert_allclose(frame, level * 0.01, atol=0.02)
+    assert (
+        'false colours' in rejected(replace(message(encoding, scene()), modality=THERMAL)).detail
+    )
 
 
 def test_thermal_in_false_colours_is_refused() -> None:

@@ -17,6 +17,7 @@ from mm_robust_seg.config import InputsConfig
 from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.depth import DepthInputConfig
+from mm_robust_seg.modalities.encodings import PIXEL_TYPES
 from mm_robust_seg.modalities.rgb import RgbInputConfig
 from mm_robust_seg.modalities.thermal import ThermalInputConfig
 from mm_robust_seg.modality import Modality
@@ -26,11 +27,11 @@ from mm_robust_seg.stages.sensors.packed_files import MAX_PIXELS
 RGB, THERMAL, DEPTH = Modality
 INPUTS = InputsConfig()
 DTYPES = {'mono16': 'u2', '16UC1': 'u2', '32FC1': 'f4'}
-COLOURED = ('rgb8', 'bgr8', '8UC3')
+ONE_VALUE = [name for name, (_, channels) in PIXEL_TYPES.items() if channels == 1]
 CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4}
 PAIRS = [
     *((RGB, encoding) for encoding in (*CHANNELS, 'mono8')),
-    *((m, e) for m in (THERMAL, DEPTH) for e in KINDS[m].encodings if e not in COLOURED),
+    *((m, e) for m in (THERMAL, DEPTH) for e in KINDS[m].encodings if e in ONE_VALUE),
 ]
 
 
