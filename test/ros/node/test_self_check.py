@@ -188,6 +188,11 @@ def test_nothing_is_said_of_an_input_that_delivers():
             ['refused: FORMAT: encoding is yuv422'],
         ),
         (
+            _facts(health=_health(reason=Reason.SLOW, detail='set the rate')),
+            AROUND,
+            ['used only without better ones: SLOW: set the rate'],
+        ),
+        (
             _facts(received=30, lost=110),
             replace(AROUND, profile_hint='export THIS'),
             ['6.0 messages per second', '110 were lost', 'Fast DDS', 'export THIS'],
