@@ -71,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--clock', choices=CLOCKS, default='auto', help='when images arrive (%(default)s)'
     )
-    parser.add_argument('--start', type=float, default=0.0, metavar='S', help='leave out the rest')
-    parser.add_argument('--end', type=float, default=inf, metavar='S', help='leave out the rest')
+    parser.add_argument('--start', type=float, default=0.0, metavar='S', help='begin there')
+    parser.add_argument('--end', type=float, default=inf, metavar='S', help='stop there')
     parser.add_argument('--limit', type=positive, metavar='N', help='stop after so many masks')
     parser.add_argument(
         '--every',
