@@ -16,9 +16,9 @@ TEST_LISTS := torch runtime ros train test
 files = $(1:%=requirements/%.txt)
 
 export PYTHON
-LONG_BENCHMARKS := benchmarks/bench_faults.py
+LONG_BENCHMARKS := benchmarks/bench_faults.py benchmarks/bench_time.py
 
-.PHONY: help demo lint test check format bench bench-engines bench-faults soak clean
+.PHONY: help demo lint test check format bench bench-engines bench-faults bench-time soak clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -53,6 +53,9 @@ bench-engines: $(TEST_ENV)/.ready ## measure inference engines, 4 min on a quiet
 
 bench-faults: $(TEST_ENV)/.ready ## measure how faults are found, 40 min (ARGS="--trials 10 --clean-s 60" for 11)
 	@$(TEST_PYTHON) -m benchmarks.bench_faults $(ARGS)
+
+bench-time: $(TEST_ENV)/.ready ## measure cameras of other rates and latencies, 2 min (ARGS="--help")
+	@$(TEST_PYTHON) -m benchmarks.bench_time $(ARGS)
 
 soak: $(TEST_ENV)/.ready ## run the node under random faults for 20 min (ARGS="--minutes 5" for less)
 	@$(TEST_PYTHON) -m benchmarks.soak $(ARGS)

@@ -33,7 +33,8 @@ _WAITED_PERIODS = 0.75
 _LEAST_MARGIN_NS, _MOST_MARGIN_NS = 2_000_000, 5_000_000
 """Bounds of how much later than usual a frame may come and still be waited for."""
 _LEAST_EXACT_NS = 4_000_000
-"""Frames of one trigger are stamped this far apart at least, by drivers that disagree."""
+"""Frames of one trigger are stamped this far apart at least, by drivers that disagree. Nobody
+waits for one that is taken later by more."""
 _SAME_PACE = 1.25
 """Sensors whose rates differ by less are equally fast."""
 _STICKY_PACE = 1.5
@@ -211,7 +212,8 @@ class Synchronizer:
         if modality is frame.modality or timing is None or not stamps_ns:
             return None
         exact_ns, newest_ns = self._exact_ns(modality, frame), max(stamps_ns)
-        steps = (frame.stamp_ns + exact_ns - newest_ns) // timing.period_ns
+        ahead_ns = exact_ns if self._wait_ns else min(exact_ns, _LEAST_EXACT_NS)
+        steps = (frame.stamp_ns + ahead_ns - newest_ns) // timing.period_ns
         if steps < 1 or newest_ns >= frame.stamp_ns - exact_ns:
             return None
         margin_ns = min(max(timing.jitter_ns, _LEAST_MARGIN_NS), _MOST_MARGIN_NS)
