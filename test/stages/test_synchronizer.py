@@ -100,9 +100,20 @@ def test_jitter_and_loss_change_no_combination():
     assert changes(sets) <= 4
 
 
+ONE_TRIGGER = {RGB: Stream(5), THERMAL: Stream(5, phase_ms=22), DEPTH: Stream(5, phase_ms=3)}
+
+
 def test_frames_of_one_trigger_that_drivers_stamp_differently_are_matched():
-    sets = play({RGB: Stream(5), THERMAL: Stream(5, phase_ms=22), DEPTH: Stream(5, phase_ms=10)})
+    sets = play(ONE_TRIGGER, config=settings(sync__wait_s=0.04))
     assert {round(g.frames.skew_s * 1e3) for g in sets} == {22}
+
+
+def test_nobody_waits_for_a_frame_that_is_taken_much_later():
+    sets = play(ONE_TRIGGER)
+    assert complete_share(sets) == 1
+    assert {round(g.frames.ages_s[DEPTH] * 1e3) for g in sets} == {-3}
+    assert {round(g.frames.ages_s[THERMAL] * 1e3) for g in sets} == {178}
+    assert max(g.delay_ms for g in sets) <= 5
 
 
 # Pace.
