@@ -144,6 +144,21 @@ def test_with_no_usable_sensor_the_policy_decides(robot, start, policy):
         assert robot.masks == []
 
 
+def test_cameras_that_are_all_too_slow_make_masks_that_are_marked(robot, start):
+    start(**{f'inputs__{m}__expected_rate_hz': 100.0 for m in Modality})
+    robot.until(lambda: active(robot) == COMPLETE and reason(robot, RGB) == 'SLOW')
+
+    def last():
+        return robot.infos[-1].status[0] if robot.infos else DiagnosticStatus()
+
+    robot.until(lambda: values(last()).get('degraded') == COMPLETE)
+    assert last().level == b'\x01'
+    assert UNLABELED not in robot.masks[-1].data
+    robot.until(lambda: 'from degraded sensors' in _status(robot, 'output').message)
+    assert _status(robot, 'output').level == b'\x01'
+    robot.until(lambda: 'rgb.expected_rate_hz' in values(robot.states[-1])['rgb.detail'])
+
+
 def test_the_mask_rate_is_bounded_and_can_be_freed_while_running(robot, start):
     start(output__max_rate_hz=5.0)
     robot.until(lambda: len(robot.masks) >= 8)
