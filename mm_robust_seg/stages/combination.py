@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import HealthReport
@@ -91,12 +91,7 @@ class CombinationPolicy:
         return combination if combination or wants_unlabeled else None
 
     def _chosen(self, report: HealthReport, now_ns: int) -> ModalitySet:
-        if report.usable:
-            usable = report.usable | (self._trusted & report.recovering)
-        elif report.recovering or self._config.policy.degraded == 'refuse':
-            usable = report.recovering
-        else:
-            usable = report.readable
+        usable = next(filter(self._best, self._tiers(report)), ModalitySet())
         kept = self._best(self._kept & usable)
         best = self._best(usable)
         returning = (best - kept) & self._known
@@ -108,6 +103,15 @@ class CombinationPolicy:
         self._known |= kept
         self._trusted = kept & report.recovering
         return kept
+
+    def _tiers(self, report: HealthReport) -> Iterator[ModalitySet]:
+        """Yield what a mask may be made of: the next only if the bundle serves none of it."""
+        if report.usable:
+            yield report.usable | (self._trusted & report.recovering)
+        good = report.usable | report.recovering
+        yield good
+        if self._config.policy.degraded == 'use':
+            yield good | report.readable
 
     def _best(self, sensors: ModalitySet) -> ModalitySet:
         return next((c for c in self._by_value if c <= sensors), ModalitySet())

@@ -155,6 +155,16 @@ def test_what_cannot_be_read_is_no_better_than_nothing(reason: Reason) -> None:
     assert make().choose(report_of(**dict.fromkeys(['rgb', 'depth'], reason)), 0) == NOTHING
 
 
+def test_what_the_bundle_cannot_serve_alone_is_joined_by_the_next_best() -> None:
+    policy = make([RGB_THERMAL, RGB_DEPTH, RGB])
+    thermal_left = {'thermal': Reason.OK}
+    assert policy.choose(report_of(**thermal_left), 0) == NOTHING
+    assert policy.choose(report_of(**thermal_left, rgb=Reason.SLOW), MS) == RGB_THERMAL
+    better = report_of(**thermal_left, rgb=Reason.RECOVERING, depth=Reason.SLOW)
+    assert policy.choose(better, 2 * MS) == RGB_THERMAL
+    assert report_of(**thermal_left, rgb=Reason.SLOW).degraded(RGB_THERMAL) == RGB
+
+
 def test_degraded_sensors_can_be_refused() -> None:
     policy = make(config=configured(degraded='refuse'))
     assert policy.choose(report_of(rgb=Reason.SLOW), 0) == NOTHING
