@@ -47,7 +47,7 @@ def main() -> None:
     table = fault_report.markdown(result)
     write_json(arguments.out / 'faults.json', result)
     write_bytes(arguments.out / 'faults.md', table.encode())
-    image = fault_report.picture(result['faults'], arguments.rate_hz)
+    image = fault_report.picture(result['faults'])
     write_bytes(arguments.out / 'faults.png', image)
     shutil.rmtree(logs)
     console.print(table, markup=False, highlight=False, soft_wrap=True)
@@ -80,10 +80,10 @@ class Benchmark:
     def run(self) -> dict[str, Any]:
         """Play all runs; return the result for the files."""
         arguments, rng = self._arguments, np.random.default_rng(self._arguments.seed)
-        clean = fault_plan.clean(arguments.clean_s)
+        clean, rates = fault_plan.clean(arguments.clean_s), self._setup.sensor_rates_hz
         runs: dict[str, tuple[Plan, Setup]] = {
             'faults': (
-                [*fault_plan.trials(arguments.trials, rng), *fault_plan.comparison()],
+                [*fault_plan.trials(arguments.trials, rng, rates), *fault_plan.comparison()],
                 self._setup,
             ),
             'clock': (
@@ -94,7 +94,10 @@ class Benchmark:
                 clean,
                 replace(self._setup, jitter_ratio=0.2, loss_ratio=0.01),
             ),
-            'thermal at 9 Hz': (clean, replace(self._setup, rates_hz={'thermal': 9.0})),
+            'thermal at 9 Hz': (
+                clean,
+                replace(self._setup, rates_hz={**self._setup.rates_hz, 'thermal': 9.0}),
+            ),
         }
         return self._result(self._play(runs))
 
@@ -127,7 +130,9 @@ class Benchmark:
     def _result(self, measured: dict[str, Measured]) -> dict[str, Any]:
         arguments, records = self._arguments, {name: m.record for name, m in measured.items()}
         trials = [o for name in ('faults', 'clock') for o in outcomes(records[name])]
-        faults = fault_report.by_fault([o for o in trials if o.episode.phase == TRIAL])
+        faults = fault_report.by_fault(
+            [o for o in trials if o.episode.phase == TRIAL], self._setup.sensor_rates_hz
+        )
         clean = {n: [p for p in r.phases if p.name == CLEAN] for n, r in records.items()}
         false = {n: list(false_alarms(p, records[n].states)) for n, p in clean.items() if p}
         made = {name: clean_share(run) for name, run in measured.items() if name != 'faults'}
@@ -135,7 +140,7 @@ class Benchmark:
         served = {COMPARE: compared, TRIAL: trial_shares(measured['faults']), 'clean': made}
         idle = self._idle or 0.0
         verdicts = [
-            *fault_report.detection_verdicts(faults, arguments.rate_hz),
+            *fault_report.detection_verdicts(faults),
             *(
                 fault_report.alarm_verdict(self._title(name), found)
                 for name, found in false.items()
@@ -145,7 +150,7 @@ class Benchmark:
             fault_report.idle_verdict(idle),
         ]
         return {
-            'rate_hz': arguments.rate_hz,
+            'rates_hz': {str(m): hz for m, hz in self._setup.sensor_rates_hz.items()},
             'image': f'{arguments.width_px}x{arguments.height_px}',
             'bundle': arguments.bundle,
             'seed': arguments.seed,

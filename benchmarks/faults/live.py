@@ -70,6 +70,11 @@ class Setup:
         """Time between two captures."""
         return round(1e9 / self.rate_hz)
 
+    @property
+    def sensor_rates_hz(self) -> dict[Modality, float]:
+        """The frame rate of each sensor."""
+        return {m: self.rates_hz.get(str(m), self.rate_hz) for m in Modality}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of a setup, and where results go."""
@@ -77,10 +82,26 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--bundle', default='sim', help='model (sim)')
     add('--backend', default='auto', help='engine.backend (auto)')
     add('--rate-hz', type=float, default=30.0, help='frame rate of the cameras (30)')
+    add(
+        '--rates-hz',
+        type=_rates_hz,
+        default={},
+        metavar='NAME=HZ,...',
+        help='of cameras that are slower, such as thermal=9,depth=15',
+    )
     add('--width-px', type=int, default=320, help='image width (320)')
     add('--height-px', type=int, default=240, help='image height (240)')
     add('--seed', type=int, default=7, help='of faults and rig (7)')
     add('--out', type=Path, default=Path('out/bench'), help='folder for the results (out/bench)')
+
+
+def _rates_hz(text: str) -> dict[str, float]:
+    """Parse ``thermal=9,depth=15``."""
+    pairs = (item.partition('=') for item in text.split(',') if item)
+    rates = {Modality(name).value: float(value) for name, _, value in pairs}
+    if not all(rate > 0 for rate in rates.values()):
+        raise ValueError(f'{text}: expected rates above 0')
+    return rates
 
 
 @contextmanager
@@ -172,12 +193,10 @@ def running(plan: Plan, setup: Setup, folder: Path) -> Iterator[Run]:
 
 
 def _of_node(plan: Plan, setup: Setup) -> list[str]:
-    rates_hz = dict.fromkeys(map(str, Modality), setup.rate_hz) | dict(setup.rates_hz)
     values: dict[str, object] = {
         'engine.bundle': find_bundle(setup.bundle).resolve(),
         'engine.backend': setup.backend,
         'use_sim_time': setup.has_clock,
-        **{f'inputs.{m}.expected_rate_hz': float(hz) for m, hz in rates_hz.items()},
     }
     if needs_reliability(plan):
         topic = f'/{QOS_SENSOR}/image'

@@ -35,6 +35,8 @@ _LASTS_S: Mapping[Fault, float] = {
     Fault.LOOP: 1.0,
 }
 _DEFAULT_LASTS_S = 0.6
+_PLANNED_HZ = 30.0
+"""The rate that these times are for."""
 _LONGER = 0.25
 """A fault lasts up to this share longer, at random, so that the next one begins at any time."""
 
@@ -100,10 +102,16 @@ def _phase(phase: PlannedPhase) -> dict[str, Any]:
     return {'name': phase.kind, 'duration_s': round(phase.duration_s, 4), 'faults': faults}
 
 
-def trials(count: int, rng: np.random.Generator) -> list[PlannedPhase]:
-    """Plan ``count`` trials of every fault of a sensor, the sensors in turn."""
+def trials(
+    count: int, rng: np.random.Generator, rates_hz: Mapping[Modality, float] | None = None
+) -> list[PlannedPhase]:
+    """Plan ``count`` trials of every fault of a sensor, the sensors in turn.
+
+    Args:
+        rates_hz: of the sensors; a fault of a slower one lasts longer.
+    """
     faults = list(SENSOR_FAULTS)
-    plan, turns = [PlannedPhase(GOOD, START_S)], _Turns(rng)
+    plan, turns = [PlannedPhase(GOOD, START_S)], _Turns(rng, rates_hz or {})
     for _ in range(count):
         rng.shuffle(faults)
         # The faults that few sensors can have choose first; the rest fills the gaps.
@@ -123,8 +131,9 @@ def targets(fault: Fault) -> ModalitySet:
 class _Turns:
     """Remembers when each sensor failed last, and lets it rest."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, rates_hz: Mapping[Modality, float]) -> None:
         self._rng, self._now_s = rng, 0.0
+        self._longer = {m: max(1.0, _PLANNED_HZ / rates_hz.get(m, _PLANNED_HZ)) for m in Modality}
         self._ended_s = dict.fromkeys(Modality, -_REST_S)
 
     def choose(self, waiting: Sequence[Fault]) -> tuple[Fault, Modality]:
@@ -137,9 +146,11 @@ class _Turns:
 
     def phases(self, fault: Fault, modality: Modality) -> list[PlannedPhase]:
         """Return a good phase, as long as the sensor needs, and the fault."""
-        rest_s = self._ended_s[modality] + _REST_S - self._now_s
+        longer = self._longer[modality]
+        rest_s = self._ended_s[modality] + longer * _REST_S - self._now_s
         gap_s = max(_GAP_S, rest_s) + self._rng.uniform(0, 0.1)
-        lasts_s = _LASTS_S.get(fault, _DEFAULT_LASTS_S) * self._rng.uniform(1, 1 + _LONGER)
+        shortest_s = longer * _LASTS_S.get(fault, _DEFAULT_LASTS_S)
+        lasts_s = shortest_s * self._rng.uniform(1, 1 + _LONGER)
         self._now_s += gap_s + lasts_s
         self._ended_s[modality] = self._now_s
         return [PlannedPhase(GOOD, gap_s), PlannedPhase(TRIAL, lasts_s, {modality: fault})]
@@ -177,7 +188,7 @@ def random_faults(length_s: float, rng: np.random.Generator) -> list[PlannedPhas
         rng: decides on everything.
     """
     blamed = [fault for fault in SENSOR_FAULTS if fault.reason is not Reason.OK]
-    plan, turns = [PlannedPhase(GOOD, START_S), PlannedPhase(CLEAN, _CLEAN_S)], _Turns(rng)
+    plan, turns = [PlannedPhase(GOOD, START_S), PlannedPhase(CLEAN, _CLEAN_S)], _Turns(rng, {})
     while duration_s(plan) < length_s:
         for _ in range(_FAULTS_IN_A_ROW):
             plan += turns.phases(*turns.choose([blamed[rng.integers(len(blamed))]]))

@@ -30,6 +30,7 @@ from mm_robust_seg.simulation.faults import Fault
 from mm_robust_seg.simulation.scenario import Scenario
 
 RGB, THERMAL, DEPTH = Modality
+RATES_HZ = {RGB: 30.0, THERMAL: 9.0, DEPTH: 15.0}
 MS = 1_000_000
 PERIOD = 33 * MS
 
@@ -243,16 +244,33 @@ def test_a_sensor_that_is_never_used_again_fails_the_soak():
 
 def test_the_report_says_what_was_missed():
     record = RunRecord(phases=[silent_trial(1000)], states=[state(900), state(1100)])
-    rows = fault_report.by_fault(outcomes(record))
-    verdicts = {v.name: v for v in fault_report.detection_verdicts(rows, 30.0)}
+    rows = fault_report.by_fault(outcomes(record), RATES_HZ)
+    verdicts = {v.name: v for v in fault_report.detection_verdicts(rows)}
     assert not verdicts['right reason'].is_met
     assert verdicts['silent p95'].measured == 'never detected'
-    assert 'silent p95' not in {v.name for v in fault_report.detection_verdicts(rows, 15.0)}
-    assert fault_report.picture(rows, 30.0).startswith(b'\x89PNG')
+    assert fault_report.picture(rows).startswith(b'\x89PNG')
 
 
-def trial(**changes):
-    episode = Episode(TRIAL, Fault.LOSSY, THERMAL, 0, 1)
+def test_a_slower_sensor_has_as_many_periods():
+    found = [trial(latency_ms=400.0, fault=Fault.DARK), trial(latency_ms=440.0, fault=Fault.DARK)]
+    rows = fault_report.by_fault(found, RATES_HZ)
+    assert rows['dark']['detect_periods'] == pytest.approx([3.6, 3.96])
+    verdicts = {v.name: v for v in fault_report.detection_verdicts(rows)}
+    assert verdicts['dark p95'].is_met
+    late = fault_report.by_fault([trial(latency_ms=600.0, fault=Fault.DARK)], RATES_HZ)
+    assert not {v.name: v for v in fault_report.detection_verdicts(late)}['dark p95'].is_met
+
+
+@pytest.mark.parametrize('rates_hz', [{}, RATES_HZ])
+def test_a_fault_of_a_slower_sensor_lasts_longer(rates_hz):
+    plan = fault_plan.trials(4, np.random.default_rng(0), rates_hz)
+    lasts_s = {m: [p.duration_s for p in plan if m in p.faults] for m in (RGB, THERMAL)}
+    longer = np.median(lasts_s[THERMAL]) / np.median(lasts_s[RGB])
+    assert bool(longer > 2) is bool(rates_hz)
+
+
+def trial(fault=Fault.LOSSY, **changes):
+    episode = Episode(TRIAL, fault, THERMAL, 0, 1)
     right = {'latency_ms': 900.0, 'first': Reason.LOSSY, 'reasons': (), 'others': ()}
     state = {'was_ready': True, 'was_silent_first': False, 'misuse': ''}
     return Outcome(episode, **{**right, **state, **changes})
@@ -265,10 +283,10 @@ def test_the_row_of_a_fault_counts_its_trials():
         trial(misuse='LOSSY but out of use', others=('rgb: SLOW',)),
         trial(was_ready=False, latency_ms=None, first=None),
     ]
-    row = fault_report.by_fault(found)['lossy']
+    row = fault_report.by_fault(found, RATES_HZ)['lossy']
     assert (row['trials'], row['not_ready'], row['right'], row['silent_first']) == (3, 1, 2, 1)
     assert row['wrong_reasons'] == ['LOSSY but out of use']
     assert row['others_blamed'] == ['rgb: SLOW']
     assert (row['detect_ms_p50'], row['detect_ms_p95']) == (900.0, 950.0)
-    lost = fault_report.by_fault([trial(was_ready=False)])['lossy']
+    lost = fault_report.by_fault([trial(was_ready=False)], RATES_HZ)['lossy']
     assert (lost['trials'], lost['not_ready'], lost['detect_ms_p95']) == (0, 1, None)
