@@ -102,6 +102,7 @@ def explain(facts: Facts, around: Surroundings) -> str:
         _crowded,
         _misdated,
         _rejected,
+        _unmatched,
         _lossy,
     ):
         sentence = rule(facts, around)
@@ -214,6 +215,10 @@ def _rejected(facts: Facts, around: Surroundings) -> str:
         return ''
     refused = 'used only without better ones' if facts.health.reason in READABLE else 'refused'
     return f'its images come, but are {refused}: {facts.health.reason}: {facts.health.detail}'
+
+
+def _unmatched(facts: Facts, around: Surroundings) -> str:
+    return facts.health.detail if facts.health.reason is Reason.UNMATCHED else ''
 
 
 def _lossy(facts: Facts, around: Surroundings) -> str:

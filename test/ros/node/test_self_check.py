@@ -183,6 +183,11 @@ def test_nothing_is_said_of_an_input_that_delivers():
             ['thermal: 60.0 frames per second'],
         ),
         (
+            _facts(health=_health(reason=Reason.UNMATCHED, detail='80% without it; raise it')),
+            AROUND,
+            ['thermal: 80% without it; raise it'],
+        ),
+        (
             _facts(health=_health(reason=Reason.FORMAT, detail='encoding is yuv422')),
             AROUND,
             ['refused: FORMAT: encoding is yuv422'],
