@@ -36,7 +36,7 @@ AROUND = Surroundings(topics={}, uses_sim_time=False, has_clock=False, profile_h
 
 
 def _health(modality=THERMAL, reason=Reason.OK, detail='as it should be'):
-    good = reason is Reason.OK
+    good = reason in (Reason.OK, Reason.UNMATCHED)
     level = HealthLevel.OK if good else HealthLevel.ERROR
     return SensorHealth(modality, level, reason, good, detail, 0)
 
