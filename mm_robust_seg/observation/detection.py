@@ -70,7 +70,7 @@ class Outcome:
     @property
     def wrong(self) -> str:
         """What was wrong; empty if the right reason came first, or rightly none, and counted."""
-        due = self.episode.fault.reason
+        due = self.episode.reason
         is_named = self.first is due or self.was_silent_first
         is_found = self.latency_ms is not None and is_named
         if not (self.first is None if due is Reason.OK else is_found):
@@ -85,7 +85,7 @@ class Outcome:
     @property
     def is_undetected(self) -> bool:
         """Whether a sensor is to blame and the reason never came."""
-        return self.latency_ms is None and self.episode.fault.reason is not Reason.OK
+        return self.latency_ms is None and self.episode.reason is not Reason.OK
 
 
 def outcomes(record: RunRecord) -> list[Outcome]:
@@ -98,7 +98,7 @@ def _outcome(episode: Episode, record: RunRecord) -> Outcome:
     before, during = _split(record.states, episode.start_ns, episode.end_ns)
     blamed = [(state, m, state.reasons[m]) for state in during for m in state.blamed]
     own = [(state, reason) for state, m, reason in blamed if modality in (None, m)]
-    right = [state.arrival_ns for state, reason in own if reason is fault.reason]
+    right = [state.arrival_ns for state, reason in own if reason is episode.reason]
     said: list[Reason] = []
     if modality is None:
         others: set[str] = set()

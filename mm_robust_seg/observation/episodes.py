@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mm_robust_seg.finding import Reason
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.record import PhaseRecord
 from mm_robust_seg.simulation.faults import Fault
@@ -21,6 +22,7 @@ class Episode:
         phase: name of the first phase.
         modality: the sensor; None for a fault of the common clock.
         start_ns, end_ns: times on the clock of the state messages.
+        is_at_rest: whether the images of all sensors stand still from the same moment on.
     """
 
     phase: str
@@ -28,6 +30,12 @@ class Episode:
     modality: Modality | None
     start_ns: int
     end_ns: int
+    is_at_rest: bool = False
+
+    @property
+    def reason(self) -> Reason:
+        """What the monitor is expected to say; OK if no sensor is to blame."""
+        return Reason.STILL if self.is_at_rest else self.fault.reason
 
     def __str__(self) -> str:
         return f'{self.fault} of {self.modality or "the clock"}'
@@ -43,8 +51,14 @@ def episodes(phases: Sequence[PhaseRecord]) -> list[Episode]:
         for modality, fault in phase.faults.items():
             if before.get(modality) is not fault:
                 end_ns = _end_ns(phases[index:], modality, fault)
-                found.append(Episode(phase.name, fault, modality, phase.start_ns, end_ns))
+                is_at_rest = not before and _stand_still(phase)
+                span_ns = (phase.start_ns, end_ns)
+                found.append(Episode(phase.name, fault, modality, *span_ns, is_at_rest))
     return found
+
+
+def _stand_still(phase: PhaseRecord) -> bool:
+    return all(phase.faults.get(modality) is Fault.FROZEN for modality in phase.sensors)
 
 
 def _end_ns(phases: Sequence[PhaseRecord], modality: Modality, fault: Fault) -> int:

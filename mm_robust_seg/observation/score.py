@@ -208,7 +208,7 @@ def _detection(found: Sequence[Outcome]) -> Summary:
                 'phase': one.episode.phase,
                 'sensor': str(one.episode.modality),
                 'fault': str(one.episode.fault),
-                'expected': str(one.episode.fault.reason),
+                'expected': str(one.episode.reason),
                 'detected_ms': one.latency_ms,
                 'reasons': [str(reason) for reason in one.reasons],
             }

@@ -123,6 +123,16 @@ def test_the_monitor_gives_the_reason_of_each_fault_and_blames_nobody_else(
     assert counters['clock_jumps'] == 0
 
 
+def test_cameras_that_all_stand_still_see_a_scene_at_rest(monitored):
+    log, _, last = monitored({m.value: 'frozen' for m in Modality})
+    summary = summarize(log.record())
+    for row in summary['faults']:
+        assert (row['expected'], row['reasons']) == ('STILL', ['OK', 'STILL'])
+        assert row['detected_ms'] is not None
+    assert summary['degraded'] == 0
+    assert {health.reason for health in last.sensors.values()} == {Reason.OK}
+
+
 @pytest.mark.parametrize(
     'fault',
     [

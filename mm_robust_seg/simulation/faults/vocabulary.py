@@ -90,7 +90,9 @@ _FACTS: Mapping[Fault, _Facts] = {
         Reason.GONE, 'The publisher disappears, as when a driver crashes, and comes back later.'
     ),
     Fault.FROZEN: _Facts(
-        Reason.FROZEN, 'The last image comes again and again, byte for byte, with fresh stamps.'
+        Reason.FROZEN,
+        'The last image comes again and again, byte for byte, with fresh stamps; if all cameras '
+        'do so from the same moment on, the scene is at rest, and STILL is expected.',
     ),
     Fault.FFC: _Facts(
         Reason.FFC,
