@@ -1,17 +1,13 @@
-"""Inference with OpenVINO on the CPU.
-
-``import openvino`` reports each import to its maker over the network, starts a thread for it and
-writes into the home directory, unless the user has opted out. A robot's node does none of that:
-OpenVINO goes on without where ``openvino_telemetry`` cannot be imported.
-"""
+"""Inference with OpenVINO on the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-import sys
 from typing import Any
+
+import openvino as ov
 
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
@@ -20,10 +16,6 @@ from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
 from mm_robust_seg.engine.shared_graph import sharing
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.files import user_cache
-
-sys.modules.setdefault('openvino_telemetry', None)  # type: ignore[arg-type]
-
-import openvino as ov  # noqa: E402
 
 NO_CACHE = 'off'
 

@@ -1,9 +1,6 @@
 """What is particular to one runtime, or compares them."""
 
 from dataclasses import replace
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -187,26 +184,3 @@ def test_a_failure_of_the_runtime_becomes_an_engine_error(bundle):
     engine, _ = counting_engine(bundle, 0, limit=0)
     with pytest.raises(EngineError, match=r'inference of rgb\+thermal\+depth failed: out of'):
         engine.infer(random_inputs(COMPLETE))
-
-
-IMPORT = """
-import sys, threading
-import mm_robust_seg.engine.openvino
-loaded = [name for name, module in sys.modules.items() if 'telemetry' in name and module]
-print([name for name in loaded if 'stub' not in name and '.ovc.' not in name])
-print([thread.name for thread in threading.enumerate()])
-"""
-
-
-def test_openvino_is_loaded_without_its_telemetry(tmp_path):
-    """Nothing is written, no thread is left and no sender is there, though it is installed."""
-    variables = {k: v for k, v in os.environ.items() if k not in ('CI', 'TF_BUILD', 'JENKINS_URL')}
-    told = subprocess.run(
-        [sys.executable, '-c', IMPORT],
-        env={**variables, 'HOME': str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert told.stdout.splitlines() == ['[]', "['MainThread']"]
-    assert not list(tmp_path.iterdir())

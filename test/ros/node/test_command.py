@@ -81,6 +81,17 @@ def test_with_autostart_it_makes_masks_from_remapped_topics(run, robot):
     assert state[str(Modality.RGB)] == 'OK'
 
 
+def test_the_home_holds_our_cache_and_the_log_of_ros_alone(run, robot, tmp_path, monkeypatch):
+    for name in ('XDG_CACHE_HOME', 'ORT_DISABLE_TELEMETRY'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    run('--autostart', '--ros-args', '-p', 'engine.backend:=onnxruntime')
+    robot.until(lambda: robot.masks, 60)
+    files = [path.relative_to(tmp_path / 'home') for path in (tmp_path / 'home').rglob('*.*')]
+    ours = ('.cache/mm_robust_seg', '.ros')
+    assert [path for path in files if not str(path).startswith(ours)] == []
+
+
 def test_without_it_the_log_says_what_it_waits_for(run):
     _, log = run()
     end_s = time.monotonic() + 40
