@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ _LEAST_NS = 1_800_000_000
 _LEAST_MASKS = 4
 _MOST_MISSING = 0.5
 _STAMPS = 16
+_TELL_NS = 100_000_000
 _ROOM = 1.2
 """How much more than the distance of the stamps a limit should allow, which is to admit them."""
 
@@ -35,6 +36,8 @@ class Matching:
     def __init__(self) -> None:
         self._masks: deque[_Mask] = deque()
         self._stamps_ns: dict[Modality, deque[int]] = defaultdict(lambda: deque(maxlen=_STAMPS))
+        self._told: Mapping[Modality, Participation] = {}
+        self._told_ns = -_TELL_NS
 
     def came(self, modality: Modality, stamp_ns: int) -> None:
         """Note an image that a mask may be made of."""
@@ -52,20 +55,23 @@ class Matching:
         while self._masks[0].at_ns <= now_ns - _WINDOW_NS:
             self._masks.popleft()
 
-    def participation(
-        self, modality: Modality, latency_s: float | None, now_ns: int
-    ) -> Participation | None:
-        """Return how a sensor took part in the masks of late; None if there were none."""
-        recent = list(self._recent(now_ns))
-        if not recent:
-            return None
-        ages_s = [
-            mask.ages_s[modality]
-            for mask in recent
-            if modality in mask.ages_s and modality in mask.active
-        ]
-        age_s = median(ages_s) if ages_s else None
-        return Participation(len(ages_s) / len(recent), age_s, latency_s)
+    def taking_part(
+        self, latencies_s: Mapping[Modality, float | None], now_ns: int
+    ) -> Mapping[Modality, Participation]:
+        """Return how each sensor took part in the masks of late; nothing if there were none.
+
+        It is worked out ten times a second at the most.
+
+        Args:
+            latencies_s: from stamp to arrival, of every sensor that is asked for.
+        """
+        if not 0 <= now_ns - self._told_ns < _TELL_NS:
+            recent = list(self._recent(now_ns))
+            self._told_ns = now_ns
+            self._told = {
+                m: _participation(m, late_s, recent) for m, late_s in latencies_s.items() if recent
+            }
+        return self._told
 
     def missing(self, modality: Modality, now_ns: int) -> Missing | None:
         """Return how a sensor in use is missing from most masks; None if it is not."""
@@ -78,6 +84,17 @@ class Matching:
 
     def _recent(self, now_ns: int) -> Iterator[_Mask]:
         return (mask for mask in self._masks if 0 <= now_ns - mask.at_ns < _WINDOW_NS)
+
+
+def _participation(
+    modality: Modality, latency_s: float | None, masks: Sequence[_Mask]
+) -> Participation:
+    ages_s = [
+        mask.ages_s[modality]
+        for mask in masks
+        if modality in mask.ages_s and modality in mask.active
+    ]
+    return Participation(len(ages_s) / len(masks), median(ages_s) if ages_s else None, latency_s)
 
 
 def is_unmatched(seen: Observation, config: Config) -> Finding | None:

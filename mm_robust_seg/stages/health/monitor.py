@@ -175,11 +175,8 @@ class HealthMonitor:
             if finding:
                 history.ended()
                 state.fail(finding, now_ns)
-        taking_part = {
-            m: part
-            for m, history in self._histories.items()
-            if (part := self._matching.participation(m, history.stamps.median_age_s, now_ns))
-        }
+        latencies_s = {m: h.stamps.median_age_s for m, h in self._histories.items()}
+        taking_part = self._matching.taking_part(latencies_s, now_ns)
         return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality}, taking_part)
 
     def _verdict(self, modality: Modality, now_ns: int) -> SensorHealth:
