@@ -35,6 +35,7 @@ def test_numbers_carry_a_unit_or_are_counts_and_ratios() -> None:
         '_frames',
         '_limit',
         '_steps',
+        '_calls',
     )
     counts = ('engine.threads', 'engine.warmup_iterations', 'engine.device_id')
     for name, (value, _) in PARAMETERS.items():
@@ -60,9 +61,12 @@ def test_names_are_those_of_the_interface() -> None:
     assert {name: PARAMETERS[name][0] for name in expected} == expected
 
 
-def test_only_engine_inputs_and_plugins_are_fixed_while_active() -> None:
+def test_only_engine_inputs_recovery_and_plugins_are_fixed_while_active() -> None:
     for name, (_, spec) in PARAMETERS.items():
-        fixed = name.split('.')[0] in ('engine', 'inputs') or name == 'monitor.extra_checks'
+        fixed = (
+            name.split('.')[0] in ('engine', 'inputs', 'recovery')
+            or name == 'monitor.extra_checks'
+        )
         assert spec.live == (not fixed), name
 
 
