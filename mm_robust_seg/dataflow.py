@@ -25,6 +25,7 @@ from mm_robust_seg.finding import (
 from mm_robust_seg.finding import (
     SensorHealth as SensorHealth,  # noqa: PLC0414
 )
+from mm_robust_seg.foreign_text import NAME_LENGTH, shortened
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.kind import StoredValues
 from mm_robust_seg.modality import Modality, ModalitySet
@@ -32,10 +33,15 @@ from mm_robust_seg.modality import Modality, ModalitySet
 UNLABELED = 255
 """Label of a pixel without a class (the ignore index, and the mask when no sensor is left)."""
 
+_ENCODING_LENGTH = 80
+"""More than any encoding or format text that drivers write."""
+
 
 @dataclass(frozen=True)
 class RawImage:
     """One image message, not yet decoded; the fields of sensor_msgs/Image.
+
+    Its texts are made short and printable here, where they enter.
 
     Attributes:
         data: the message's bytes, any buffer; ``encoding`` says how to read them.
@@ -52,6 +58,10 @@ class RawImage:
     data: bytes | bytearray | memoryview | NDArray[np.uint8]
     is_bigendian: bool = False
     frame_id: str = ''
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'encoding', shortened(self.encoding, _ENCODING_LENGTH))
+        object.__setattr__(self, 'frame_id', shortened(self.frame_id, NAME_LENGTH))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from mm_robust_seg.recordings.topics import (
     TRUTH_TOPIC,
     unnamed,
 )
+from mm_robust_seg.schema import shown
 
 
 @dataclass(frozen=True)
@@ -242,8 +243,8 @@ def _labels(message: Any, path: Path) -> NDArray[np.uint8]:
     rows, columns, step = message.height, message.width, message.step
     if message.encoding not in ('mono8', '8UC1') or message.data.size != rows * step:
         raise DataError(
-            f'{TRUTH_TOPIC} in {path} is {message.encoding} with {message.data.size} bytes: '
-            f'expected mono8 class ids of {columns} x {rows} px'
+            f'{TRUTH_TOPIC} in {path} is {shown(message.encoding)} with {message.data.size} '
+            f'bytes: expected mono8 class ids of {columns} x {rows} px'
         )
     labels: NDArray[np.uint8] = message.data.reshape(rows, step)[:, :columns]
     return labels

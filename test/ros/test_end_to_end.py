@@ -116,6 +116,22 @@ def test_malformed_images_of_one_sensor_cost_only_that_sensor(running, spoil):
     robot.until(lambda: _active(robot) == COMPLETE)
 
 
+def _endless(message):
+    message.encoding, message.header.frame_id = 'x\x1b' * 500_000, 'y\n' * 500_000
+
+
+def test_endless_texts_in_messages_reach_neither_log_nor_diagnostics(running, process):
+    robot = running
+    before = process.log.stat().st_size
+    robot.alter[Modality.THERMAL] = _endless
+    robot.until(lambda: _reason(robot, Modality.THERMAL) == 'FORMAT')
+    robot.run(1.0)
+    statuses = [s for array in robot.diagnostics for s in array.status] + robot.states
+    assert max(len(str(status)) for status in statuses) < 10_000
+    assert process.log.stat().st_size - before < 10_000
+    assert '\x1b' not in process.log.read_text()
+
+
 def test_without_any_sensor_nothing_breaks(running):
     robot = running
     robot.live.clear()

@@ -15,6 +15,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mm_robust_seg.config import InputsConfig
+from mm_robust_seg.foreign_text import NAME_LENGTH, shortened
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import qos
@@ -127,8 +128,8 @@ class Arrivals:
         subscription = self._images[modality]
         return [
             Publisher(
-                node=f'{info.node_namespace.rstrip("/")}/{info.node_name}',
-                type=info.topic_type,
+                node=shortened(f'{info.node_namespace.rstrip("/")}/{info.node_name}', NAME_LENGTH),
+                type=shortened(info.topic_type, NAME_LENGTH),
                 conflict=_conflict(info.qos_profile, subscription.qos_profile),
             )
             for info in self._node.get_publishers_info_by_topic(subscription.topic_name)
@@ -175,6 +176,7 @@ class Arrivals:
         return tuple(sorted(publisher.node for publisher in fitting))
 
     def _on_camera_info(self, modality: Modality, message: CameraInfo) -> None:
+        message.distortion_model = shortened(message.distortion_model, NAME_LENGTH)
         self._camera_infos[modality] = message
 
     def _note(self, note: TransportNote) -> None:

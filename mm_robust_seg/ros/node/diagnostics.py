@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -11,6 +11,7 @@ import numpy as np
 
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, Segmentation, SensorHealth
 from mm_robust_seg.finding import Participation
+from mm_robust_seg.foreign_text import SENTENCE_LENGTH, shortened
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.ros.node.engine_thread import EngineState
 
@@ -44,13 +45,11 @@ class State:
             previous = before.previous if active == before.active else before.active
         return cls(report, active, previous, is_paused)
 
-    def differs(self, other: State) -> bool:
-        """Tell whether a sensor's state, the combination or the clock's is another."""
-        mine, others = (self.active, self.is_paused), (other.active, other.is_paused)
-        return mine != others or self._verdicts() != other._verdicts()
-
-    def _verdicts(self) -> list[tuple[Reason, HealthLevel, bool]]:
-        return [(h.reason, h.level, h.usable) for h in self.report.sensors.values()]
+    @property
+    def gist(self) -> Hashable:
+        """What others are to hear of at once if it changes: sensors, combination, clock."""
+        verdicts = [(h.reason, h.level, h.usable) for h in self.report.sensors.values()]
+        return (self.active, self.is_paused, *verdicts)
 
     @property
     def level(self) -> HealthLevel:
@@ -75,14 +74,16 @@ def status(
     return DiagnosticStatus(
         level=bytes([level]),
         name=name,
-        message=message,
+        message=_text(message),
         hardware_id=name.partition(':')[0],
         values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
     )
 
 
 def _text(value: object) -> str:
-    return f'{value:.6g}' if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f'{value:.6g}'
+    return shortened(str(value), SENTENCE_LENGTH)
 
 
 def sensor_status(node: str, health: SensorHealth, part: Participation | None) -> DiagnosticStatus:

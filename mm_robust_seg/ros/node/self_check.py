@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import difflib
 
 from mm_robust_seg.finding import READABLE, Reason, SensorHealth
+from mm_robust_seg.foreign_text import listed
 from mm_robust_seg.modalities.topic_names import is_of_camera, speaks_of
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -168,7 +169,7 @@ def _incompatible(facts: Facts, around: Surroundings) -> str:
 def _silent(facts: Facts, around: Surroundings) -> str:
     if facts.received:
         return ''
-    nodes = ', '.join(publisher.node for publisher in facts.publishers)
+    nodes = listed([publisher.node for publisher in facts.publishers])
     if around.profile_hint:
         why = (
             f'Fast DDS loses most large images between processes in its default setting: '
@@ -184,7 +185,7 @@ def _crowded(facts: Facts, around: Surroundings) -> str:
     """Name several nodes on one topic; one twice is also a driver that was restarted just now."""
     nodes = {p.node for p in facts.publishers if p.type == facts.type and not p.conflict}
     if len(nodes) > 1:
-        return f'{len(nodes)} nodes publish {facts.topic}: {", ".join(sorted(nodes))}; remap one'
+        return f'{len(nodes)} nodes publish {facts.topic}: {listed(sorted(nodes))}; remap one'
     return facts.health.detail if facts.health.reason is Reason.SURPLUS else ''
 
 

@@ -26,6 +26,7 @@ from mm_robust_seg.ros.node.watchdog import Watchdog
 from mm_robust_seg.transport import PublisherCount
 
 _QUIET_S = 5.0
+_LONGEST_REPORT = 8000
 
 
 class Session:
@@ -139,7 +140,7 @@ class Session:
     def _report(self, error: Exception) -> None:
         """Log an exception with its traceback, at most every five seconds."""
         text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-        self._log.error(text, throttle_duration_sec=_QUIET_S)
+        self._log.error(text[-_LONGEST_REPORT:], throttle_duration_sec=_QUIET_S)
 
     def _build(self, is_cancelled: Callable[[], bool]) -> tuple[Pipeline, Engine]:
         return build_pipeline(

@@ -13,6 +13,7 @@ from std_srvs.srv import Empty, SetBool, Trigger
 from mm_robust_seg.config import RecoveryConfig
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.finding import HealthReport
+from mm_robust_seg.foreign_text import shortened
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.wake_up import WakeCall, WakeUp
 
@@ -115,7 +116,7 @@ class WakeCalls:
         del self._pending[modality]
         name, answer = self._names[modality], future.result()
         message = getattr(answer, 'message', '')
-        said = f': {message[:200]}' if message else ''
+        said = f': {shortened(message, 200)}' if message else ''
         if getattr(answer, 'success', True):
             self._log.info(f'{modality}: {name} has answered{said}')
         else:

@@ -13,6 +13,7 @@ from mm_robust_seg import plugins
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.finding import Finding
+from mm_robust_seg.foreign_text import SENTENCE_LENGTH, shortened
 from mm_robust_seg.schema import shown
 from mm_robust_seg.stages.health import image_checks, timing_checks
 from mm_robust_seg.stages.health.matching import is_unmatched
@@ -68,7 +69,8 @@ def _guarded(name: str, check: Check) -> Check:
             if found.reason not in RULES:
                 raise ValueError(f'{found.reason} is no reason that a check may give')
             evidence = {key: float(value) for key, value in found.evidence.items()}
-            return replace(found, detail=f'{name}: {found.detail}', evidence=evidence)
+            detail = shortened(f'{name}: {found.detail}', SENTENCE_LENGTH)
+            return replace(found, detail=detail, evidence=evidence)
         except Exception as error:
             detail = f'failed with {shown(error)}: mend it, or take it out of monitor.extra_checks'
             return Finding(Reason.EXTRA, f'{name}: {detail}', fails=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mm_robust_seg.foreign_text import listed
 from mm_robust_seg.transport import PublisherCount
 
 _GHOST_NS = 25_000_000_000
@@ -26,8 +27,8 @@ class Publishers:
             return
         if not self.rivals:
             self._since_ns = now_ns
-        names = ', '.join(note.nodes)
-        self.rivals = f'{len(note.nodes)} nodes publish {note.topic}: {names}; remap one'
+        count, names = len(note.nodes), listed(note.nodes)
+        self.rivals = f'{count} nodes publish {note.topic}: {names}; remap one'
 
     def have_lasted(self, now_ns: int) -> bool:
         """Tell whether none of them can be one that has ended without a word."""

@@ -74,10 +74,10 @@ def _unknown(encoding: str, allowed: Sequence[str]) -> str:
     """Say what was expected; the mosaics in one word, for they are many."""
     meant = next((name for name in allowed if name.lower() == encoding.strip().lower()), None)
     if meant:
-        return f'encoding is {encoding!r}; expected {meant!r}, written exactly so'
+        return f"encoding is '{encoding}'; expected '{meant}', written exactly so"
     names = dict.fromkeys('bayer_*' if n.startswith('bayer_') else n for n in allowed)
     return (
-        f'encoding is {encoding!r}; expected one of {", ".join(names)}: set one of these in the '
+        f"encoding is '{encoding}'; expected one of {', '.join(names)}: set one of these in the "
         'driver'
     )
 
