@@ -232,6 +232,24 @@ def as_drivers_send(path: Path, count: int) -> Path:
     return write_messages(path, messages)
 
 
+def test_endless_texts_in_a_bag_leave_a_short_summary(replayed, tmp_path):
+    size = {'height': HEIGHT_PX, 'width': WIDTH_PX, 'is_bigendian': 0, 'step': 3 * WIDTH_PX}
+    messages = []
+    for number in range(12):
+        stamp_ns = START_NS + number * PERIOD_NS
+        fields = {
+            **size,
+            'header': header(stamp_ns, 'y' * 500_000),
+            'encoding': f'\x1b{number}' * 100_000 if number % 2 else 'rgb8',
+            'data': picture(RGB, number).reshape(-1),
+        }
+        messages.append(('/rgb/image', IMAGE, stamp_ns, fields))
+    code, out = replayed(write_messages(tmp_path / 'bag', messages))
+    assert code == 0
+    assert sum(summary_of(out)['rejected'].values()) == 6
+    assert sum(path.stat().st_size for path in out.glob('*.*')) < 300_000
+
+
 def test_images_are_read_as_drivers_send_them(replayed, tmp_path):
     bag = as_drivers_send(tmp_path / 'bag', count=12)
     code, out = replayed(bag, '--set', 'inputs.thermal.kind=relative')
