@@ -50,7 +50,8 @@ def test_two_on_one_topic_are_named_in_state_and_self_check_and_the_sensor_is_us
     made = NodeThread({'engine.bundle': str(tiny_bundle), 'engine.threads': 1})
     try:
         robot.until(lambda: reason(robot, DEPTH) == 'SURPLUS')
-        assert values(robot.states[-1])['depth.detail'] == SENTENCE
+        # Discovery may tell of a publisher before it tells of its node.
+        robot.until(lambda: values(robot.states[-1])['depth.detail'] == SENTENCE)
         assert active(robot) == 'rgb+thermal+depth'
         answer = robot.call('self_check', Trigger.Request())
         assert not answer.success
