@@ -16,6 +16,8 @@ class Modality(enum.Enum):
     THERMAL = 'thermal'
     DEPTH = 'depth'
 
+    __hash__ = object.__hash__  # each member is one object; Enum hashes its name, in Python
+
     def __str__(self) -> str:
         return self.value
 
