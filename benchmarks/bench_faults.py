@@ -139,14 +139,17 @@ class Benchmark:
         compared = compared_shares(measured['faults'])
         served = {COMPARE: compared, TRIAL: trial_shares(measured['faults']), 'clean': made}
         idle = self._idle or 0.0
+        # Masks are counted by the captures, of which a slower sensor sees a part only.
+        shares = [] if self._setup.rates_hz else fault_report.share_verdicts(compared)
+        judged = {} if self._setup.rates_hz else made
         verdicts = [
             *fault_report.detection_verdicts(faults),
             *(
                 fault_report.alarm_verdict(self._title(name), found)
                 for name, found in false.items()
             ),
-            *(fault_report.mask_verdict(self._title(name), share) for name, share in made.items()),
-            *fault_report.share_verdicts(compared),
+            *(fault_report.mask_verdict(self._title(name), s) for name, s in judged.items()),
+            *shares,
             fault_report.idle_verdict(idle),
         ]
         return {

@@ -11,6 +11,7 @@ import numpy as np
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.simulation.faults import Fault
+from mm_robust_seg.simulation.faults.spec import PARAMETERS
 
 GOOD, TRIAL, COMPARE, CLEAN = 'good', 'trial', 'compare', 'clean'
 """Kinds, and names, of phases: recovery, one fault to detect, sensors silent, nothing wrong."""
@@ -35,6 +36,7 @@ _LASTS_S: Mapping[Fault, float] = {
     Fault.LOOP: 1.0,
 }
 _DEFAULT_LASTS_S = 0.6
+_SKEW_S = PARAMETERS[Fault.SKEW]['offset_s'].default
 _PLANNED_HZ = 30.0
 """The rate that these times are for."""
 _LONGER = 0.25
@@ -90,13 +92,26 @@ def needs_reliability(plan: Plan) -> bool:
     return any(Fault.QOS_MISMATCH in phase.faults.values() for phase in plan)
 
 
-def scenario(plan: Plan, seed: int, **streams: object) -> dict[str, Any]:
-    """Return the content of the rig's scenario file; ``streams`` are its rates, jitter, loss."""
-    return {'seed': seed, **streams, 'phases': [_phase(phase) for phase in plan]}
+def scenario(
+    plan: Plan, seed: int, rates_hz: Mapping[str, float] | None = None, **streams: object
+) -> dict[str, Any]:
+    """Return the content of the rig's scenario file.
+
+    Args:
+        rates_hz: of sensors that are slower, by name; how far stamps may differ goes by them.
+        streams: jitter and loss.
+    """
+    rates_hz = rates_hz or {}
+    phases = [_phase(phase, rates_hz) for phase in plan]
+    return {'seed': seed, 'rates_hz': dict(rates_hz), **streams, 'phases': phases}
 
 
-def _phase(phase: PlannedPhase) -> dict[str, Any]:
-    faults = {str(m): str(fault) for m, fault in phase.faults.items()}
+def _phase(phase: PlannedPhase, rates_hz: Mapping[str, float]) -> dict[str, Any]:
+    faults: dict[str, Any] = {str(m): str(fault) for m, fault in phase.faults.items()}
+    for name, kind in faults.items():
+        if kind == str(Fault.SKEW) and name in rates_hz:
+            offset_s = _SKEW_S * _PLANNED_HZ / rates_hz[name]
+            faults[name] = {'kind': kind, 'offset_s': max(-1.0, offset_s)}
     if phase.rig_fault is not None:
         faults['rig'] = str(phase.rig_fault)
     return {'name': phase.kind, 'duration_s': round(phase.duration_s, 4), 'faults': faults}

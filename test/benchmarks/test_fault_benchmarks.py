@@ -269,6 +269,19 @@ def test_a_fault_of_a_slower_sensor_lasts_longer(rates_hz):
     assert bool(longer > 2) is bool(rates_hz)
 
 
+def test_the_stamps_of_a_slower_sensor_are_skewed_by_as_many_periods():
+    rates_hz = {'thermal': 9.0, 'depth': 15.0}
+    plan = fault_plan.trials(4, np.random.default_rng(0), RATES_HZ)
+    faults = [p['faults'] for p in fault_plan.scenario(plan, 1, rates_hz)['phases']]
+    offsets_s = {
+        name: given['offset_s'] * rates_hz[name]
+        for phase in faults
+        for name, given in phase.items()
+        if isinstance(given, dict)
+    }
+    assert offsets_s and all(periods == pytest.approx(-1.8) for periods in offsets_s.values())
+
+
 def trial(fault=Fault.LOSSY, **changes):
     episode = Episode(TRIAL, fault, THERMAL, 0, 1)
     right = {'latency_ms': 900.0, 'first': Reason.LOSSY, 'reasons': (), 'others': ()}
