@@ -50,6 +50,7 @@ class EngineConfig:
         '',
         'Folder of models compiled by OpenVINO; empty: in the user cache; off: none.',
         live=False,
+        off=True,
     )
     plans: str = parameter(
         '', 'Folder of TensorRT engines; empty: mm_robust_seg/engines in the cache.', live=False

@@ -141,3 +141,20 @@ def test_bounds_in_words() -> None:
     assert Spec('', 1, 2).bounds() == 'from 1 to 2'
     assert Spec('', 1).bounds() == 'of at least 1'
     assert Spec('', None, 2).bounds() == 'of at most 2'
+
+
+def test_off_as_yaml_reads_it_is_taken_where_it_is_a_word() -> None:
+    config = with_values(Config(), {'engine.cache': False, 'sync.held_frames': False})
+    assert (config.engine.cache, config.sync.held_frames) == ('off', 'off')
+    for name in ('engine.bundle', 'recovery.rgb.service', 'policy.degraded'):
+        with pytest.raises(ConfigError, match=f'{name} is False of type bool: expected str'):
+            with_values(Config(), {name: False})
+
+
+@given(st.lists(st.sampled_from([m.value for m in Modality])))
+def test_a_list_holds_no_more_than_the_kinds_there_are(order: list[str]) -> None:
+    if len(order) <= len(Modality):
+        assert with_values(Config(), {'sync.fallback_order': order}).sync.fallback_order == order
+    else:
+        with pytest.raises(ConfigError, match=f'has {len(order)} entries: expected at most 3'):
+            with_values(Config(), {'sync.fallback_order': order})

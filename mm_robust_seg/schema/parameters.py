@@ -33,6 +33,7 @@ class Spec:
     Attributes:
         maximum: the largest value; infinity allows it.
         seam: where packages add to ``choices``.
+        off: whether the word off means something beside other texts.
         live: whether it may change while running.
         read: makes the value from (dotted name, what the file holds), where its type does not
             tell how.
@@ -45,6 +46,7 @@ class Spec:
     live: bool = True
     read: Callable[[str, Any], Any] | None = None
     seam: Seam | None = None
+    off: bool = False
 
     def check(self, name: str, value: Value) -> None:
         """Raise ConfigError if ``value`` is outside the range or the choices."""
@@ -53,10 +55,19 @@ class Spec:
             raise ConfigError(f'{name} is {value}: expected a finite number')
         if isinstance(value, (int, float)) and not _inside(value, low, high):
             raise ConfigError(f'{name} is {value}: expected a value {self.bounds()}')
+        if self.choices and isinstance(value, list) and len(value) > len(self.allowed):
+            raise ConfigError(
+                f'{name} has {len(value)} entries: expected at most {len(self.allowed)}, '
+                f'each {self.known()}'
+            )
         if self.choices:
             for item in value if isinstance(value, list) else [value]:
                 if item not in self.choices and not (self.seam and item in self.seam.names):
                     raise ConfigError(f'{name} is {shown(item)}: expected {self.known()}')
+
+    def meant(self, value: Any) -> Any:
+        """Return ``value``, or off for what YAML 1.1 makes of that word where it has no quotes."""
+        return 'off' if value is False and (self.off or 'off' in self.choices) else value
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -89,9 +100,10 @@ def parameter(
     live: bool = True,
     read: Callable[[str, Any], T] | None = None,
     seam: Seam | None = None,
+    off: bool = False,
 ) -> T:
     """Declare a dataclass field with its documentation and bounds; see :class:`Spec`."""
-    metadata = {'spec': Spec(doc, low, high, choices, live, read, seam)}
+    metadata = {'spec': Spec(doc, low, high, choices, live, read, seam, off)}
     if isinstance(default, (list, dict)):
         return cast(T, field(default_factory=default.copy, metadata=metadata))
     return field(default=default, metadata=metadata)
@@ -130,12 +142,15 @@ def with_values(config: T, values: Mapping[str, Any]) -> T:
     Raises:
         ConfigError: on an unknown name, a value of another type, or one out of range.
     """
-    known = {name: value for name, value, _ in flatten(config)}
+    known = {name: (current, spec) for name, current, spec in flatten(config)}
+    meant: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             raise ConfigError(unknown(name, known))
-        check_type(name, value, known[name])
-    return cast(T, _replace(config, '', values))
+        current, spec = known[name]
+        meant[name] = spec.meant(value)
+        check_type(name, meant[name], current)
+    return cast(T, _replace(config, '', meant))
 
 
 def parse_settings(texts: Sequence[str], config: object) -> dict[str, Value]:

@@ -41,6 +41,8 @@ class Parameters:
         for name, default, spec in flatten(Config()):
             value = self._checked(name, given[name], default) if name in given else default
             node.declare_parameter(name, value, descriptor(default, spec), ignore_override=True)
+        if hasattr(node, 'add_pre_set_parameters_callback'):  # not in Humble
+            node.add_pre_set_parameters_callback(self._meant)
 
     def _checked(self, name: str, value: Any, default: Any) -> Any:
         try:
@@ -49,6 +51,7 @@ class Parameters:
                     f'{name} is an empty list, which ROS cannot pass on: expected something like '
                     f'{default!r}; leave it out to have that'
                 )
+            value = self._specs[name].meant(value)
             check_type(name, value, default)
             self._specs[name].check(name, value)
         except ConfigError as error:
@@ -76,13 +79,16 @@ class Parameters:
 
         Args:
             changes: parameters with their new values, all at once.
-            configured: whether the engine is loaded; then only live parameters may change.
+            configured: whether the engine is loaded; then only live parameters may
+                change; the value that one has already is no change.
 
         Raises:
             ConfigError: with the reason for which the changes must be refused.
         """
         values = {c.name: _plain(c.value) for c in changes if c.name in self._specs}
-        fixed = [name for name in values if configured and not self._specs[name].live]
+        current = self._values()
+        new = [name for name, value in values.items() if value != current[name]]
+        fixed = [name for name in new if configured and not self._specs[name].live]
         if fixed:
             raise ConfigError(
                 f'{", ".join(fixed)} cannot change while the engine is loaded: '
@@ -90,10 +96,20 @@ class Parameters:
             )
         if not values:
             return None
-        config = with_values(Config(), {**self._values(), **values})
+        config = with_values(Config(), {**current, **values})
         for name in values:
             self._problems.pop(name, None)
         return config
+
+    def _meant(self, changes: Iterable[Parameter]) -> list[Parameter]:
+        """Put texts where YAML made others of them, before rclpy compares the types."""
+
+        def meant(change: Parameter) -> Parameter:
+            spec = self._specs.get(change.name)
+            value = spec.meant(change.value) if spec else change.value
+            return change if value is change.value else Parameter(change.name, value=value)
+
+        return [meant(change) for change in changes]
 
     def _values(self) -> dict[str, Any]:
         items = self._node.get_parameters(list(self._specs))

@@ -27,6 +27,7 @@ from mm_robust_seg.ros.node import qos, session
 from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.node import SegmentationNode
 from mm_robust_seg.ros.node.session import Session
+from mm_robust_seg.schema import flatten
 
 pytestmark = pytest.mark.ros
 
@@ -231,6 +232,24 @@ def test_engine_and_inputs_are_refused_while_the_engine_is_loaded(inactive, is_a
         result = _set(inactive, name, value)
         assert not result.successful and f'{name} cannot change' in result.reason
     assert inactive.get_parameter('engine.threads').value == 1
+
+
+def test_what_was_dumped_can_be_loaded_in_every_state(make, tiny_bundle):
+    """As ``ros2 param dump`` and ``ros2 param load`` do: each parameter by itself."""
+    node = make(engine__bundle=str(tiny_bundle), engine__threads=1)
+    for change in ('configure', 'activate', 'deactivate', 'cleanup'):
+        assert getattr(node, f'trigger_{change}')() is SUCCESS
+        dumped = node.get_parameters([name for name, _, _ in flatten(Config())])
+        results = dict(zip(dumped, node.set_parameters(dumped), strict=True))
+        assert {p.name: r.reason for p, r in results.items() if not r.successful} == {}
+
+
+def test_off_without_quotes_is_understood_by_param_set(inactive):
+    if not hasattr(inactive, 'add_pre_set_parameters_callback'):
+        pytest.skip('Humble checks types before anybody is asked')
+    assert _set(inactive, 'sync.held_frames', False).successful
+    assert inactive.get_parameter('sync.held_frames').value == 'off'
+    assert not _set(inactive, 'sync.reference', False).successful
 
 
 def test_live_parameters_change_while_active(inactive, monkeypatch):

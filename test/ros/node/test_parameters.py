@@ -114,13 +114,33 @@ def test_a_live_parameter_changes_while_configured(declare):
     assert config == dataclasses.replace(Config(), sync=sync)
 
 
-@pytest.mark.parametrize('name', ['engine.bundle', 'inputs.rgb.transport'])
-def test_a_fixed_parameter_is_refused_while_configured(declare, name):
+@pytest.mark.parametrize(
+    ('name', 'value'), [('engine.bundle', 'mm5'), ('inputs.rgb.transport', 'compressed')]
+)
+def test_a_fixed_parameter_is_refused_while_configured(declare, name, value):
     _, parameters = declare()
-    value = next(v for n, v, _ in flatten(Config()) if n == name)
+    change = [Parameter(name, value=value)]
     with pytest.raises(ConfigError, match=f'{name} cannot change'):
-        parameters.changed([Parameter(name, value=value)], configured=True)
-    assert parameters.changed([Parameter(name, value=value)], configured=False) == Config()
+        parameters.changed(change, configured=True)
+    changed = with_values(Config(), {name: value})
+    assert parameters.changed(change, configured=False) == changed != Config()
+
+
+def test_off_without_quotes_is_a_word_where_it_means_something(declare):
+    """YAML 1.1, which ROS reads, takes it for false."""
+    _, parameters = declare(engine__cache=False, sync__held_frames=False)
+    config = parameters.config()
+    assert (config.engine.cache, config.sync.held_frames) == ('off', 'off')
+
+
+def test_a_list_longer_than_its_choices_is_refused_in_a_sentence(declare):
+    _, parameters = declare(sync__fallback_order=['rgb'] * 1_000_000)
+    with pytest.raises(ConfigError) as raised:
+        parameters.config()
+    assert str(raised.value) == (
+        'sync.fallback_order has 1000000 entries: expected at most 3, '
+        'each one of rgb, thermal, depth'
+    )
 
 
 def test_foreign_parameters_are_let_through(declare):
