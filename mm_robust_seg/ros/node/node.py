@@ -14,6 +14,8 @@ import threading
 import traceback
 from typing import Any
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -24,17 +26,26 @@ from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.foreign_text import NAME_LENGTH, shortened
 from mm_robust_seg.ros.node.heaps import share_heaps
 from mm_robust_seg.ros.node.parameters import Parameters
 from mm_robust_seg.ros.node.session import Session
 from mm_robust_seg.ros.node.waiting import WaitingLog
 from mm_robust_seg.signals import StopSignals
 
-Transition = Callable[['SegmentationNode', LifecycleState], None]
+TransitionMethod = Callable[['SegmentationNode', LifecycleState], None]
 TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]
+ChangeStateCallback = Callable[[ChangeState.Request, ChangeState.Response], ChangeState.Response]
+
+_TRANSITIONS = {
+    Transition.TRANSITION_CONFIGURE: 'configure',
+    Transition.TRANSITION_CLEANUP: 'cleanup',
+    Transition.TRANSITION_ACTIVATE: 'activate',
+    Transition.TRANSITION_DEACTIVATE: 'deactivate',
+}
 
 
-def _guarded(transition: Transition) -> TransitionCallback:
+def _guarded(transition: TransitionMethod) -> TransitionCallback:
     """Make a transition fail with a log entry where it raises; rclpy would say nothing."""
 
     @functools.wraps(transition)
@@ -76,6 +87,9 @@ class SegmentationNode(LifecycleNode):
         self.create_service(Trigger, '~/reset_monitor', self._on_reset_monitor)
         self.create_service(Trigger, '~/self_check', self._on_self_check)
         self._waiting = WaitingLog(self, self._advice)
+        for service in self.services:
+            if service.srv_type is ChangeState:
+                service.callback = self._answering(service.callback)
 
     @_guarded
     def on_configure(self, state: LifecycleState) -> None:
@@ -132,6 +146,30 @@ class SegmentationNode(LifecycleNode):
             f'not configured: waits for "ros2 lifecycle set {name} configure", and then activate; '
             'started with --autostart, or by robust_seg.launch.py, it does both'
         )
+
+    def _answering(self, change_state: ChangeStateCallback) -> ChangeStateCallback:
+        """Answer what is not allowed, too: rclpy raises there, and the client waits for ever."""
+
+        def callback(
+            request: ChangeState.Request, response: ChangeState.Response
+        ) -> ChangeState.Response:
+            wanted = request.transition
+            allowed = {
+                number: name for number, name, *_ in self._state_machine.available_transitions
+            }
+            if wanted.label in allowed.values() if wanted.label else wanted.id in allowed:
+                return change_state(request, response)
+            name = shortened(wanted.label, NAME_LENGTH) or _TRANSITIONS.get(
+                wanted.id, f'make transition {wanted.id}'
+            )
+            state, possible = self._state_machine.current_state[1], ' or '.join(allowed.values())
+            self.get_logger().error(
+                f'cannot {name}: the node is {state}; expected {possible or "no transition"}'
+            )
+            response.success = False
+            return response
+
+        return callback
 
     def _loaded(self) -> Session:
         if self._session is None:

@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -33,6 +35,7 @@ pytestmark = pytest.mark.ros
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 WAIT_S = 20
+KINDS = {kind.Request: kind for kind in (SetBool, Trigger, ChangeState)}
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def call(robot):
     """Call a service of a node."""
 
     def answer(node, name, request):
-        kind = SetBool if isinstance(request, SetBool.Request) else Trigger
+        kind = KINDS[type(request)]
         client = robot.create_client(kind, f'segmentation/{name}')
         _spin_until(client.service_is_ready, robot, node)
         future = client.call_async(request)
@@ -177,6 +180,29 @@ def test_the_whole_cycle_can_be_repeated(inactive):
     assert inactive.trigger_configure() is SUCCESS
     assert inactive.trigger_activate() is SUCCESS
     assert inactive.trigger_shutdown() is SUCCESS
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'sentence'),
+    [
+        ({'id': Transition.TRANSITION_CONFIGURE}, 'cannot configure: the node is active; '),
+        ({'id': Transition.TRANSITION_CLEANUP}, 'cannot cleanup: the node is active; '),
+        ({'id': 99}, 'cannot make transition 99: the node is active; '),
+        ({'label': 'activate'}, 'cannot activate: the node is active; '),
+        ({'label': 'a\x1b' * 999}, 'cannot a\\x1ba'),
+    ],
+)
+def test_a_transition_that_is_not_allowed_is_answered(inactive, call, wanted, sentence, capfd):
+    inactive.trigger_activate()
+    request = ChangeState.Request(transition=Transition(**wanted))
+    assert not call(inactive, 'change_state', request).success
+    [error] = _errors(capfd)
+    assert sentence in error and error.endswith('expected deactivate or shutdown')
+    assert len(error) < 500
+    request = ChangeState.Request(transition=Transition(label='deactivate'))
+    assert call(inactive, 'change_state', request).success
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    assert call(inactive, 'change_state', request).success
 
 
 def _entities(node):
