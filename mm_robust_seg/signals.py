@@ -24,7 +24,8 @@ _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 def termination_interrupts() -> Iterator[None]:
     """Treat SIGTERM and the closing of the terminal like Ctrl-C: raise KeyboardInterrupt.
 
-    What the process ignores, such as SIGHUP under nohup, stays ignored.
+    What the process ignores, such as SIGHUP under nohup, stays ignored; so does what the block
+    came to ignore.
     """
     handlers = {number: signal.getsignal(number) for number in _TERMINATING}
     heard = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
@@ -34,7 +35,8 @@ def termination_interrupts() -> Iterator[None]:
         yield
     finally:
         for number, handler in heard.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
 
 
 class StopSignals:
@@ -58,7 +60,13 @@ class StopSignals:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread: ``stop`` is not called any more, and further signals do nothing."""
+        """End the thread: ``stop`` is not called any more; the process ignores further signals.
+
+        An empty handler would not do: the interpreter takes it back when it ends, and a second
+        Ctrl-C would kill the process while the middleware still ends.
+        """
+        for number in _STOPPING:
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         self._writer.close()
         self._thread.join()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -90,3 +92,21 @@ def test_a_stop_signal_is_heard_by_another_thread_while_the_main_one_waits(numbe
         signals.close()
         signal.signal(signal.SIGTERM, before)
     assert signal.set_wakeup_fd(-1) == -1
+
+
+LATE_SIGNAL = """
+import ctypes
+import sys
+from mm_robust_seg.signals import StopSignals, termination_interrupts
+libc = ctypes.CDLL(None)
+kill = ctypes.cast(libc['raise'], ctypes.c_void_p)
+libc['__cxa_atexit'](kill, ctypes.c_void_p(int(sys.argv[1])), None)
+with termination_interrupts():
+    StopSignals(lambda: None).close()
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_end_of_the_interpreter_changes_no_exit_code(number):
+    command = [sys.executable, '-c', LATE_SIGNAL, str(int(number))]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0

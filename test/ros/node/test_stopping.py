@@ -51,6 +51,16 @@ def test_an_idle_node_ends_at_once(process, number):
 
 
 @pytest.mark.parametrize('number', SIGNALS)
+@pytest.mark.parametrize('delay_s', [0.05, 0.1, 0.15])
+def test_a_second_signal_during_the_end_changes_no_exit_code(process, number, delay_s):
+    """Ctrl-C in a terminal reaches the node twice: from the terminal, and from ros2 launch."""
+    process.send(number)
+    time.sleep(delay_s)
+    code, log = process.stop(number)
+    assert (code, 'Traceback' in log) == (0, False), log
+
+
+@pytest.mark.parametrize('number', SIGNALS)
 def test_a_signal_at_any_moment_of_configure_and_activate_ends_the_node(
     process, robot, tiny_bundle, number
 ):
