@@ -3,6 +3,7 @@
 - A command is ended by an exception: :func:`termination_interrupts`.
 - A node is told to end: :class:`StopSignals`.
 - Code that an exception would leave half done is ended first: :func:`signals_held_back`.
+- Workers leave it to the process that started them: :func:`signals_left_to_parent`.
 """
 
 from __future__ import annotations
@@ -98,3 +99,17 @@ def signals_held_back() -> Iterator[None]:
             signal.signal(number, handler)
         for late in came:
             signal.raise_signal(late)
+
+
+@contextmanager
+def signals_left_to_parent() -> Iterator[None]:
+    """Start processes that never hear Ctrl-C and its kin: they inherit that these are blocked.
+
+    For workers that the process ends by other means. A signal to the whole group would end them
+    first, and their parent would report that as an error.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPPING, *_TERMINATING})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

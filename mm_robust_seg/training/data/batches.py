@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.signals import signals_left_to_parent
 from mm_robust_seg.training.data.augment import augmented, plain, Tensors
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.recipe import Recipe
@@ -57,16 +58,14 @@ def training_batches(
     size = _batch_size(dataset, recipe)
     order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset)).tolist()
     starts = range(0, batch_count(dataset, recipe) * size, size)
-    return iter(
-        DataLoader(
-            _Augmented(dataset, recipe, epoch),
-            batch_sampler=[
-                order[start : start + size][group.rank :: group.size] for start in starts
-            ],
-            num_workers=recipe.workers,
-            collate_fn=_collate,
-        )
+    loader = DataLoader(
+        _Augmented(dataset, recipe, epoch),
+        batch_sampler=[order[start : start + size][group.rank :: group.size] for start in starts],
+        num_workers=recipe.workers,
+        collate_fn=_collate,
     )
+    with signals_left_to_parent():
+        return iter(loader)
 
 
 def validation_batch(dataset: Dataset, spec: InputSpec, index: int) -> Batch:

@@ -1,6 +1,10 @@
 """Augmentation and batches: joint, of any subset of sensors, a function of seed and index."""
 
 from dataclasses import replace
+import multiprocessing
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -74,6 +78,22 @@ def test_batches_depend_on_seed_epoch_and_index_alone(scenes, recipe):
     assert torch.equal(labels(0), labels(0, replace(recipe, workers=1)))
     assert not torch.equal(labels(0), labels(1))
     assert not torch.equal(labels(0), labels(0, replace(recipe, seed=1)))
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_workers_leave_a_signal_to_the_group_to_their_parent(scenes, recipe, number):
+    """PyTorch would report their end in sixty lines, in place of ours."""
+    dataset = FolderSplit(scenes, 'train')
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    before = set(multiprocessing.active_children())
+    batches = training_batches(dataset, replace(recipe, workers=2), 0)
+    workers = set(multiprocessing.active_children()) - before
+    assert len(workers) == 2
+    for worker in workers:
+        os.kill(worker.pid, number)
+    time.sleep(0.3)
+    assert len(list(batches)) == batch_count(dataset, recipe)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
 
 
 def test_processes_share_each_batch(scenes, recipe):
