@@ -27,6 +27,8 @@ try:  # not part of every installation
 except ImportError:
     LabelInfo = VisionClass = None
 
+_QUIET_S = 60.0
+
 
 class Departures:
     """Publishes masks, pictures, labels and state; pictures only for subscribers.
@@ -130,11 +132,17 @@ class Departures:
         now_ns = state.report.now_ns
         modality = diagnostics.modality_state(f'{self._name}: modality', state)
         sensors, parts = state.report.sensors, state.report.taking_part
+        topic = self._mask.topic_name
+        rivals = diagnostics.several_publishers(topic, self._node.count_publishers(topic))
+        if rivals:
+            self._node.get_logger().warning(rivals, throttle_duration_sec=_QUIET_S)
         statuses = [
             *(diagnostics.sensor_status(self._name, h, parts.get(m)) for m, h in sensors.items()),
             modality,
             diagnostics.engine_status(self._name, engine, {'bundle': self._bundle.name}),
-            diagnostics.output_status(self._name, engine, self._deliveries.summary(now_ns)),
+            diagnostics.output_status(
+                self._name, engine, self._deliveries.summary(now_ns), rivals
+            ),
         ]
         self._state.publish(modality)
         stamped = Header(stamp=time_message(now_ns))

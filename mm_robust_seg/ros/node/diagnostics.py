@@ -143,12 +143,13 @@ def engine_status(
 
 
 def output_status(
-    node: str, engine: EngineState, summary: Mapping[str, object]
+    node: str, engine: EngineState, summary: Mapping[str, object], rivals: str = ''
 ) -> DiagnosticStatus:
     """Describe the stream of masks.
 
     Args:
         summary: of ``Deliveries``.
+        rivals: of ``several_publishers``.
     """
     if not engine.is_enabled:
         level, message = HealthLevel.WARN, 'switched off by ~/enable'
@@ -161,7 +162,19 @@ def output_status(
             message += f', {degraded} of them from degraded sensors, as no better one is left'
     if overload := engine.counters['overload']:
         message += f'; {overload} frame sets skipped so far while the engine was busy'
+    if rivals:
+        level, message = max(level, HealthLevel.WARN), f'{rivals}; {message}'
     return status(level, f'{node}: output', message, {**summary, **engine.counters})
+
+
+def several_publishers(topic: str, publishers: int) -> str:
+    """Say what is to be done about other publishers of the masks; empty without any."""
+    return (
+        f'{publishers} publishers of {topic}, one of them this node: end the others, or give each '
+        'node a name or namespace of its own (-r __node:=name, -r __ns:=/name)'
+        if publishers > 1
+        else ''
+    )
 
 
 @dataclass(frozen=True)

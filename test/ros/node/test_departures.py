@@ -46,8 +46,8 @@ MAKERS = {
 
 
 class FakePublisher:
-    def __init__(self, kind, profile):
-        self.kind, self.profile = kind, profile
+    def __init__(self, kind, topic, profile):
+        self.kind, self.topic_name, self.profile = kind, topic, profile
         self.listeners, self.messages = 0, []
 
     def get_subscription_count(self):
@@ -62,10 +62,17 @@ class FakeNode:
 
     def __init__(self):
         self.topics = {}
+        self.publishers, self.warnings = 1, []
 
     def create_publisher(self, kind, topic, profile):
-        self.topics[topic] = FakePublisher(kind, profile)
+        self.topics[topic] = FakePublisher(kind, topic, profile)
         return self.topics[topic]
+
+    def count_publishers(self, topic):
+        return self.publishers if topic == '~/mask' else 1
+
+    def get_logger(self):
+        return SimpleNamespace(warning=lambda text, **_: self.warnings.append(text))
 
     def get_clock(self):
         return SimpleNamespace(now=lambda: Time(nanoseconds=NOW_NS))
@@ -153,6 +160,18 @@ def test_the_state_is_latched_and_six_tasks_are_in_the_diagnostics(node, departu
     assert array.status[3] == latched and array.header.stamp.nanosec == NOW_NS
     values = {pair.key: pair.value for status in array.status[4:] for pair in status.values}
     assert (values['masks'], values['skipped'], values['bundle']) == ('1', '2', 'tiny')
+
+
+def test_other_publishers_of_the_masks_are_warned_of(node, departures):
+    state = State.after(None, HealthReport(NOW_NS, {}), COMPLETE)
+    engine = EngineState('fake', '', True, Counter())
+    for node.publishers in (1, 2):
+        departures.publish_state(state, engine)
+    alone, beside = (array.status[-1] for array in node.topics['/diagnostics'].messages)
+    [warning] = node.warnings
+    assert warning.startswith('2 publishers of ~/mask, one of them this node: end the others')
+    assert warning not in alone.message and beside.message.startswith(warning)
+    assert beside.level == b'\x01'
 
 
 def test_nothing_is_made_while_nobody_listens(node, departures, made):

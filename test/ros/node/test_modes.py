@@ -271,6 +271,12 @@ def test_two_nodes_in_namespaces_do_not_hear_each_other(make_robot, start):
     left.until(lambda: names() == {'left/segmentation', 'right/segmentation'})
 
 
+def test_a_second_node_of_the_same_name_is_warned_of(robot, start):
+    for _ in range(2):
+        start()
+    robot.until(lambda: '2 publishers of /segmentation/mask' in _status(robot, 'output').message)
+
+
 def test_a_paused_clock_blames_no_sensor(robot, start):
     """As when the player of a bag is paused: images and /clock stop together."""
     start_s, bag_ns, paused_ns = time.monotonic(), 1_000_000_000_000, []
