@@ -13,8 +13,9 @@
 For little memory a bundle may have one ``shared.onnx`` in place of the graphs, and a ``.npz`` per
 combination with the inputs that make it the network of that combination.
 
-A bundle is data. Nothing in it is executed or unpickled, no path may leave the folder, and a
-file that is missing or does not match its checksum is refused before any runtime sees it.
+A bundle is data, and hostile until proven otherwise. Nothing in it is executed or unpickled, no
+path may leave the folder, and what is missing, does not match its checksum, or refers to a file
+without one is refused before any runtime sees it (``bundle_files``).
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+import re
 from typing import Any
 
-from mm_robust_seg.errors import BundleError, RobustSegError
+from mm_robust_seg.bundle_files import inside, verify_files, verify_graph
+from mm_robust_seg.errors import BundleError, ConfigError, RobustSegError
 from mm_robust_seg.files import shipped_roots
+from mm_robust_seg.foreign_text import NAME_LENGTH, SENTENCE_LENGTH, shortened
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.schema import read_yaml, shown
 
 SCHEMA_VERSION = 1
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 MANIFEST = 'manifest.json'
 PRECISIONS = ('f32', 'fp16', 'int8')
 """Arithmetic that the graphs of a bundle state; inputs are float32 and outputs uint8 in all."""
@@ -83,6 +89,10 @@ class Bundle:
     shared_graph: Path | None
     manifest: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        """Refuse a name that no folder may have; see :func:`check_name`."""
+        check_name(self.name)
+
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ where a file of the bundle does."""
@@ -122,35 +132,28 @@ def load_bundle(path: Path) -> Bundle:
         BundleError: naming the file or field that is missing, altered or not understood.
     """
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise BundleError(f'{path / MANIFEST} cannot be read: {error}') from error
+        manifest = read_yaml(path / MANIFEST, 'the manifest of a bundle')
+    except ConfigError as error:
+        raise BundleError(f'{error}; fetch or export the bundle again') from error
     found = manifest.get('schema') if isinstance(manifest, dict) else None
-    if found != SCHEMA_VERSION:
+    if type(found) is not int or found != SCHEMA_VERSION:
         raise BundleError(
-            f'{path / MANIFEST} has schema {found!r}; this version reads {SCHEMA_VERSION}: '
+            f'{path / MANIFEST} has schema {shown(found)}; this version reads {SCHEMA_VERSION}: '
             'export the bundle again'
         )
     try:
         bundle = _from_manifest(path, manifest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = shortened(f'{type(error).__name__} {error}', SENTENCE_LENGTH)
         raise BundleError(
-            f'{path / MANIFEST} is not a valid manifest: {type(error).__name__} {error}; '
-            'export the bundle again'
+            f'{path / MANIFEST} is not a valid manifest: {reason}; export the bundle again'
         ) from error
     except RobustSegError as error:
-        raise BundleError(f'{path / MANIFEST}: {error}') from error
+        raise BundleError(
+            f'{path / MANIFEST}: {shortened(str(error), SENTENCE_LENGTH)}'
+        ) from error
     _verify(bundle)
     return bundle
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open('rb') as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
@@ -165,14 +168,17 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
     _check_units(manifest['units'], inputs)
     for modality in ModalitySet(m for combination in graphs for m in combination):
         inputs[modality]  # refuses a modality of which the manifest states nothing
+    count = len(manifest['classes'])
+    if not graphs or not 1 <= count < 255:
+        raise BundleError(f'{len(graphs)} combinations and {count} classes: expected some')
     classes = tuple(
-        SegmentationClass(str(c['name']), _color(c['color'])) for c in manifest['classes']
+        SegmentationClass(_text(c, 'name'), _color(c['color'])) for c in manifest['classes']
     )
-    if not graphs or not 1 <= len(classes) < 255:
-        raise BundleError(f'{len(graphs)} combinations and {len(classes)} classes: expected some')
     precision = manifest.get('precision', PRECISIONS[0])
     if precision not in PRECISIONS:
-        raise BundleError(f'precision is {precision!r}: expected one of {", ".join(PRECISIONS)}')
+        raise BundleError(
+            f'precision is {shown(precision)}: expected one of {", ".join(PRECISIONS)}'
+        )
     golden = {
         ModalitySet.parse(key): inside(path, name)
         for key, name in manifest.get('golden', {}).items()
@@ -184,16 +190,16 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         )
     return Bundle(
         path=path,
-        name=str(manifest['name']),
-        description=str(manifest['description']),
-        licence=str(manifest['licence']),
+        name=manifest['name'],
+        description=_text(manifest, 'description'),
+        licence=_text(manifest, 'licence'),
         classes=classes,
         inputs=inputs,
         base=inside(path, manifest['base']),
         graphs=graphs,
         adapters=adapters,
-        provenance=dict(manifest['provenance']),
-        scores=_scores(manifest['scores']),
+        provenance=dict(_printable(manifest['provenance'])),
+        scores=_scores(_printable(manifest['scores'])),
         checksums=dict(manifest['sha256']),
         precision=precision,
         golden=golden,
@@ -202,6 +208,36 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         else None,
         manifest=manifest,
     )
+
+
+def check_name(name: Any) -> None:
+    """Refuse a name for a bundle that cannot be part of a folder's name.
+
+    Raises:
+        BundleError: if it is not 1 to 64 letters, digits and ``._-``, the first of them none of
+            the latter.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BundleError(
+            f'a bundle is named {shown(name)}: expected 1 to 64 letters, digits and "._-", a '
+            'letter or digit first'
+        )
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    text = values[key]
+    if not isinstance(text, str):
+        raise BundleError(f'{key} is {shown(text)}: expected a text')
+    return shortened(text, SENTENCE_LENGTH)
+
+
+def _printable(value: Any) -> Any:
+    """Return plain data whose texts a terminal may show."""
+    if isinstance(value, dict):
+        return {shortened(k, NAME_LENGTH): _printable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return shortened(value, SENTENCE_LENGTH) if isinstance(value, str) else value
 
 
 def _scores(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
@@ -225,35 +261,25 @@ def _color(value: Any) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def inside(folder: Path, relative: str) -> Path:
-    """Return ``folder / relative``, refusing any path that leaves ``folder``.
-
-    Raises:
-        BundleError: if the path is absolute, climbs with ``..`` or follows a link out.
-    """
-    pure = PurePosixPath(relative)
-    target = folder / pure
-    escapes = pure.is_absolute() or '..' in pure.parts or '\\' in relative or not pure.parts
-    if escapes or not target.resolve().is_relative_to(folder.resolve()):
-        raise BundleError(
-            f'{relative!r} leaves the bundle folder {folder}: expected a path inside it'
-        )
-    return target
-
-
 def _verify(bundle: Bundle) -> None:
     kinds = (bundle.graphs, bundle.adapters, bundle.golden)
     single = [bundle.base, *filter(None, [bundle.shared_graph])]
-    for path in [*single, *(path for kind in kinds for path in kind.values())]:
-        name = path.relative_to(bundle.path).as_posix()
-        expected = bundle.checksums.get(name)
-        if not isinstance(expected, str):
-            raise BundleError(f'{bundle.path / MANIFEST} has no SHA-256 of {name}: export again')
-        if not path.is_file():
-            raise BundleError(f'{path} is missing: fetch or export the bundle again')
-        found = sha256(path)
-        if found != expected:
-            raise BundleError(
-                f'{path} was altered: its SHA-256 is {found[:12]}..., the manifest says '
-                f'{expected[:12]}...; fetch or export the bundle again'
-            )
+    used = [*single, *(path for kind in kinds for path in kind.values())]
+    verify_files(bundle.path, bundle.checksums, used)
+    size = bundle.inputs.height_px, bundle.inputs.width_px
+    sizes = {str(m): size for m in bundle.inputs.normalizations}
+    for graph in dict.fromkeys(_onnx_file(bundle, path) for path in bundle.graphs.values()):
+        verify_graph(bundle.path, bundle.checksums, graph, sizes)
+
+
+def _onnx_file(bundle: Bundle, path: Path) -> Path:
+    """Return the file that a runtime opens for a graph of the manifest."""
+    shared = path.with_name('shared.onnx')
+    if path.suffix == '.npz' and bundle.shared_graph == shared:
+        return shared
+    if path.suffix != '.onnx':
+        raise BundleError(
+            f'{path} is not a graph: expected a .onnx file, or a .npz file beside the '
+            'shared.onnx that the manifest names as shared_graph; export the bundle again'
+        )
+    return path

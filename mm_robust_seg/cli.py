@@ -16,12 +16,14 @@ import sys
 
 from mm_robust_seg import __version__
 from mm_robust_seg.errors import ConfigError, RobustSegError
+from mm_robust_seg.foreign_text import shortened
 from mm_robust_seg.report.terminal import Result, show
 from mm_robust_seg.signals import INTERRUPTED, termination_interrupts
 
 PROGRAM = 'mm-robust-seg'
 WRONG_INPUT = 2
 _ROS_ARGS = '--ros-args'
+_LONGEST_LINE = 20_000
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def build_engines() -> int:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f'{PROGRAM}: {message}\n')
+    printable = '\n'.join(shortened(line, _LONGEST_LINE) for line in message.splitlines())
+    sys.stderr.write(f'{PROGRAM}: {printable}\n')
     return WRONG_INPUT
 
 

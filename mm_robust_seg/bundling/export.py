@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from mm_robust_seg.bundle import check_name
 from mm_robust_seg.bundling.merging import read_merging
 from mm_robust_seg.bundling.writer import write_bundle
 from mm_robust_seg.errors import TrainingError
@@ -74,6 +75,7 @@ def export(request: ExportRequest, progress: Progress = SILENT) -> dict[str, Any
             description=merged.description or recipe.description,
             data=replace(recipe.data, classes=len(merged.classes)),
         )
+    check_name(recipe.name)
     scores = _scores(networks, recipe, facts, progress) if request.is_scored else {}
     manifest = _manifest(facts, recipe, scores, request.weights)
     inputs = recipe.input_spec

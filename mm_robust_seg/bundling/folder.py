@@ -12,7 +12,8 @@ from typing import Any
 import cv2
 
 from mm_robust_seg.build import build_engine
-from mm_robust_seg.bundle import load_bundle, MANIFEST, sha256
+from mm_robust_seg.bundle import load_bundle, MANIFEST
+from mm_robust_seg.bundle_files import sha256
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.golden import golden_inputs, golden_labels
 from mm_robust_seg.errors import TrainingError

@@ -63,9 +63,11 @@ def _combination(bundle: Bundle, combination: ModalitySet) -> dict[str, int | fl
 
 def _share(bundle: Bundle, combination: ModalitySet) -> float | None:
     """Return the adapter's parameters over the network's, where the provenance says them."""
-    total = bundle.provenance.get('parameters')
-    own = bundle.provenance.get('adapter_parameters', {}).get(str(combination))
-    return own / total if own and total else None
+    total, adapters = (bundle.provenance.get(n) for n in ('parameters', 'adapter_parameters'))
+    own = adapters.get(str(combination)) if isinstance(adapters, dict) else None
+    if not isinstance(own, (int, float)) or not isinstance(total, (int, float)) or total <= 0:
+        return None
+    return own / total
 
 
 def _blocks(bundle: Bundle) -> list[Block]:

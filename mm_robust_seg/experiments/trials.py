@@ -21,7 +21,8 @@ import subprocess
 import sys
 from typing import Any
 
-from mm_robust_seg.bundle import find_bundle, MANIFEST, sha256
+from mm_robust_seg.bundle import find_bundle, MANIFEST
+from mm_robust_seg.bundle_files import sha256
 from mm_robust_seg.errors import ConfigError, RobustSegError, TrainingError
 from mm_robust_seg.experiments.plan import Plan, Row
 from mm_robust_seg.files import write_json

@@ -11,6 +11,9 @@ from mm_robust_seg.errors import BundleError
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.kind import Normalization
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.schema import shown
+
+_LARGEST_PX = 4096
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,11 @@ def _check(name: str, value: Any) -> None:
     kinds, least = ((int,), 32) if name.endswith('_px') else ((int, float), 0)
     if type(value) not in kinds or not math.isfinite(value):
         kind = 'a whole number' if least else 'a finite number'
-        raise BundleError(f'inputs.{name} of the manifest is {value!r}: expected {kind}')
+        raise BundleError(f'inputs.{name} of the manifest is {shown(value)}: expected {kind}')
     if '_mean' not in name and (value < least or not value):
         expected = f'at least {least} px' if least else 'more than 0'
         raise BundleError(f'inputs.{name} of the manifest is {value:g}: expected {expected}')
+    if least and value > _LARGEST_PX:
+        raise BundleError(
+            f'inputs.{name} of the manifest is {value}: expected at most {_LARGEST_PX} px'
+        )

@@ -67,7 +67,9 @@ def _json(text: str) -> Any:
     def whole(digits: str) -> int:
         return int(digits) if len(digits) <= _MOST_DIGITS else _refuse_number(digits)
 
-    return json.loads(text, object_pairs_hook=_once, parse_int=whole)
+    return json.loads(
+        text, object_pairs_hook=_once, parse_int=whole, parse_constant=_refuse_constant
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,6 +119,10 @@ def _check_keys(keys: list[yaml.ScalarNode]) -> None:
 
 def _refuse_number(digits: str) -> NoReturn:
     raise ValueError(f'it holds a number of {len(digits)} digits')
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f'it holds {name}, which is no JSON number')
 
 
 def _reason(error: Exception) -> str:

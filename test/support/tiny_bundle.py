@@ -8,7 +8,8 @@ import struct
 
 import numpy as np
 
-from mm_robust_seg.bundle import Bundle, CHANNELS, SegmentationClass, sha256
+from mm_robust_seg.bundle import Bundle, CHANNELS, SegmentationClass
+from mm_robust_seg.bundle_files import sha256
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 

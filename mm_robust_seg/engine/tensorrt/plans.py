@@ -24,7 +24,8 @@ import shlex
 import stat
 from typing import Any
 
-from mm_robust_seg.bundle import Bundle, sha256
+from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.bundle_files import sha256
 from mm_robust_seg.engine.shared_graph import SHARED_GRAPH, SUFFIX
 from mm_robust_seg.engine.tensorrt.device_memory import DeviceFacts
 from mm_robust_seg.errors import EngineError

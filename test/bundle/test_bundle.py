@@ -5,7 +5,8 @@ import shutil
 import pytest
 from tiny_bundle import write_tiny_bundle
 
-from mm_robust_seg.bundle import find_bundle, inside, load_bundle, sha256
+from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.bundle_files import inside, sha256
 from mm_robust_seg.errors import BundleError
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 
