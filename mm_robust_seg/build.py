@@ -11,7 +11,7 @@ from mm_robust_seg import plugins
 from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.engine.base import Engine, IsCancelled, MakeEngine, never
-from mm_robust_seg.engine.golden import check_golden, golden_inputs
+from mm_robust_seg.engine.golden import check_golden, check_labels, golden_inputs
 from mm_robust_seg.errors import ConfigError, EngineError, EngineUnavailableError
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
@@ -163,6 +163,7 @@ def _rehearsed(engine: Engine, bundle: Bundle, arithmetic: str) -> Engine:
         for combination in reversed(engine.combinations):
             engine.activate(combination)
             prediction = engine.infer(golden_inputs(bundle.inputs, combination))
+            check_labels(bundle, combination, prediction)
             if combination in bundle.golden:
                 check_golden(bundle, combination, prediction, arithmetic)
     except BaseException:

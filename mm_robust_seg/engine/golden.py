@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+import struct
 
 import cv2
 import numpy as np
@@ -21,6 +22,9 @@ from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 
+_SIGNATURE = b'\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR'
+_SIZE = struct.Struct('>II')
+"""Width and height, which follow."""
 _SURE = 100
 """Least confidence, of 255, of a pixel that is compared."""
 _MARGIN_PX = 2
@@ -57,6 +61,22 @@ def golden_labels(prediction: Prediction) -> NDArray[np.uint8]:
     return np.where(sure, labels, np.uint8(UNLABELED))
 
 
+def check_labels(bundle: Bundle, combination: ModalitySet, prediction: Prediction) -> None:
+    """Refuse labels that are no class of the bundle.
+
+    Raises:
+        EngineError: naming the largest; ``UNLABELED`` is none.
+    """
+    labels, count = prediction.labels, len(bundle.classes)
+    largest = int(labels.max(initial=0, where=labels != UNLABELED))
+    if largest >= count:
+        raise EngineError(
+            f'the graph of {combination} gives the label {largest}, the manifest of '
+            f'{bundle.name} lists {count} classes: expected labels below {count}; export the '
+            'bundle again'
+        )
+
+
 def check_golden(
     bundle: Bundle, combination: ModalitySet, prediction: Prediction, arithmetic: str
 ) -> float:
@@ -73,12 +93,7 @@ def check_golden(
         EngineError: if it is too small, or the label map cannot be read.
     """
     path = bundle.golden[combination]
-    golden = _read(path)
-    if golden.shape != prediction.labels.shape:
-        raise EngineError(
-            f'{path} has the size {golden.shape}, the engine made {prediction.labels.shape}: '
-            'write it again with "mm-robust-seg golden"'
-        )
+    golden = _read(path, prediction.labels.shape)
     known = golden != UNLABELED
     agreement = float((golden == prediction.labels)[known].mean()) if known.any() else 1.0
     least = _LEAST_AGREEMENT[arithmetic]
@@ -92,8 +107,21 @@ def check_golden(
     return agreement
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None or image.ndim != 2 or image.dtype != np.uint8:
-        raise EngineError(f'{path} is not a grey PNG: write it again with "mm-robust-seg golden"')
+def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read a grey PNG; one of another size is refused by its header, before it is decoded."""
+    again = 'write it again with "mm-robust-seg golden"'
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EngineError(f'{path} cannot be read: {error.strerror}; {again}') from error
+    if not data.startswith(_SIGNATURE) or len(data) < len(_SIGNATURE) + _SIZE.size:
+        raise EngineError(f'{path} is not a grey PNG: {again}')
+    width_px, height_px = _SIZE.unpack_from(data, len(_SIGNATURE))
+    if (height_px, width_px) != shape:
+        raise EngineError(
+            f'{path} has the size {(height_px, width_px)}, the engine made {shape}: {again}'
+        )
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint8 or image.shape != shape:
+        raise EngineError(f'{path} is not a grey PNG: {again}')
     return image.astype(np.uint8, copy=False)

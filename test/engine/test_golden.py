@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 import shutil
 
+import cv2
+from hostile import png_claiming
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -14,7 +16,7 @@ from mm_robust_seg.bundle import CHANNELS, load_bundle
 from mm_robust_seg.bundling.folder import write_golden, write_manifest
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Prediction, UNLABELED
-from mm_robust_seg.engine.golden import check_golden, golden_inputs, golden_labels
+from mm_robust_seg.engine.golden import check_golden, check_labels, golden_inputs, golden_labels
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 
@@ -104,6 +106,31 @@ def test_a_label_map_that_is_no_picture_is_refused(bundle, tmp_path):
     same = Prediction(np.zeros((48, 64), np.uint8), np.zeros((48, 64), np.uint8), 0.0)
     with pytest.raises(EngineError, match='is not a grey PNG'):
         check_golden(broken, RGB, same, 'f32')
+
+
+@pytest.mark.parametrize('side_px', [30_000, 60_000])
+def test_a_huge_label_map_is_refused_by_its_header(bundle, tmp_path, side_px, monkeypatch):
+    (tmp_path / 'huge.png').write_bytes(png_claiming(side_px, side_px, depth=8))
+    huge = replace(bundle, golden={RGB: tmp_path / 'huge.png'})
+    same = Prediction(np.zeros((48, 64), np.uint8), np.zeros((48, 64), np.uint8), 0.0)
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('it was decoded'))
+    monkeypatch.setattr(cv2, 'imread', lambda *_: pytest.fail('it was decoded'))
+    with pytest.raises(EngineError, match=rf'the size \({side_px}, {side_px}\), the engine made'):
+        check_golden(huge, RGB, same, 'f32')
+
+
+def test_a_label_beyond_the_class_list_is_refused_by_the_rehearsal(bundle):
+    few = replace(bundle, classes=bundle.classes[:2])
+    with pytest.raises(EngineError, match=r'gives the label \d, the manifest of tiny lists 2'):
+        built(few)
+
+
+def test_unlabeled_is_no_label_beyond_the_class_list(bundle):
+    labels = np.full((48, 64), UNLABELED, np.uint8)
+    check_labels(bundle, RGB, Prediction(labels, labels, 0.0))
+    labels[3, 4] = 250
+    with pytest.raises(EngineError, match='gives the label 250'):
+        check_labels(bundle, RGB, Prediction(labels, labels, 0.0))
 
 
 @pytest.mark.parametrize(('wrong_share', 'refusing'), [(0.005, ()), (0.015, ('f32', 'fp16'))])
