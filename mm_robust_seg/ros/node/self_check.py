@@ -44,7 +44,8 @@ class Facts:
         active_s: time since activation.
         received, lost: messages since activation.
         size_bytes: of the last message.
-        age_s: from the stamp of the last message to now; None before the first.
+        age_s: from the stamp of the last message, its offset applied, to now; None before the
+            first, or if the stamps are not used.
     """
 
     name: str

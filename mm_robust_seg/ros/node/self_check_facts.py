@@ -58,7 +58,10 @@ class SelfCheck:
     def _facts(self, modality: Modality, report: HealthReport) -> Facts:
         subscription = self._arrivals.subscriptions[modality]
         reception = self._arrivals.reception[modality]
-        stamp_ns = reception.stamp_ns
+        inputs, stamp_ns = self._config.inputs[modality], reception.stamp_ns
+        age_s = None
+        if stamp_ns is not None and inputs.stamp == 'message':
+            age_s = (report.now_ns - stamp_ns) * 1e-9 - inputs.stamp_offset_s
         return Facts(
             name=f'{modality}/image',
             topic=subscription.topic_name,
@@ -68,8 +71,8 @@ class SelfCheck:
             received=reception.received,
             lost=reception.lost,
             size_bytes=reception.size_bytes,
-            age_s=None if stamp_ns is None else (report.now_ns - stamp_ns) * 1e-9,
-            expected_hz=self._config.inputs[modality].expected_rate_hz,
+            age_s=age_s,
+            expected_hz=inputs.expected_rate_hz,
             health=report.sensors[modality],
         )
 

@@ -303,6 +303,23 @@ def test_a_paused_clock_blames_no_sensor(robot, start):
         assert not {'SILENT', 'STALE', 'CLOCK'} & set(values(state).values())
 
 
+@pytest.mark.parametrize(
+    'settings',
+    [{'inputs__thermal__stamp': 'arrival'}, {'inputs__thermal__stamp_offset_s': 1e6}],
+    ids=['arrival', 'offset'],
+)
+def test_a_clock_that_is_allowed_for_is_no_finding_of_the_self_check(robot, start, settings):
+    def behind(message):
+        message.header.stamp.sec -= 1_000_000
+
+    robot.alter[THERMAL] = behind
+    start(**settings)
+    robot.until(lambda: active(robot) == COMPLETE)
+    robot.until(lambda: reason(robot, THERMAL) == 'OK')
+    answer = robot.call('self_check', Trigger.Request())
+    assert 'thermal' not in answer.message
+
+
 @pytest.mark.parametrize('steps_hz', [5, 10])
 def test_a_clock_of_few_steps_a_second_is_a_clock(robot, start, steps_hz):
     """As Gazebo Classic publishes it; the images are stamped between its steps."""
