@@ -22,6 +22,7 @@ from mm_robust_seg.training.objectives.gmd import DecoupledSharing
 from mm_robust_seg.training.objectives.hypernetwork import HyperNetworkAdapters
 from mm_robust_seg.training.objectives.modality_dropout import ModalityDropout
 from mm_robust_seg.training.objectives.reconstruction import ReconstructedModalities
+from mm_robust_seg.training.objectives.self_distillation import SelfDistilled
 from mm_robust_seg.training.objectives.shared_branch import OneBranch
 from mm_robust_seg.training.objectives.unadapted import Unadapted
 
@@ -69,6 +70,12 @@ METHODS: Mapping[str, MethodEntry] = {
         'Neverova et al., TPAMI 2016, arXiv 1501.00102',
         'train',
         ModalityDropout,
+    ),
+    'self_distillation': MethodEntry(
+        'one network on complete and smaller input in every step, taught by the complete',
+        'Yu and Huang, ICCV 2019, arXiv 1903.05134, with sensors in place of channels',
+        'train',
+        SelfDistilled,
     ),
     'dedicated': MethodEntry(
         'a network of its own for every combination', '', 'train', DedicatedNetworks

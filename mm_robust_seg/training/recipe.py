@@ -73,6 +73,19 @@ class StageRecipe:
     learning_rate: float = parameter(1e-3, 'Peak of the one-cycle schedule.', 0.0, 10.0)
     encoder_ratio: float = parameter(0.4, 'Share of it that the encoders get.', 0.0, 1.0)
     weight_decay: float = parameter(0.01, 'AdamW weight decay.', 0.0, 1.0)
+    warmup: float = parameter(0.1, 'Share of the steps in which the rate rises.', 0.0, 0.9)
+    clip: float = parameter(5.0, 'Largest norm of the gradient.', 1e-6, 1e6)
+    average: float = parameter(0.06, 'Share of the steps that the weights average.', 0.0, 1.0)
+    average_steps: int = parameter(200, 'Most steps they average; 0: no limit.', 0, 1_000_000)
+
+
+@dataclass(frozen=True)
+class SelfDistillationRecipe:
+    """Method ``self_distillation``."""
+
+    incomplete_weight: float = parameter(0.5, 'Of each incomplete combination.', 0.0, 1e3)
+    distillation_weight: float = parameter(1.0, 'In it, of the complete logits.', 0.0, 1e3)
+    temperature: float = parameter(2.0, 'Of the softmax that distillation compares.', 0.1, 100.0)
 
 
 @dataclass(frozen=True)
@@ -158,6 +171,7 @@ class Recipe:
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
     placement: PlacementRecipe = field(default_factory=PlacementRecipe)
+    self_distillation: SelfDistillationRecipe = field(default_factory=SelfDistillationRecipe)
     ours: OursRecipe = field(default_factory=OursRecipe)
     dmrnet: DMRNetRecipe = field(default_factory=DMRNetRecipe)
     feature_prediction: FeaturePredictionRecipe = field(default_factory=FeaturePredictionRecipe)

@@ -24,9 +24,6 @@ from mm_robust_seg.training.loop.training_log import TrainingLog
 from mm_robust_seg.training.objectives.base import Step, Task
 from mm_robust_seg.training.recipe import Recipe
 
-_WARMUP = 0.1
-_CLIP = 5.0
-
 
 @dataclass(frozen=True)
 class Training:
@@ -68,13 +65,11 @@ def optimize(task: Task, training: Training) -> TaskState:
     return state
 
 
-def rate_factor(done: float) -> float:
+def rate_factor(done: float, warmup: float) -> float:
     """Return the share of the peak learning rate: linear warm-up, then half a cosine."""
-    return (
-        done / _WARMUP
-        if done < _WARMUP
-        else 0.5 + 0.5 * math.cos(math.pi * (done - _WARMUP) / (1 - _WARMUP))
-    )
+    if done < warmup:
+        return done / warmup
+    return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
 
 
 def _train(state: TaskState, training: Training, steps: int, bar: Bar) -> None:
@@ -102,7 +97,7 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
     batches = training_batches(training.train, recipe, state.epoch, training.group)
     for index, batch in enumerate(batches):
         done = state.steps + index
-        rate = rate_factor(done / last)
+        rate = rate_factor(done / last, task.stage.warmup)
         for group in state.optimizer.param_groups:
             group['lr'] = group['peak'] * rate
         with torch.autocast(device.type, torch.bfloat16, enabled=_is_mixed(recipe, device)):
@@ -113,7 +108,7 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
                 f'{task.name}: the loss became {loss} in epoch {state.epoch}; lower '
                 'learning_rate, or look at the data'
             )
-        _descend(losses, state.optimizer, task.objective.trained, training.group)
+        _descend(losses, state, training.group)
         state.update_average()
         total += loss
         bar.advance()
@@ -140,17 +135,16 @@ def _step(batch: Batch, state: TaskState, training: Training, index: int) -> Ste
     )
 
 
-def _descend(
-    losses: Tensor, optimizer: torch.optim.Optimizer, trained: nn.Module, group: ProcessGroup
-) -> None:
-    parameters = [p for p in trained.parameters() if p.requires_grad]
+def _descend(losses: Tensor, state: TaskState, group: ProcessGroup) -> None:
+    task, optimizer = state.task, state.optimizer
+    parameters = [p for p in task.objective.trained.parameters() if p.requires_grad]
     optimizer.zero_grad(set_to_none=True)
     if losses.ndim:
         conflict_free(losses, parameters)
     else:
         losses.backward()
     group.average(p.grad for p in parameters if p.grad is not None)
-    nn.utils.clip_grad_norm_(parameters, _CLIP)
+    nn.utils.clip_grad_norm_(parameters, task.stage.clip)
     optimizer.step()
 
 

@@ -18,9 +18,6 @@ from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.training.loop import checkpoint
 from mm_robust_seg.training.objectives.base import Task
 
-_AVERAGED_STEPS = 200
-_AVERAGED_SHARE = 0.06
-
 
 class TaskState:
     """Weights, their running average and the optimiser of one task.
@@ -54,11 +51,14 @@ class TaskState:
     def update_average(self) -> None:
         """Move the averaged weights towards the present ones; in the first epoch, onto them.
 
-        The average reaches back over 200 steps, or over 6 % of a short run, so that it never lags
-        behind the falling learning rate.
+        It reaches back over a share of the run, so that it never lags behind the falling learning
+        rate, and over no more than ``average_steps``.
         """
-        share = _AVERAGED_SHARE * self.task.stage.epochs * self._epoch_steps
-        keep = 1 - 1 / max(1.0, min(_AVERAGED_STEPS, share)) if self.epoch else 0.0
+        stage = self.task.stage
+        reach = stage.average * stage.epochs * self._epoch_steps
+        if stage.average_steps:
+            reach = min(stage.average_steps, reach)
+        keep = 1 - 1 / max(1.0, reach) if self.epoch else 0.0
         with torch.no_grad():
             for name, value in self.task.objective.trained.state_dict().items():
                 if value.is_floating_point():

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.torch
 PAIR = ModalitySet.parse('thermal+depth')
 ONE_NETWORK = (
     'modality_dropout',
+    'self_distillation',
     'dmrnet',
     'gmd',
     'shared_branch',
