@@ -12,7 +12,9 @@ from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import Survey
 from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import fingerprint, load_base
+from mm_robust_seg.training.data.objects import find_objects, Objects
 from mm_robust_seg.training.data.splits import checked_survey, load
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.methods import Command, MethodEntry
@@ -42,14 +44,21 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Data:
-    """The two splits of a training, and what a look at every sample found."""
+    """The two splits of a training, and what a look at every sample found.
+
+    Attributes:
+        objects: of ``train``, where the recipe needs them.
+    """
 
     train: Dataset
     val: Dataset
     survey: Survey
+    objects: Objects | None
 
 
-def checked_data(recipe: Recipe, entry: MethodEntry, group: ProcessGroup) -> Data:
+def checked_data(
+    recipe: Recipe, entry: MethodEntry, group: ProcessGroup, progress: Progress = SILENT
+) -> Data:
     """Load the splits and see that the method can be trained on them.
 
     Raises:
@@ -70,7 +79,10 @@ def checked_data(recipe: Recipe, entry: MethodEntry, group: ProcessGroup) -> Dat
             f'the data set has {train.modalities} alone, so nothing can be missing: expected '
             'two or three sensors for adapters'
         )
-    return Data(train, val, survey)
+    class_pixels, bars = survey.splits['train'].class_pixels, progress if group.is_main else SILENT
+    wanted = recipe.objects
+    objects = find_objects(train, class_pixels, wanted, bars) if wanted.are_used else None
+    return Data(train, val, survey, objects)
 
 
 def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:

@@ -39,6 +39,35 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
+class ObjectsRecipe:
+    """Windows on objects, and objects of other captures pasted into a sample; off by default.
+
+    An object is a connected region of a class that covers little of the training split.
+    """
+
+    crops: float = parameter(0.0, 'Share of the windows that are on an object.', 0.0, 1.0)
+    paste: float = parameter(0.0, 'Share of the samples that objects are pasted into.', 0.0, 1.0)
+    most: int = parameter(4, 'Most objects that are pasted into one.', 1, 100)
+    move_x: float = parameter(0.125, 'Spread of the move, in widths of an image.', 0.0, 10.0)
+    move_y: float = parameter(0.094, 'Spread of the move, in heights of an image.', 0.0, 10.0)
+    nearer_m: float = parameter(0.06, 'So much nearer may the surface beneath be.', 0.0, 1e3)
+    farther_m: float = parameter(0.22, 'So much farther may the surface beneath be.', 0.0, 1e3)
+    smallest: float = parameter(
+        5e-4, 'Smaller regions, as a share of an image, are none.', 0.0, 1.0
+    )
+    largest: float = parameter(0.25, 'Larger regions, as a share of an image, are none.', 0.0, 1.0)
+    common: float = parameter(0.05, 'Classes of a larger share are surroundings.', 0.0, 1.0)
+    surroundings: list[str] = parameter(  # noqa: RUF009
+        [], 'Further classes that are no objects.'
+    )
+
+    @property
+    def are_used(self) -> bool:
+        """Whether objects have to be known."""
+        return self.crops > 0 or self.paste > 0
+
+
+@dataclass(frozen=True)
 class InputRecipe:
     """Network input; see ``bundle.InputSpec``."""
 
@@ -166,6 +195,7 @@ class Recipe:
     validate_every: int = parameter(5, 'Epochs between validations; 0: none.', 0, 100_000)
     workers: int = parameter(1, 'Processes that prepare batches.', 0, 64)
     data: DataRecipe = field(default_factory=DataRecipe)
+    objects: ObjectsRecipe = field(default_factory=ObjectsRecipe)
     inputs: InputRecipe = field(default_factory=InputRecipe)
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
     base: StageRecipe = field(default_factory=StageRecipe)

@@ -16,10 +16,9 @@ from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import BASE, save_network, START
 from mm_robust_seg.training.costs import parameter_costs
 from mm_robust_seg.training.data.augment import class_weights
-from mm_robust_seg.training.data.batches import training_batches
 from mm_robust_seg.training.loop.liveness import constant_features
 from mm_robust_seg.training.loop.optimize import optimize, Training
-from mm_robust_seg.training.loop.process_group import joined_group
+from mm_robust_seg.training.loop.process_group import joined_group, ProcessGroup
 from mm_robust_seg.training.loop.task_state import TaskState
 from mm_robust_seg.training.loop.training_log import TrainingLog
 from mm_robust_seg.training.methods import method_entry
@@ -56,7 +55,7 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
     """
     entry = method_entry(request.method, request.command)
     with joined_group(request.device) as group:
-        data = checked_data(request.recipe, entry, group)
+        data = checked_data(request.recipe, entry, group, progress)
         segmenter = initial_network(request, data.train)
         network = NetworkRecipe(segmenter.backbone, segmenter.decoder.classify.in_channels)
         recipe = replace(request.recipe, network=network)
@@ -69,7 +68,7 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
             for line in lines(data.survey):
                 log.say(line)
             training = Training(
-                recipe, data.train, data.val, request.out, request.device, group, log
+                recipe, data.train, data.val, request.out, request.device, group, log, data.objects
             )
             weights = class_weights(data.survey.splits['train'].class_pixels)
             loss = SegmentationLoss(torch.from_numpy(weights).to(request.device))
@@ -101,12 +100,13 @@ def _context(
 
 
 def _calibration(training: Training) -> Callable[[], Iterable[Inputs]]:
-    """Return what gives the same few training images at every call."""
+    """Return what gives the same few training images at every call, in every process."""
+    whole = replace(training, group=ProcessGroup())
 
     def batches() -> Iterator[Inputs]:
         seen = 0
         for epoch in count():
-            for images, labels in training_batches(training.train, training.recipe, epoch):
+            for images, labels in whole.batches(epoch):
                 if seen >= _CALIBRATION_IMAGES:
                     return
                 seen += len(labels)

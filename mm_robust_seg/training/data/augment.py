@@ -14,6 +14,7 @@ from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.preprocess import network_input
+from mm_robust_seg.training.data.windows import anywhere, Place
 
 Float = NDArray[np.float32]
 Tensors = tuple[dict[Modality, Float], NDArray[np.uint8]]
@@ -30,6 +31,7 @@ def augmented(
     crop: tuple[int, int],
     zoom: tuple[float, float],
     rng: np.random.Generator,
+    place: Place = anywhere,
 ) -> Tensors:
     """Cut a random window, flip it, vary each sensor.
 
@@ -37,12 +39,13 @@ def augmented(
         crop: (h, w) in px of what the network is given.
         zoom: range of the magnification relative to inference.
         rng: the only source of chance.
+        place: chooses where the window is.
     """
     height, width = sample.labels.shape
     scale = rng.uniform(*zoom)
     rows = min(height, round(crop[0] / spec.height_px * height / scale))
     columns = min(width, round(crop[1] / spec.width_px * width / scale))
-    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    top, left = place(sample.labels, rows, columns, rng)
     window = (slice(top, top + rows), slice(left, left + columns))
     step = -1 if rng.random() < 0.5 else 1
     images = {m: _cut(image, window, step) for m, image in sample.images.items()}

@@ -16,6 +16,9 @@ from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.signals import signals_left_to_parent
 from mm_robust_seg.training.data.augment import augmented, plain, Tensors
+from mm_robust_seg.training.data.copy_paste import pasted
+from mm_robust_seg.training.data.objects import Objects
+from mm_robust_seg.training.data.windows import anywhere, on_objects, Place
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.recipe import Recipe
 
@@ -23,20 +26,29 @@ Batch = tuple[dict[Modality, Tensor], Tensor]
 
 
 class _Augmented(TorchDataset[Tensors]):
-    def __init__(self, dataset: Dataset, recipe: Recipe, epoch: int) -> None:
-        self.dataset, self.recipe, self.epoch = dataset, recipe, epoch
+    def __init__(
+        self, dataset: Dataset, recipe: Recipe, epoch: int, objects: Objects | None
+    ) -> None:
+        self.dataset, self.recipe, self.epoch, self.objects = dataset, recipe, epoch, objects
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Tensors:
-        recipe = self.recipe
+        recipe, objects = self.recipe, self.objects
+        rng = np.random.default_rng((recipe.seed, self.epoch, index))
+        sample = self.dataset[index]
+        place: Place = anywhere
+        if objects:
+            sample = pasted(sample, self.dataset, objects, recipe.objects, rng)
+            place = on_objects(recipe.objects.crops, objects.rarity)
         return augmented(
-            self.dataset[index],
+            sample,
             recipe.input_spec,
             (recipe.crop_height_px, recipe.crop_width_px),
             (recipe.zoom_min, recipe.zoom_max),
-            np.random.default_rng((recipe.seed, self.epoch, index)),
+            rng,
+            place,
         )
 
 
@@ -46,7 +58,11 @@ def batch_count(dataset: Dataset, recipe: Recipe) -> int:
 
 
 def training_batches(
-    dataset: Dataset, recipe: Recipe, epoch: int, group: ProcessGroup | None = None
+    dataset: Dataset,
+    recipe: Recipe,
+    epoch: int,
+    group: ProcessGroup | None = None,
+    objects: Objects | None = None,
 ) -> Iterator[Batch]:
     """Yield the augmented batches of one epoch: of each, the part that is this process's.
 
@@ -59,7 +75,7 @@ def training_batches(
     order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset)).tolist()
     starts = range(0, batch_count(dataset, recipe) * size, size)
     loader = DataLoader(
-        _Augmented(dataset, recipe, epoch),
+        _Augmented(dataset, recipe, epoch, objects),
         batch_sampler=[order[start : start + size][group.rank :: group.size] for start in starts],
         num_workers=recipe.workers,
         collate_fn=_collate,

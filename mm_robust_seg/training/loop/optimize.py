@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 import math
 from pathlib import Path
@@ -15,6 +16,7 @@ from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.report.progress import Bar
 from mm_robust_seg.training.data.batches import Batch, batch_count, training_batches
+from mm_robust_seg.training.data.objects import Objects
 from mm_robust_seg.training.data.samples_picture import samples_picture
 from mm_robust_seg.training.data.scores import confusion_of
 from mm_robust_seg.training.loop.gradients import conflict_free
@@ -31,6 +33,7 @@ class Training:
 
     Attributes:
         folder: of the checkpoints.
+        objects: of ``train``, where the recipe needs them.
     """
 
     recipe: Recipe
@@ -40,6 +43,11 @@ class Training:
     device: torch.device
     group: ProcessGroup
     log: TrainingLog
+    objects: Objects | None = None
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield the training batches of an epoch."""
+        return training_batches(self.train, self.recipe, epoch, self.group, self.objects)
 
 
 def optimize(task: Task, training: Training) -> TaskState:
@@ -94,8 +102,7 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
     task, recipe, device = state.task, training.recipe, training.device
     total, last = 0.0, task.stage.epochs * steps
     task.objective.set_mode()
-    batches = training_batches(training.train, recipe, state.epoch, training.group)
-    for index, batch in enumerate(batches):
+    for index, batch in enumerate(training.batches(state.epoch)):
         done = state.steps + index
         rate = rate_factor(done / last, task.stage.warmup)
         for group in state.optimizer.param_groups:
