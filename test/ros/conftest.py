@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 import socket
@@ -35,9 +36,19 @@ def quiet_domain() -> int:
 
 
 @pytest.fixture(scope='session')
-def ros_domain():
+def ros_settings():
     """Set before the first participant exists, since Fast DDS reads its profile only once."""
     os.environ.update(ros_environment())
+
+
+@pytest.fixture
+def ros_domain(ros_settings):
+    """The graph without the lifecycle nodes of earlier tests.
+
+    A destroyed one keeps its participant and the services of its transitions until it is
+    collected: it would be found, and asked, in place of the node of the same name.
+    """
+    gc.collect()
 
 
 @pytest.fixture
