@@ -33,6 +33,7 @@ def test_numbers_carry_a_unit_or_are_counts_and_ratios() -> None:
         '_std',
         '_len',
         '_frames',
+        '_pixels',
         '_limit',
         '_steps',
         '_calls',

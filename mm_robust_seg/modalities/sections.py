@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from mm_robust_seg.modalities.kind import Normalization, Units
 from mm_robust_seg.schema import parameter
 
+MAX_PIXELS = 1 << 24
+"""Of an image, unless its sensor is set to send larger ones: 16 megapixels."""
+
 
 @dataclass(frozen=True)
 class InputConfig(ABC):
@@ -47,6 +50,13 @@ class InputConfig(ABC):
         'raw',
         'sensor_msgs/Image, or CompressedImage on the topic of this transport.',
         choices=('raw', 'compressed', 'compressedDepth'),
+        live=False,
+    )
+    max_pixels: int = parameter(
+        MAX_PIXELS,
+        'Largest image that is decoded, width times height; others are refused by their headers.',
+        1,
+        1 << 28,
         live=False,
     )
     frame_alias: str = parameter('', 'Replaces header.frame_id when not empty.', live=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from mm_robust_seg.modalities.sections import MAX_PIXELS
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.recordings.bag import BagImage, BagTruth
 from mm_robust_seg.simulation.faults import Fault, FaultInjector
@@ -125,7 +126,7 @@ class FaultyBag:
         image = replace(item.image, stamp_ns=item.image.stamp_ns + shift_ns)
         if fault and fault.kind.needs_pixels and image.encoding.startswith(PREFIX):
             try:
-                encoding, pixels = unpack(image, without_jpeg='')
+                encoding, pixels = unpack(image, without_jpeg='', most_pixels=MAX_PIXELS)
             except MalformedError:  # it is damaged already
                 yield BagImage(time_ns, image)
                 return

@@ -27,13 +27,14 @@ _PREFERRED = ('16UC1', '8UC1', 'bgr8')
 """A file says nothing but its type; of the encodings of that type, these first."""
 
 
-def unpack(raw: RawImage, without_jpeg: str) -> tuple[str, Pixels]:
+def unpack(raw: RawImage, without_jpeg: str, most_pixels: int) -> tuple[str, Pixels]:
     """Return the encoding (one of the sensor) and the pixels, (H, W, C), of a message.
 
     Args:
         raw: the message.
         without_jpeg: what to do where a JPEG comes, which would alter the values; empty where it
             is welcome.
+        most_pixels: that the sensor may send.
 
     Raises:
         MalformedError: FORMAT if the content is something else, too large, or not what the
@@ -42,7 +43,7 @@ def unpack(raw: RawImage, without_jpeg: str) -> tuple[str, Pixels]:
     packed, text = buffer(raw).tobytes(), raw.encoding.removeprefix(PREFIX).strip()
     kind = KINDS[raw.modality]
     if compressed_depth.is_compressed_depth(text, packed):
-        encoding, pixels = compressed_depth.unpack_depth(text, packed)
+        encoding, pixels = compressed_depth.unpack_depth(text, packed, most_pixels)
         if encoding not in kind.encodings or kind.is_color:
             raise MalformedError(
                 Reason.FORMAT,
@@ -66,7 +67,7 @@ def unpack(raw: RawImage, without_jpeg: str) -> tuple[str, Pixels]:
         )
     colour = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     as_colour = kind.is_color and not is_mosaic
-    pixels = unpack_file(packed, colour if as_colour else cv2.IMREAD_UNCHANGED)
+    pixels = unpack_file(packed, colour if as_colour else cv2.IMREAD_UNCHANGED, most_pixels)
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     names = ('bgr8',) if as_colour else (_encoding_of(text), *_PREFERRED, *kind.encodings)
     stored = (pixels.dtype.str[1:], channels)

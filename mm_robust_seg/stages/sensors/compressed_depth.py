@@ -15,8 +15,8 @@ import numpy as np
 from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modalities.kind import Float, Pixels
 from mm_robust_seg.stages.sensors.image_files import PNG_START
-from mm_robust_seg.stages.sensors.malformed import MalformedError
-from mm_robust_seg.stages.sensors.packed_files import check_size, unpack_file
+from mm_robust_seg.stages.sensors.malformed import check_size, MalformedError
+from mm_robust_seg.stages.sensors.packed_files import unpack_file
 from mm_robust_seg.stages.sensors.rvl import unpack_rvl
 
 NAME = 'compressedDepth'
@@ -33,11 +33,12 @@ def is_compressed_depth(text: str, packed: bytes) -> bool:
     return NAME in text or packed.startswith(PNG_START, _HEADER.size)
 
 
-def unpack_depth(text: str, packed: bytes) -> tuple[str, Pixels]:
+def unpack_depth(text: str, packed: bytes, most_pixels: int) -> tuple[str, Pixels]:
     """Return the encoding, 16UC1 or 32FC1, and the pixels, (H, W, 1).
 
     Raises:
-        MalformedError: FORMAT if the content is something else; TRUNCATED if it is damaged.
+        MalformedError: FORMAT if the content is something else or has more pixels than
+            ``most_pixels``; TRUNCATED if it is damaged.
     """
     if len(packed) <= _HEADER.size:
         raise MalformedError(
@@ -48,9 +49,9 @@ def unpack_depth(text: str, packed: bytes) -> tuple[str, Pixels]:
     _, scale, offset = _HEADER.unpack_from(packed)
     body = packed[_HEADER.size :]
     if body.startswith(PNG_START):
-        stored = unpack_file(body, cv2.IMREAD_UNCHANGED)
+        stored = unpack_file(body, cv2.IMREAD_UNCHANGED, most_pixels)
     elif 'rvl' in text.lower():
-        stored = _rvl(body)
+        stored = _rvl(body, most_pixels)
     else:
         raise MalformedError(
             Reason.FORMAT,
@@ -84,11 +85,11 @@ def _metres(stored: Pixels, scale: float, offset: float) -> Float:
     return metres
 
 
-def _rvl(body: bytes) -> Pixels:
+def _rvl(body: bytes, most_pixels: int) -> Pixels:
     if len(body) < _SIZE.size:
         raise MalformedError(Reason.TRUNCATED, 'RVL image ends before its size; expected its data')
     width, height = _SIZE.unpack_from(body)
-    check_size(height, width)
+    check_size(height, width, most_pixels)
     pixels = None
     if height * width <= max(_FEW_PIXELS, len(body) * _PIXELS_PER_BYTE):
         pixels = unpack_rvl(body[_SIZE.size :], height * width)

@@ -11,9 +11,10 @@ from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.kind import Pixels, UnfitPixelsError
 from mm_robust_seg.modalities.measured import stored_values
+from mm_robust_seg.modalities.sections import InputConfig
 from mm_robust_seg.stages.sensors.compressed import PREFIX, unpack
 from mm_robust_seg.stages.sensors.layout import view
-from mm_robust_seg.stages.sensors.malformed import MalformedError
+from mm_robust_seg.stages.sensors.malformed import check_size, MalformedError
 
 
 def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Rejection:
@@ -27,7 +28,7 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
     sent_ns = raw.stamp_ns if settings.stamp == 'message' else arrival_ns
     stamp_ns = sent_ns + round(settings.stamp_offset_s * 1e9)
     try:
-        stored = _stored(raw, settings.without_jpeg)
+        stored = _stored(raw, settings)
     except MalformedError as error:
         return Rejection(raw.modality, stamp_ns, arrival_ns, error.reason, error.detail)
     except UnfitPixelsError as error:
@@ -45,8 +46,11 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
     )
 
 
-def _stored(raw: RawImage, without_jpeg: str) -> Pixels:
+def _stored(raw: RawImage, settings: InputConfig) -> Pixels:
     """Return the pixels of a message as files hold them: (H, W), or (H, W, 3) in R, G, B order."""
-    is_packed = raw.encoding.startswith(PREFIX)
-    encoding, pixels = unpack(raw, without_jpeg) if is_packed else (raw.encoding, view(raw))
+    if raw.encoding.startswith(PREFIX):
+        encoding, pixels = unpack(raw, settings.without_jpeg, settings.max_pixels)
+    else:
+        encoding, pixels = raw.encoding, view(raw)
+        check_size(raw.height_px, raw.width_px, settings.max_pixels)
     return KINDS[raw.modality].arranged(encoding, pixels)
