@@ -57,7 +57,7 @@ bench-faults: $(TEST_ENV)/.ready ## measure how faults are found, 40 min (ARGS="
 bench-time: $(TEST_ENV)/.ready ## measure cameras of other rates and latencies, 2 min (ARGS="--help")
 	@$(TEST_PYTHON) -m benchmarks.bench_time $(ARGS)
 
-soak: $(TEST_ENV)/.ready ## run the node under random faults for 20 min (ARGS="--minutes 5" for less)
+soak: $(TEST_ENV)/.ready ## run the node under random faults for 20 min (ARGS="--minutes 5", ARGS="--busy 2" under load)
 	@$(TEST_PYTHON) -m benchmarks.soak $(ARGS)
 
 clean: ## remove environments, results and caches

@@ -207,6 +207,9 @@ def test_a_false_alarm_fails_the_soak():
 def test_unlabeled_masks_in_clean_phases_fail_the_soak():
     given = soak(samples(0), sensors=ModalitySet())
     assert missed(given) == ['masks made from a sensor, clean phases']
+    under_load = soak_report.verdicts(given, is_alone=False)
+    assert all(verdict.is_met for verdict in under_load)
+    assert [v.measured for v in under_load if not v.is_judged] == ['0.0% of 900 captures']
 
 
 @pytest.mark.parametrize(
