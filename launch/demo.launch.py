@@ -16,30 +16,34 @@ from launch_ros.parameter_descriptions import ParameterValue
 SHARE = Path(get_package_share_directory('mm_robust_seg'))
 
 ARGUMENTS = {
+    'namespace': ('', 'Namespace of rig and node, and of their topics.'),
+    'params_file': (str(SHARE / 'config' / 'demo.yaml'), 'Parameter file of the node.'),
     'scenario': (str(SHARE / 'config' / 'demo_scenario.yaml'), 'Scenario file.'),
     'bundle': ('sim', 'Model bundle, trained on the simulation.'),
     'repeat': ('true', 'Play the scenario again and again.'),
     'rviz': ('true', 'Open RViz.'),
 }
+SWITCH = ('true', 'false', 'True', 'False')
+CHOICES = {'repeat': SWITCH, 'rviz': SWITCH}
+PASSED_ON = ('namespace', 'params_file', 'bundle', 'rviz')
 
 
 def generate_launch_description() -> LaunchDescription:
     declarations = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
+        DeclareLaunchArgument(
+            name, default_value=default, description=text, choices=CHOICES.get(name)
+        )
         for name, (default, text) in ARGUMENTS.items()
     ]
     # It also sets the Fast DDS profile for images, so it comes before the rig.
     segmentation = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(SHARE / 'launch' / 'robust_seg.launch.py')),
-        launch_arguments={
-            'params_file': str(SHARE / 'config' / 'demo.yaml'),
-            'bundle': LaunchConfiguration('bundle'),
-            'rviz': LaunchConfiguration('rviz'),
-        }.items(),
+        launch_arguments=[(name, LaunchConfiguration(name)) for name in PASSED_ON],
     )
     rig = Node(
         package='mm_robust_seg',
         executable='rig',
+        namespace=LaunchConfiguration('namespace'),
         parameters=[
             {
                 'scenario': LaunchConfiguration('scenario'),

@@ -31,17 +31,20 @@ ARGUMENTS = {
     'clock': ('200', 'Rate of /clock in Hz; the default of ros2 bag is too coarse for 30 Hz.'),
     'scenario': ('', 'Scenario file: which camera fails, when and how; empty: none.'),
 }
+CHOICES = {'loop': ('true', 'false', 'True', 'False')}
 
 
 def generate_launch_description() -> LaunchDescription:
     """Take the arguments above, and those of robust_seg.launch.py."""
     declarations = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
+        DeclareLaunchArgument(
+            name, default_value=default, description=text, choices=CHOICES.get(name)
+        )
         for name, (default, text) in ARGUMENTS.items()
     ]
     segmentation = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(LAUNCH / 'robust_seg.launch.py')),
-        launch_arguments={'use_sim_time': 'true'}.items(),
+        launch_arguments={'use_sim_time': 'true', 'respawn': 'false'}.items(),
     )
     bag = DeclareLaunchArgument('bag', description='Folder of the rosbag2.')
     return LaunchDescription([bag, *declarations, OpaqueFunction(function=play), segmentation])
@@ -56,7 +59,7 @@ def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         actions.append(RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: remove(folder))))
     command = ['ros2', 'bag', 'play', given['bag'], '--rate', given['rate']]
     command += ['--clock', given['clock']]
-    if given['loop'].lower() in ('true', '1', 'yes', 'on'):
+    if given['loop'].lower() == 'true':
         command.append('--loop')
     player = ExecuteProcess(cmd=command, output='screen')
     active = OnStateTransition(goal_state='active', entities=[player], handle_once=True)

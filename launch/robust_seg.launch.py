@@ -11,6 +11,7 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
+    Shutdown,
 )
 from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration
@@ -33,33 +34,47 @@ ARGUMENTS = {
     'bundle': ('', 'Model bundle; empty: as in the parameter file.'),
     'backend': ('', 'Inference runtime; empty: as in the parameter file.'),
     'autostart': ('true', 'Configure and activate the node.'),
+    'respawn': ('false', 'Start the node again when it dies; otherwise the launch ends with it.'),
     'rviz': ('false', 'Open RViz.'),
-    'log_level': ('info', 'debug, info, warn, error or fatal.'),
+    'log_level': ('info', 'How much the node logs.'),
 }
+SWITCH = ('true', 'false', 'True', 'False')
+CHOICES = {
+    **dict.fromkeys(('use_sim_time', 'autostart', 'respawn', 'rviz'), SWITCH),
+    'log_level': ('debug', 'info', 'warn', 'error', 'fatal'),
+}
+RESPAWN_DELAY_S = 2.0
 
 
 def generate_launch_description() -> LaunchDescription:
     declarations = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
+        DeclareLaunchArgument(
+            name, default_value=default, description=text, choices=CHOICES.get(name)
+        )
         for name, (default, text) in ARGUMENTS.items()
     ]
     return LaunchDescription([*declarations, *fastdds_profile(), OpaqueFunction(function=start)])
 
 
 def fastdds_profile() -> list[LaunchDescriptionEntity]:
-    """Give Fast DDS room for images in shared memory, unless the user has a profile.
+    """Give Fast DDS room for images in shared memory, by the user's profile if there is one.
 
     Fast DDS 3 (Kilted) reads the first variable, Fast DDS 2 (Humble, Jazzy) the second.
     """
     names = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-    if any(name in os.environ for name in names):
-        return []
-    return [SetEnvironmentVariable(name, str(CONFIG / 'fastdds_profile.xml')) for name in names]
+    own = next(filter(None, map(os.environ.get, names)), str(CONFIG / 'fastdds_profile.xml'))
+    return [SetEnvironmentVariable(name, os.environ.get(name) or own) for name in names]
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    sim_time = is_true(given['use_sim_time'])
+    if not Path(given['params_file']).is_file():
+        raise ValueError(
+            f'params_file:={given["params_file"]} is no file: expected a parameter file, such as '
+            f'a copy of {ARGUMENTS["params_file"][0]}'
+        )
+    sim_time, respawn = is_true(given['use_sim_time']), is_true(given['respawn'])
+    arguments = ['--autostart'] if respawn and is_true(given['autostart']) else []
     overrides: dict[str, object] = {'use_sim_time': sim_time}
     for key in ('bundle', 'backend'):
         if given[key]:
@@ -72,11 +87,14 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         namespace=given['namespace'],
         parameters=[given['params_file'], overrides],
         remappings=remappings(given),
-        arguments=['--ros-args', '--log-level', f'{logger}:={given["log_level"]}'],
+        arguments=[*arguments, '--ros-args', '--log-level', f'{logger}:={given["log_level"]}'],
         output='screen',
+        respawn=respawn,
+        respawn_delay=RESPAWN_DELAY_S,
+        on_exit=None if respawn else [Shutdown(reason='the segmentation node has ended')],
     )
     actions: list[LaunchDescriptionEntity] = [node]
-    if is_true(given['autostart']):
+    if is_true(given['autostart']) and not respawn:  # one that comes again does it by itself
         actions += transitions(node)
     if is_true(given['rviz']):
         actions.append(rviz(given, sim_time))
@@ -84,7 +102,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def is_true(text: str) -> bool:
-    return text.lower() in ('true', '1', 'yes', 'on')
+    return text.lower() == 'true'
 
 
 def remappings(given: dict[str, str]) -> list[tuple[str, str]]:

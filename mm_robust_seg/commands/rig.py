@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> Result:
     }
     if args.scenario:
         values['scenario'] = str(args.scenario.resolve())
-    if not os.environ.keys() & set(_PROFILES):
-        profile = str(shipped('config/fastdds_profile.xml'))
-        os.environ.update(dict.fromkeys(_PROFILES, profile))
+    own = next(filter(None, map(os.environ.get, _PROFILES)), None)
+    profile = own or str(shipped('config/fastdds_profile.xml'))
+    for name in _PROFILES:
+        os.environ.setdefault(name, profile)
     return Result(code=rig.main(['rig', '--ros-args', *parameters(values), *args.ros_args]))

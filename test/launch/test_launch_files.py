@@ -68,14 +68,12 @@ def test_every_argument_arrives(prefix, tmp_path):
 
 
 @pytest.fixture
-def ask_state(monkeypatch):
-    """Ask the launched node for its lifecycle state; None as long as it does not answer.
+def asking(monkeypatch):
+    """A node beside the launched ones, and its executor.
 
     Fast DDS reads its profile once in a process, and later tests need it.
     """
     rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
-    from lifecycle_msgs.srv import GetState
-
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
         monkeypatch.setenv(name, str(ROOT / 'config' / 'fastdds_profile.xml'))
@@ -83,6 +81,19 @@ def ask_state(monkeypatch):
     rclpy.init(context=context, domain_id=DOMAIN)
     node = rclpy.create_node('asking', context=context)
     executor = rclpy.executors.SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    yield node, executor
+    executor.shutdown()
+    node.destroy_node()
+    context.try_shutdown()
+
+
+@pytest.fixture
+def ask_state(asking):
+    """Ask the launched node for its lifecycle state; None as long as it does not answer."""
+    from lifecycle_msgs.srv import GetState
+
+    node, executor = asking
     client = node.create_client(GetState, '/segmentation/get_state')
 
     def ask():
@@ -90,11 +101,27 @@ def ask_state(monkeypatch):
         executor.spin_until_future_complete(future, 1.0)
         return future.result().current_state.label if future.done() else None
 
-    executor.add_node(node)
-    yield ask
-    executor.shutdown()
-    node.destroy_node()
-    context.try_shutdown()
+    return ask
+
+
+@pytest.fixture
+def listen(asking):
+    """Tell whether an image has come on a topic."""
+    from sensor_msgs.msg import Image
+
+    node, executor = asking
+
+    def to(topic):
+        came = []
+        node.create_subscription(Image, topic, came.append, 1)
+
+        def heard():
+            executor.spin_once(timeout_sec=0.1)
+            return bool(came)
+
+        return heard
+
+    return to
 
 
 @pytest.mark.parametrize(('autostart', 'wanted'), [('true', 'active'), ('false', 'unconfigured')])
@@ -121,7 +148,52 @@ def test_the_real_node_is_activated_unless_autostart_is_off_and_rviz_stays_close
 def test_a_fast_dds_profile_of_the_user_is_kept(prefix):
     own = {'FASTRTPS_DEFAULT_PROFILES_FILE': '/my/profile.xml'}
     calls = prefix.launch('robust_seg.launch.py', ['segmentation'], environment=own)
-    assert calls['segmentation']['profiles'] == [None, '/my/profile.xml']
+    assert calls['segmentation']['profiles'] == ['/my/profile.xml'] * 2
+
+
+@pytest.mark.parametrize('file', ['robust_seg.launch.py', 'demo.launch.py'])
+def test_a_parameter_file_that_is_missing_ends_the_launch(prefix, file):
+    given = {'params_file': '/nowhere/own.yaml'}
+    with pytest.raises(AssertionError, match=r'params_file:=/nowhere/own\.yaml is no file'):
+        prefix.launch(file, ['never'], given)
+    assert not prefix.was_called('segmentation')
+
+
+@pytest.mark.parametrize(
+    ('file', 'name', 'value'),
+    [
+        ('robust_seg.launch.py', 'autostart', 'flase'),
+        ('robust_seg.launch.py', 'respawn', '1'),
+        ('robust_seg.launch.py', 'log_level', 'verbose'),
+        ('demo.launch.py', 'repeat', 'no'),
+        ('demo.launch.py', 'log_level', 'verbose'),
+    ],
+)
+def test_a_value_that_is_no_choice_ends_the_launch(prefix, file, name, value):
+    with pytest.raises(AssertionError, match=f'"{name}".* not valid'):
+        prefix.launch(file, ['never'], {name: value})
+    assert not prefix.was_called('segmentation')
+
+
+@pytest.mark.parametrize('file', ['robust_seg.launch.py', 'demo.launch.py'])
+def test_the_launch_ends_with_the_node(prefix, file):
+    starts = prefix.dying('segmentation')
+    with pytest.raises(AssertionError, match=r'(?s)the launch has ended: .*exit code 3'):
+        prefix.launch(file, ['never'])
+    assert starts.read_text() == 'once\n'
+
+
+def test_a_node_that_died_is_started_again_where_that_is_asked_for(prefix):
+    starts = prefix.dying('segmentation')
+    twice = lambda: starts.read_text().count('once') >= 2  # noqa: E731
+    prefix.launch('robust_seg.launch.py', [], {'respawn': 'true'}, until=twice)
+
+
+@pytest.mark.parametrize('autostart', ['true', 'false'])
+def test_a_node_that_comes_again_configures_itself(prefix, autostart):
+    given = {'respawn': 'true', 'autostart': autostart}
+    call = prefix.launch('robust_seg.launch.py', ['segmentation'], given)['segmentation']
+    assert (call['argv'][0] == '--autostart') == (autostart == 'true')
 
 
 def _displayed(prefix):
@@ -168,6 +240,25 @@ def test_the_demo_starts_rig_node_and_rviz(prefix):
     assert node_parameters(calls['segmentation'])['engine.bundle'] == 'sim'
     profile = str(config / 'fastdds_profile.xml')
     assert {p for call in calls.values() for p in call['profiles']} == {profile}
+
+
+def test_the_demo_takes_a_namespace_and_a_parameter_file(prefix, tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text('/**: {ros__parameters: {sync.wait_s: 0.03}}')
+    given = {'namespace': 'front', 'params_file': own}
+    calls = prefix.launch('demo.launch.py', ['rig', 'segmentation'], given)
+    assert {remappings(call)['__ns'] for call in calls.values()} == {'/front'}
+    assert parameter_files(calls['segmentation'])[0] == str(own)
+
+
+def test_the_real_demo_gives_masks_in_a_namespace(prefix, listen):
+    scenario = prefix.folder / 'short.yaml'
+    scenario.write_text('phases: [{name: all sensors, duration_s: 60}]')
+    for program, module in (('segmentation', 'node'), ('rig', 'rig')):
+        prefix.real(program, 'mm_robust_seg.cli', module)
+    given = {'namespace': 'front', 'rviz': 'false', 'scenario': scenario}
+    heard = listen('/front/segmentation/mask')
+    prefix.launch('demo.launch.py', [], given, until=heard, timeout_s=120.0)
 
 
 def test_a_bag_starts_when_the_real_node_is_active(prefix, tiny_bundle):

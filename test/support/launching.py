@@ -31,7 +31,11 @@ if {waits}:
     time.sleep(60)
 """
 NODE = """#!/bin/sh
-exec {python} -m {module} "$@"
+exec {python} -m {module} {command} "$@"
+"""
+DYING = """#!/bin/sh
+echo once >> {path}
+exit 3
 """
 LAUNCH = """
 import signal, sys
@@ -76,9 +80,17 @@ class Prefix:
         text = RECORDER.format(python=sys.executable, path=str(self._record(program)), waits=waits)
         self._write(package, program, text)
 
-    def real(self, program: str, module: str) -> None:
+    def real(self, program: str, module: str, command: str = '') -> None:
         """Have ``program`` be what it is."""
-        self._write('mm_robust_seg', program, NODE.format(python=sys.executable, module=module))
+        text = NODE.format(python=sys.executable, module=module, command=command)
+        self._write('mm_robust_seg', program, text)
+
+    def dying(self, program: str) -> Path:
+        """Have ``program`` end at once, with code 3; return a file with a line for each start."""
+        starts = self.folder / 'starts'
+        starts.touch()
+        self._write('mm_robust_seg', program, DYING.format(path=starts))
+        return starts
 
     def _write(self, package: str, program: str, text: str) -> None:
         path = self.folder / ('lib' if package else 'bin') / package / program
@@ -135,7 +147,8 @@ class Prefix:
         try:
             end_s = time.monotonic() + timeout_s
             while not (all(self.was_called(program) for program in programs) and until()):
-                assert process.poll() is None and time.monotonic() < end_s, self.log.read_text()
+                assert process.poll() is None, f'the launch has ended: {self.log.read_text()}'
+                assert time.monotonic() < end_s, f'it takes too long: {self.log.read_text()}'
                 time.sleep(0.05)
         finally:
             process.send_signal(signal.SIGINT)
