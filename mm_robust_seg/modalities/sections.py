@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from mm_robust_seg.modalities.kind import Normalization, Units
 from mm_robust_seg.schema import parameter
 
-MAX_PIXELS = 1 << 24
-"""Of an image, unless its sensor is set to send larger ones: 16 megapixels."""
+MAX_PIXELS = 16_000_000
+"""Of an image, unless its sensor is set to send larger ones."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class InputConfig(ABC):
         MAX_PIXELS,
         'Largest image that is decoded, width times height; others are refused by their headers.',
         1,
-        1 << 28,
+        200_000_000,
         live=False,
     )
     frame_alias: str = parameter('', 'Replaces header.frame_id when not empty.', live=False)
