@@ -1,7 +1,13 @@
-"""Install mm_robust_seg with pip, or with colcon as an ament_python package."""
+"""Install mm_robust_seg with pip, or with colcon as an ament_python package.
+
+The environment variable MM_ROBUST_SEG_BUNDLES names the model bundles to ship, such as ``sim`` or
+``sim,mm5``; not all of them may be used commercially (models/README.md). Without it, all are.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
+import json
+import os
 from pathlib import Path
 import re
 
@@ -9,6 +15,17 @@ from setuptools import find_packages, setup
 
 NAME = 'mm_robust_seg'
 SHARE = Path('share') / NAME
+BUNDLES = {
+    p.parent.name: json.loads(p.read_text()) for p in Path('models').glob('*/manifest.json')
+}
+WANTED = os.environ.get('MM_ROBUST_SEG_BUNDLES')
+SHIPPED = sorted(BUNDLES) if WANTED is None else [name for name in WANTED.split(',') if name]
+if not BUNDLES.keys() >= set(SHIPPED):
+    raise SystemExit(
+        f'MM_ROBUST_SEG_BUNDLES is {WANTED}: expected names out of {", ".join(sorted(BUNDLES))}, '
+        'with commas between them'
+    )
+LICENCES = '; '.join(['Apache-2.0', *(f'bundle {n}: {BUNDLES[n]["licence"]}' for n in SHIPPED)])
 [VERSION] = re.findall(r"^__version__ = '(.+)'$", Path(NAME, '__init__.py').read_text(), re.M)
 
 
@@ -23,9 +40,10 @@ def data_files() -> Iterator[tuple[str, list[str]]]:
 
 
 def is_shipped(path: Path) -> bool:
-    """Leave out hidden files and what Python leaves behind."""
+    """Leave out hidden files, what Python leaves behind, and bundles that are not wanted."""
     hidden = any(part.startswith(('.', '__')) for part in path.parts)
-    return path.is_file() and not hidden
+    unwanted = path.parts[0] == 'models' and path.parts[1] in BUNDLES.keys() - set(SHIPPED)
+    return path.is_file() and not hidden and not unwanted
 
 
 setup(
@@ -34,7 +52,8 @@ setup(
     description='Segmentation from RGB, thermal and depth that survives sensor failures',
     long_description=Path('README.md').read_text() if Path('README.md').is_file() else '',
     long_description_content_type='text/markdown',
-    license='Apache-2.0',
+    license=LICENCES,
+    license_files=['LICENSE', 'models/README.md'],
     maintainer='mm_robust_seg maintainers',
     maintainer_email='mm_robust_seg@example.com',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
