@@ -16,7 +16,7 @@ from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.report.charts import heat_maps, HeatMap
 from mm_robust_seg.report.document import Block, Picture, Table, Text, write_document
 
-SCHEMA = 2
+SCHEMA, IMPORTANCE = 2, 'importance.json'
 Facts = Mapping[str, Any]
 
 
@@ -52,7 +52,7 @@ def write_report(facts: Facts, out: Path) -> None:
         f'{facts["network"]} on {facts["samples"]} samples of {facts["dataset"]} {facts["split"]}'
     )
     write_document(title, report(facts), out / 'importance.md')
-    write_json(out / 'importance.json', facts)
+    write_json(out / IMPORTANCE, facts)
 
 
 def layers_of(facts: Facts) -> dict[str, list[float]]:

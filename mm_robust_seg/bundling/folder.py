@@ -6,42 +6,51 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-import shutil
 from typing import Any
 
 import cv2
 
 from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import load_bundle, MANIFEST
-from mm_robust_seg.bundle_files import sha256
+from mm_robust_seg.bundle_files import inside, sha256
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.golden import golden_inputs, golden_labels
-from mm_robust_seg.errors import TrainingError
-from mm_robust_seg.files import write_bytes, write_json
+from mm_robust_seg.errors import RobustSegError, TrainingError
+from mm_robust_seg.files import is_free, renewing, write_bytes, write_json
+from mm_robust_seg.schema import read_yaml
 
 
 @contextmanager
 def replacing_bundle(folder: Path) -> Iterator[Path]:
-    """Yield a new folder that becomes the bundle ``folder`` when the block succeeds.
+    """Yield a new folder whose files become the bundle ``folder`` when the block succeeds.
 
-    On any error, Ctrl-C included, the new folder is removed and a bundle at ``folder`` stays.
+    On any error, Ctrl-C included, a bundle at ``folder`` stays. Files in it that are not of a
+    bundle, such as notes or TensorRT plans, stay in any case.
 
     Raises:
-        TrainingError: if ``folder`` holds something that is not a bundle, or the disk is full.
+        ConfigError: if another run writes into ``folder``.
+        TrainingError: if it holds something that is not a bundle, or cannot be written.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file():
+    if not is_free(folder) and not (folder / MANIFEST).is_file():
         raise TrainingError(f'{folder} exists and is not a bundle: give another folder')
-    building = folder.with_name(f'.{folder.name}.building')
-    shutil.rmtree(building, ignore_errors=True)
     try:
-        building.mkdir(parents=True)
-        yield building
-        load_bundle(building)
-        _put_in_place(building, folder)
+        with renewing(folder, MANIFEST, listed_files) as building:
+            yield building
+            load_bundle(building)
     except OSError as error:
-        raise TrainingError(f'{folder} cannot be written: {error}; free some space') from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        raise TrainingError(
+            f'{error.filename or folder} cannot be written: {error.strerror}; free some space, or '
+            'give another folder'
+        ) from error
+
+
+def listed_files(folder: Path) -> list[Path]:
+    """List the files of a bundle, as far as its manifest can be read."""
+    try:
+        names = read_yaml(folder / MANIFEST, 'the manifest of a bundle')['sha256']
+        return [inside(folder, name) for name in names]
+    except (RobustSegError, KeyError, TypeError):
+        return []
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -72,18 +81,3 @@ def write_golden(folder: Path) -> None:
     finally:
         engine.close()
     write_manifest(folder, {**bundle.manifest, 'golden': golden})
-
-
-def _put_in_place(building: Path, folder: Path) -> None:
-    """Rename ``building`` to ``folder``; a bundle there stays whole until the new one is."""
-    before = folder.with_name(f'.{folder.name}.before')
-    shutil.rmtree(before, ignore_errors=True)
-    if folder.exists():
-        folder.rename(before)
-    try:
-        building.rename(folder)
-    except OSError:
-        if before.exists():
-            before.rename(folder)
-        raise
-    shutil.rmtree(before, ignore_errors=True)

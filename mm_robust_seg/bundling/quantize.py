@@ -66,6 +66,8 @@ def quantize(
     Raises:
         RobustSegError: if a graph cannot be converted or run, or the bundle cannot be written.
     """
+    if out.exists() and out.samefile(bundle.path):
+        raise ConfigError(f'{out} is the bundle to convert, which stays: give another folder')
     scores: Scores = {}
     with replacing_bundle(out) as building:
         _write(bundle, building, precision, calibration, progress)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mm_robust_seg.files import renewing
 from mm_robust_seg.observation.score import Summary
 from mm_robust_seg.report.run.live import LiveView
-from mm_robust_seg.report.run.report import write_report
+from mm_robust_seg.report.run.report import SUMMARY, write_report
 from mm_robust_seg.report.run.table import summary_blocks
 from mm_robust_seg.report.terminal import Result
 from mm_robust_seg.ros.demo.demo import Demo, DemoOptions
@@ -49,8 +50,9 @@ def play(options: DemoOptions, console: Console) -> Summary:
     demo = Demo(options)
     scenario = demo.scenario
     view = LiveView(demo.recorder, console, scenario.duration_s, len(scenario.phases))
-    record = demo.play(view)
-    if record.problem:
-        view.say(f'masks could not be scored: {record.problem}')
-    view.say('drawing the report ...')
-    return write_report(record, options.out)
+    with renewing(options.out, SUMMARY) as folder:
+        record = demo.play(view)
+        if record.problem:
+            view.say(f'masks could not be scored: {record.problem}')
+        view.say('drawing the report ...')
+        return write_report(record, folder)

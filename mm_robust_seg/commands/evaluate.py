@@ -15,7 +15,13 @@ from mm_robust_seg.commands.options import (
 )
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.evaluation.evaluation import evaluate
-from mm_robust_seg.evaluation.report import summary_blocks, write_results
+from mm_robust_seg.evaluation.report import (
+    earlier_results,
+    EVALUATION,
+    summary_blocks,
+    write_results,
+)
+from mm_robust_seg.files import renewing
 from mm_robust_seg.report.terminal import Result, TerminalProgress
 from mm_robust_seg.schema import with_values
 
@@ -54,10 +60,10 @@ def run(args: argparse.Namespace) -> Result:
     dataset = open_dataset(args, *size, split=args.split, samples=args.samples)
     chosen = {'backend': args.backend or 'auto', 'threads': args.threads}
     engine = with_values(EngineConfig(), chosen)
-    with TerminalProgress() as progress:
-        found = evaluate(bundle, dataset, engine, args.samples, not args.skip_noise, progress)
     about = {'dataset': args.dataset, 'split': args.split, 'data': dict(dataset.provenance)}
-    scores = {**found.scores, **about}
     out = args.out or Path('out/evaluate') / f'{bundle.name}-{args.dataset}-{args.split}'
-    write_results(found, scores, out)
+    with renewing(out, EVALUATION, earlier_results) as folder, TerminalProgress() as progress:
+        found = evaluate(bundle, dataset, engine, args.samples, not args.skip_noise, progress)
+        scores = {**found.scores, **about}
+        write_results(found, scores, folder)
     return Result(scores, summary_blocks(scores), f'open {out}/evaluation.html')

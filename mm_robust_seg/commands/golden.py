@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.bundle import find_bundle, load_bundle, MANIFEST
 from mm_robust_seg.bundling.folder import replacing_bundle, write_golden
 from mm_robust_seg.commands.options import add_bundle
 from mm_robust_seg.report.document import Text
@@ -30,11 +30,13 @@ def run(args: argparse.Namespace) -> Result:
         RobustSegError: if the bundle cannot be read, run or written.
     """
     folder = find_bundle(args.bundle)
-    combinations = load_bundle(folder).combinations
+    bundle = load_bundle(folder)
     with replacing_bundle(folder) as building:
-        shutil.copytree(folder, building, dirs_exist_ok=True)
+        for name in (MANIFEST, *bundle.checksums):
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, building / name)
         write_golden(building)
-    names = [str(combination) for combination in combinations]
+    names = [str(combination) for combination in bundle.combinations]
     return Result(
         {'bundle': str(folder), 'golden': names},
         [Text(f'{len(names)} golden label maps written to {folder}')],

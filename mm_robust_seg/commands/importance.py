@@ -14,6 +14,7 @@ from mm_robust_seg.commands.options import (
     use_threads,
 )
 from mm_robust_seg.datasets.samples import evenly_spaced
+from mm_robust_seg.files import renewing
 from mm_robust_seg.report.document import Text
 from mm_robust_seg.report.terminal import Result, TerminalProgress
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> Result:
         RobustSegError: if network and data set do not fit, or cannot be read.
     """
     from mm_robust_seg.analysis.importance import measured
-    from mm_robust_seg.analysis.importance_report import facts_of, write_report
+    from mm_robust_seg.analysis.importance_report import facts_of, IMPORTANCE, write_report
     from mm_robust_seg.training.trained import load_trained
 
     use_threads(args)
@@ -50,17 +51,12 @@ def run(args: argparse.Namespace) -> Result:
     dataset = open_dataset(args, *size, split=args.split, samples=args.samples)
     indices = evenly_spaced(len(dataset), args.samples)
     segmenter = segmenter.to(chosen_device(args.device))
-    with TerminalProgress() as progress:
+    about = {'dataset': args.dataset, 'split': args.split, 'samples': len(indices)}
+    with renewing(args.out, IMPORTANCE) as folder, TerminalProgress() as progress:
         bar = progress.bar('samples', 2 * len(indices))
         found = measured(segmenter, dataset, indices, spec, bar.advance)
-    facts = {
-        **facts_of(found, dataset.classes),
-        'network': args.network.name,
-        'dataset': args.dataset,
-        'split': args.split,
-        'samples': len(indices),
-    }
-    write_report(facts, args.out)
+        facts = {**facts_of(found, dataset.classes), 'network': args.network.name, **about}
+        write_report(facts, folder)
     return Result(
         facts,
         [Text(_said(modality, drop)) for modality, drop in facts['miou']['drop'].items()],

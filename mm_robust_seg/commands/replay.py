@@ -9,7 +9,6 @@ from typing import Any
 
 from mm_robust_seg.commands.options import add_backend, add_topics, open_named, positive
 from mm_robust_seg.config import Config, EngineConfig
-from mm_robust_seg.files import write_json
 from mm_robust_seg.replay.clock import CLOCKS
 from mm_robust_seg.replay.replay import replay, Request
 from mm_robust_seg.replay.silence import Silence
@@ -113,8 +112,7 @@ def run(args: argparse.Namespace) -> Result:
         for note in bag.notes:
             progress.say(note)
         outcome = replay(bag, request, progress)
-    summary = {'bag': str(args.bag), **outcome.summary}
-    write_json(request.out / 'summary.json', summary)
+    summary = outcome.summary
     seen = f'look at {request.out}/contact_sheet.png; ' if request.every else ''
     blocks = [*summary_blocks(summary, _head(summary)), Bullets(summary['notes'], 'remark')]
     then = f'{seen}let sensors fail with --drop or --scenario'

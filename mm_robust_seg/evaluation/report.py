@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+import re
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from mm_robust_seg.report.document import (
 )
 
 Scores = Mapping[str, Any]
+EVALUATION = 'evaluation.json'
+"""Written last: it says that all is there."""
+_SAMPLE = re.compile(r'sample_\d+\.png')
 
 
 def report(scores: Scores, samples: Sequence[Picture]) -> list[Block]:
@@ -50,15 +54,20 @@ def report(scores: Scores, samples: Sequence[Picture]) -> list[Block]:
     return blocks
 
 
+def earlier_results(folder: Path) -> list[Path]:
+    """List the pictures of samples that an earlier evaluation left in ``folder``."""
+    return [path for path in folder.glob('sample_*.png') if _SAMPLE.fullmatch(path.name)]
+
+
 def write_results(found: Evaluation, scores: Scores, out: Path) -> None:
-    """Write the counts first and ``evaluation.json`` last: it says that all is there."""
+    """Write counts, report and scores."""
     counts = {str(combination): array for combination, array in found.run.clean.items()}
     with replacing(out / 'confusion.npz') as temporary:
         np.savez_compressed(temporary, **counts)  # type: ignore[arg-type]
     title = f'{scores["bundle"]} on {scores["dataset"]} {scores["split"]}'
     blocks = report(scores, found.samples)
     write_document(title, blocks, out / 'evaluation.md', out / 'evaluation.html')
-    write_json(out / 'evaluation.json', scores)
+    write_json(out / EVALUATION, scores)
 
 
 def summary_blocks(scores: Scores) -> list[Block]:

@@ -13,12 +13,13 @@ from mm_robust_seg.experiments.report import report
 from mm_robust_seg.experiments.results import read_results, Results
 from mm_robust_seg.experiments.scores import compare
 from mm_robust_seg.experiments.trials import Request, Runner, Trial
-from mm_robust_seg.files import write_json
+from mm_robust_seg.files import claimed, renewing, write_json
 from mm_robust_seg.report.document import write_document
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.scores import bootstrap
 
 SCHEMA_VERSION = 2
+_COMPARISON = 'compare.json'
 
 
 def run_plan(
@@ -28,18 +29,25 @@ def run_plan(
     runner: Runner,
     progress: Progress = SILENT,
 ) -> None:
-    """Run the trials of the chosen rows; a failed one does not keep the others from running."""
+    """Run the trials of the chosen rows; a failed one does not keep the others from running.
+
+    Raises:
+        ConfigError: if another comparison runs in the folder.
+        RobustSegError: if the base cannot be had.
+    """
     chosen = [t for t in trials.trials(plan, request.out) if t.row.name in (only or [t.row.name])]
     bar = progress.bar('trials', len(chosen))
     bar.reach(0, 'base')
-    base = trials.base_of(plan, request, runner)
-    write_json(request.out / 'base.json', _base_facts(base))
-    for done, trial in enumerate(chosen):
-        name = f'{trial.row.name}, seed {trial.seed}'
-        for step in trials.run_trial(trial, plan, request, base, runner):
-            bar.reach(done, f'{name}: {step}')
-        progress.say(f'{name}: {_end(trial)}')
-        bar.advance()
+    with claimed(request.out):
+        base = trials.base_of(plan, request, runner)
+        write_json(request.out / 'base.json', _base_facts(base))
+        for done, trial in enumerate(chosen):
+            name = f'{trial.row.name}, seed {trial.seed}'
+            with claimed(trial.folder):
+                for step in trials.run_trial(trial, plan, request, base, runner):
+                    bar.reach(done, f'{name}: {step}')
+            progress.say(f'{name}: {_end(trial)}')
+            bar.advance()
 
 
 def write_tables(plan: Plan, out: Path) -> dict[str, Any]:
@@ -59,8 +67,9 @@ def write_tables(plan: Plan, out: Path) -> dict[str, Any]:
         'rows': rows,
     }
     title = f'Methods on {plan.dataset}: {plan.name}'
-    write_document(title, report(comparison), out / 'table.md', out / 'compare.html')
-    write_json(out / 'compare.json', comparison)
+    with renewing(out, _COMPARISON) as folder:
+        write_document(title, report(comparison), folder / 'table.md', folder / 'compare.html')
+        write_json(folder / _COMPARISON, comparison)
     return comparison
 
 

@@ -54,6 +54,7 @@ class ImageBag:
     """The image topics of one open bag.
 
     Attributes:
+        path: where it is, as it was given.
         topics: the topic of every sensor that the bag holds.
         image_count: recorded messages on these topics.
         lacks_files: whether files are missing that the recorder wrote.
@@ -68,7 +69,7 @@ class ImageBag:
         namespace: str,
         config: Config | None = None,
     ) -> None:
-        self._path, self._storage = path, storage
+        self.path, self._storage = path, storage
         self._store = get_typestore(Stores.ROS1_NOETIC if storage.is_ros1 else Stores.ROS2_JAZZY)
         recorded = _recorded(storage)
         if not recorded:
@@ -147,7 +148,7 @@ class ImageBag:
         if damage or (self._storage.damage and last is None):
             reach_s = (time_ns - (time_ns if start_ns is None else start_ns)) * 1e-9
             raise DataError(
-                f'{self._storage.damage or f"{self._path} is damaged: {damage}"}; read {count} '
+                f'{self._storage.damage or f"{self.path} is damaged: {damage}"}; read {count} '
                 f'messages, up to {reach_s:.2f} s after the first: record or copy the bag again '
                 'to get the rest'
             ) from damage
@@ -176,7 +177,7 @@ class ImageBag:
     ) -> BagImage | BagTruth:
         message = self._read(connection, data)
         if modality is None:
-            return BagTruth(time_ns, _stamp_ns(message), _labels(message, self._path))
+            return BagTruth(time_ns, _stamp_ns(message), _labels(message, self.path))
         return BagImage(time_ns, _raw_image(message, modality))
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, ExitStack
 from pathlib import Path
-import secrets
-import shutil
+import sqlite3
 from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinitionFormat
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import get_typestore, Stores
 
 from mm_robust_seg.dataflow import RawImage
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.files import is_free, renewing
+from mm_robust_seg.recordings.storage import METADATA
 from mm_robust_seg.recordings.topics import COMPRESSED, IMAGE
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
@@ -25,29 +28,32 @@ _BAG_VERSION: Literal[8] = 8
 
 
 class BagWriter:
-    """Writes beside ``path`` and renames when the ``with`` block succeeds.
+    """Writes a bag that is at ``path`` when the ``with`` block succeeds, and not before.
 
     Args:
         path: folder of the new bag.
         storage: ``mcap`` or ``sqlite3``.
 
     Raises:
-        DataError: if ``path`` exists.
+        ConfigError: if another run writes into ``path``.
+        DataError: if something is there, or the bag cannot be written.
     """
 
     def __init__(self, path: Path, storage: str = 'mcap') -> None:
-        if path.exists():
+        if not is_free(path):
             raise DataError(f'{path} exists already: remove it, or give another folder')
-        self._path = path
-        self._workshop = path.with_name(f'.{path.name}.{secrets.token_hex(4)}')
-        self._writer = Writer(
-            self._workshop / path.name, version=_BAG_VERSION, storage_plugin=STORAGES[storage]
-        )
+        self._path, self._storage = path, STORAGES[storage]
         self._store = get_typestore(Stores.ROS2_JAZZY)
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> BagWriter:
-        self._writer.open()
+        with self._told(), ExitStack() as stack:
+            building = stack.enter_context(renewing(self._path, METADATA))
+            building.rmdir()  # the library makes it itself
+            self._writer = Writer(building, version=_BAG_VERSION, storage_plugin=self._storage)
+            self._writer.open()
+            stack.push(self._writer.__exit__)
+            self._closing = stack.pop_all()
         return self
 
     def __exit__(
@@ -56,12 +62,20 @@ class BagWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with self._told():
+            self._closing.__exit__(kind, error, traceback)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in one sentence that the bag cannot be written."""
         try:
-            self._writer.__exit__(kind, error, traceback)
-            if kind is None:
-                self._writer.path.rename(self._path)
-        finally:
-            shutil.rmtree(self._workshop, ignore_errors=True)
+            yield
+        except (OSError, sqlite3.Error, WriterError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            raise DataError(
+                f'{self._path} cannot be written: {reason}; free some space, or give another '
+                'folder'
+            ) from error
 
     def write(
         self,
@@ -149,7 +163,7 @@ class BagWriter:
                     else ()
                 ),
             )
-        self._writer.write(self._connections[topic], time_ns, data)
+        self._append(topic, time_ns, data)
 
     def _header(self, stamp_ns: int, frame_id: str) -> Any:
         types: Any = self._store.types
@@ -169,4 +183,8 @@ class BagWriter:
             )
         types: Any = self._store.types
         data = self._store.serialize_cdr(types[kind](**fields), kind)
-        self._writer.write(self._connections[topic], time_ns, data)
+        self._append(topic, time_ns, data)
+
+    def _append(self, topic: str, time_ns: int, data: bytes | memoryview) -> None:
+        with self._told():
+            self._writer.write(self._connections[topic], time_ns, data)

@@ -13,6 +13,7 @@ from mm_robust_seg.build import build_pipeline
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import Config
 from mm_robust_seg.errors import RobustSegError
+from mm_robust_seg.files import renewing, write_json
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.observation.score import summarize
 from mm_robust_seg.recordings.bag import ImageBag
@@ -21,12 +22,14 @@ from mm_robust_seg.recordings.writer import BagWriter
 from mm_robust_seg.replay.log import ReplayLog
 from mm_robust_seg.replay.notes import unlabeled, unused
 from mm_robust_seg.replay.player import Player
-from mm_robust_seg.replay.results import ReplayResults
+from mm_robust_seg.replay.results import earlier_results, ReplayResults
 from mm_robust_seg.replay.section import Section
 from mm_robust_seg.replay.silence import Silence
 from mm_robust_seg.report.progress import Progress, SILENT, watched
 from mm_robust_seg.schema import Value, with_values
 from mm_robust_seg.simulation.scenario import Scenario
+
+SUMMARY = 'summary.json'
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Outcome:
 
 
 def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outcome:
-    """Play ``bag`` and write what is asked for.
+    """Play ``bag`` and write what is asked for; earlier results stay until that is whole.
 
     Raises:
         RobustSegError: if the replay cannot start.
@@ -85,8 +88,9 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
     log = ReplayLog(config, bundle.classes, first.time_ns)
     failure: RobustSegError | None = None
     with ExitStack() as stack:
+        folder = stack.enter_context(renewing(request.out, SUMMARY, earlier_results))
         writer = stack.enter_context(BagWriter(request.mask_bag)) if request.mask_bag else None
-        results = ReplayResults(request.out, bundle.classes, writer, request.every)
+        results = ReplayResults(folder, bundle.classes, writer, request.every)
         pipeline, engine = build_pipeline(config, bundle, first.time_ns)
         stack.callback(engine.close)
         player = Player(pipeline, log, request.silences, first.time_ns, section.origin_ns)
@@ -110,6 +114,7 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
         ]
         vain = unlabeled(figures)
         summary = {
+            'bag': str(bag.path),
             'bundle': bundle.name,
             'engine': engine.description,
             'complete': failure is None and section.is_whole and not bag.lacks_files,
@@ -123,6 +128,7 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
             'withheld': dict(log.withheld),
             'counters': dict(pipeline.counters),
         }
+        write_json(folder / SUMMARY, summary)
     return Outcome(summary, failure or vain)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,21 @@ from mm_robust_seg.report.png import write_png
 from mm_robust_seg.report.views import camera_view, caption, colorize, overlay
 
 _THUMBNAILS, _THUMBNAIL_PX, _COLUMNS = 48, 320, 6
-_SHEET, _NAMES = 'contact_sheet.png', '[0-9][0-9][0-9][0-9][0-9][0-9]_*.png'
+_SHEET, _PICTURE = 'contact_sheet.png', re.compile(r'\d{6,}_\d+\.png')
+_FOLDERS = ('masks', 'overlays')
+
+
+def earlier_results(folder: Path) -> list[Path]:
+    """List what an earlier replay into ``folder`` wrote, but for its summary."""
+    pictures = (path for name in _FOLDERS for path in (folder / name).glob('*.png'))
+    return [folder / _SHEET, *(path for path in pictures if _PICTURE.fullmatch(path.name))]
 
 
 class ReplayResults:
-    """Writes what a replay yields into ``folder``, replacing an earlier replay's files.
+    """Writes what a replay yields into ``folder``.
 
     Args:
-        folder: of the results.
+        folder: of the results, empty.
         classes: of the masks.
         bag: where the mask topics go as well, or None.
         every: pictures are written of every such mask, from the first on; 0 means of none, and no
@@ -41,9 +49,6 @@ class ReplayResults:
         self._every = every
         self._thumbnails = Thumbnails(_THUMBNAILS, _THUMBNAIL_PX)
         self._count = 0
-        for pattern in ('summary.json', _SHEET, f'masks/{_NAMES}', f'overlays/{_NAMES}'):
-            for old in folder.glob(pattern):
-                old.unlink()
 
     def add(self, result: Segmentation, now_ns: int, truth: NDArray[np.uint8] | None) -> None:
         """Write one mask; ``truth``, if known, is shown on the contact sheet."""
@@ -53,8 +58,8 @@ class ReplayResults:
             picture = self._overlay(result)
             if is_written:
                 name = f'{self._count:06d}_{result.header_stamp_ns}.png'
-                write_png(self._folder / 'masks' / name, result.labels)
-                write_png(self._folder / 'overlays' / name, picture)
+                for kind, image in zip(_FOLDERS, (result.labels, picture), strict=True):
+                    write_png(self._folder / kind / name, image)
             if is_kept:
                 self._thumbnails.keep(self._with_truth(picture, truth))
             if self._bag:

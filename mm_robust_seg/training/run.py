@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 
 from mm_robust_seg.datasets.survey import lines
+from mm_robust_seg.files import claimed
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import BASE, save_network, START
@@ -54,7 +56,7 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
             possible.
     """
     entry = method_entry(request.method, request.command)
-    with joined_group(request.device) as group:
+    with joined_group(request.device) as group, _held(request.out, group.is_main):
         data = checked_data(request.recipe, entry, group, progress)
         segmenter = initial_network(request, data.train)
         network = NetworkRecipe(segmenter.backbone, segmenter.decoder.classify.in_channels)
@@ -80,6 +82,11 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
                 _warn_of_constant_features(method, context, log)
                 _finish(request.out, method, facts, states)
     return read_run(request.out) if group.is_main else None
+
+
+def _held(folder: Path, is_main: bool) -> AbstractContextManager[object]:
+    """Keep other runs out of the folder; of several processes, the main one does."""
+    return claimed(folder) if is_main else nullcontext()
 
 
 def _open(request: RunRequest, facts: dict[str, Any], segmenter: Segmenter) -> None:

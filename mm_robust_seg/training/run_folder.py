@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mm_robust_seg.bundle import MANIFEST
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.files import write_json
 from mm_robust_seg.schema import with_values
@@ -24,7 +25,8 @@ def open_run(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
         facts: what decides the result; see :func:`recipe_of` for the recipe in it.
 
     Raises:
-        TrainingError: if the folder holds another run, or this one and ``resume`` is not set.
+        TrainingError: if the folder holds another run, or this one and ``resume`` is not set; or
+            a bundle.
     """
     if (folder / RUN).is_file():
         if not resume:
@@ -41,8 +43,8 @@ def open_run(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
                     f'{folder} was started with another {key}: {before.get(key)!r}, now '
                     f'{facts.get(key)!r}; give another folder'
                 )
-        for unfinished in folder.glob('.*.safetensors'):  # of a process that was killed
-            unfinished.unlink()
+    elif (folder / MANIFEST).is_file():
+        raise TrainingError(f'{folder} holds a bundle, which stays: give another folder')
     folder.mkdir(parents=True, exist_ok=True)
     write_run(folder, facts)
 

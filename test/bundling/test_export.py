@@ -187,10 +187,11 @@ def test_what_cannot_be_exported_is_explained(adapter_run, scenes, tmp_path, cap
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(adapter_run, tmp_path, capsys):
     (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine' / 'notes.txt').write_text('mine')
     arguments = ['export', str(adapter_run), '--out', str(tmp_path / 'mine'), '--no-scores']
     assert cli.main(arguments) == 2
     assert 'is not a bundle' in capsys.readouterr().err
-    assert (tmp_path / 'mine').is_dir()
+    assert [p.name for p in (tmp_path / 'mine').iterdir()] == ['notes.txt']
 
 
 def test_a_full_disk_keeps_the_old_bundle(bundle, two_base, tmp_path, monkeypatch):
@@ -209,14 +210,14 @@ def test_a_full_disk_keeps_the_old_bundle(bundle, two_base, tmp_path, monkeypatc
 
 def test_a_bundle_that_cannot_be_replaced_stays(bundle, two_base, tmp_path, monkeypatch):
     folder = shutil.copytree(bundle.path, tmp_path / 'bundle')
-    rename = Path.rename
+    replace_file = Path.replace
 
     def refused(path, target):
-        if path.name.endswith('.building'):
+        if target == folder / 'rgb.onnx':
             raise OSError(5, 'Input/output error')
-        return rename(path, target)
+        return replace_file(path, target)
 
-    monkeypatch.setattr(Path, 'rename', refused)
+    monkeypatch.setattr(Path, 'replace', refused)
     method = restored_method(two_base, read_run(two_base))
     manifest = json.loads((folder / 'manifest.json').read_text())
     with pytest.raises(TrainingError, match='Input/output error'):

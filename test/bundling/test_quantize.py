@@ -201,6 +201,14 @@ def test_a_converted_bundle_is_not_converted_again(fp16, tmp_path, capsys):
     assert 'is fp16 already: give the f32 bundle' in capsys.readouterr().err
 
 
+def test_a_bundle_is_not_converted_into_itself(source, tmp_path, capsys):
+    (tmp_path / 'link').symlink_to(source)
+    for out in (source, tmp_path / 'link'):
+        assert quantize(source, '--precision', 'fp16', '--out', out) == 2
+        assert 'is the bundle to convert, which stays' in capsys.readouterr().err
+    assert load_bundle(source).precision == 'f32'
+
+
 def test_another_folder_is_not_overwritten(source, tmp_path, capsys):
     (tmp_path / 'notes.txt').write_text('mine')
     assert quantize(source, '--precision', 'fp16', '--out', tmp_path) == 2

@@ -211,5 +211,6 @@ def test_numbers_out_of_range_are_refused(folder, tmp_path, option, capsys):
 def test_an_existing_bag_is_kept(folder, tmp_path, capsys):
     out = tmp_path / 'bag'
     out.mkdir()
+    (out / 'notes.txt').write_text('mine')
     assert main(['make-bag', str(folder), '--out', str(out)]) == 2
     assert 'exists already' in capsys.readouterr().err

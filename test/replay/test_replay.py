@@ -414,24 +414,40 @@ def test_an_earlier_replay_leaves_no_pictures_behind(replayed, tmp_path):
 
 
 def test_pictures_that_are_not_of_a_replay_are_kept(replayed, tmp_path):
-    mine = tmp_path / 'out' / 'masks' / 'street_007.png'
-    mine.parent.mkdir(parents=True)
-    mine.write_bytes(b'mine')
+    masks = tmp_path / 'out' / 'masks'
+    mine = [masks / name for name in ('street_007.png', '000001_mine.png', '000002_.png')]
+    masks.mkdir(parents=True)
+    for path in mine:
+        path.write_bytes(b'mine')
     replayed(write_bag(tmp_path / 'bag', count=3))
-    assert mine.read_bytes() == b'mine'
+    assert [path.read_bytes() for path in mine] == [b'mine'] * 3
 
 
-def test_ctrl_c_leaves_no_summary_of_an_earlier_replay(replayed, tmp_path, monkeypatch):
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+def test_earlier_results_stay_where_the_engine_cannot_be_built(replayed, tmp_path, capsys):
+    bag = write_bag(tmp_path / 'bag', count=3)
+    before = contents(replayed(bag)[1])
+    assert replayed(bag, '--backend', 'tensorrt')[0] == 2
+    assert contents(tmp_path / 'out') == before
+    assert replayed(bag, '--write-bag', str(bag))[0] == 2
+    assert contents(tmp_path / 'out') == before
+
+
+def test_ctrl_c_leaves_an_earlier_replay_as_it_was(replayed, tmp_path, monkeypatch):
     bag = write_bag(tmp_path / 'bag', count=3)
     code, out = replayed(bag)
-    assert code == 0 and (out / 'summary.json').exists()
+    before = contents(out)
+    assert code == 0 and out / 'summary.json' in before
 
     def interrupted(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cv2, 'imwrite', interrupted)
     assert replayed(bag)[0] == 130
-    assert not [path for path in out.rglob('*') if path.is_file()]
+    assert contents(out) == before
 
 
 def test_ctrl_c_leaves_no_half_written_file(replayed, tmp_path, monkeypatch, capsys):

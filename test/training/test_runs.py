@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
+from mm_robust_seg.bundle import load_bundle  # noqa: E402
 from mm_robust_seg.errors import (  # noqa: E402
     BundleError,
     ConfigError,
@@ -158,9 +159,16 @@ def test_runs_are_not_mixed(base_run, adapter_run, recipe, train_run, tmp_path):
         train_run(recipe, adapter_run, 'ssf', other, resume=True)
 
 
+def test_a_bundle_is_not_made_a_run(recipe, train_run, tiny_bundle, tmp_path):
+    copy = shutil.copytree(tiny_bundle, tmp_path / 'copy')
+    with pytest.raises(TrainingError, match='holds a bundle, which stays'):
+        train_run(recipe, copy)
+    assert load_bundle(copy)
+
+
 def test_what_does_not_change_the_result_is_no_other_run(base_run, recipe, train_run, tmp_path):
     copy = shutil.copytree(base_run, tmp_path / 'copy')
-    (copy / '.base.last.0a1b.safetensors').write_bytes(b'half of a file')
+    (copy / '.base.last.0a1b2c3d.unfinished.safetensors').write_bytes(b'half of a file')
     train_run(replace(recipe, workers=1), copy, resume=True)
     assert not list(copy.glob('.*'))
 

@@ -10,6 +10,8 @@ from mm_robust_seg.observation.score import summarize, Summary
 from mm_robust_seg.report.run.sheet import draw_contact_sheet
 from mm_robust_seg.report.run.timeline import draw_timeline
 
+SUMMARY = 'summary.json'
+
 
 def write_report(record: RunRecord, folder: Path) -> Summary:
     """Write ``contact_sheet.png``, ``timeline.png`` and ``summary.json``; return the summary."""
@@ -17,5 +19,5 @@ def write_report(record: RunRecord, folder: Path) -> Summary:
     summary = {**summarize(record), **rig}
     draw_contact_sheet(record, folder / 'contact_sheet.png')
     draw_timeline(record, folder / 'timeline.png')
-    write_json(folder / 'summary.json', summary)
+    write_json(folder / SUMMARY, summary)
     return summary

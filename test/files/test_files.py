@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mm_robust_seg import errors, files
+from mm_robust_seg import errors, files, signals
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.files import replacing, shipped, write_bytes, write_json
 
@@ -79,7 +79,7 @@ def test_what_json_cannot_hold_is_refused_before_the_file_is_touched(tmp_path, v
 
 
 def test_what_is_shipped_is_found_in_the_repository():
-    assert shipped('config/demo.yaml') == Path(__file__).parents[1] / 'config' / 'demo.yaml'
+    assert shipped('config/demo.yaml') == Path(__file__).parents[2] / 'config' / 'demo.yaml'
 
 
 def test_what_is_not_shipped_is_named():
@@ -92,8 +92,9 @@ def test_what_is_shipped_is_found_where_the_package_is_installed(tmp_path):
     package = tmp_path / 'lib' / 'python3' / 'site-packages' / 'mm_robust_seg'
     package.mkdir(parents=True)
     (package / '__init__.py').touch()
-    for module in (files, errors):
+    for module in (errors, signals):
         shutil.copy(module.__file__, package)
+    shutil.copytree(Path(files.__file__).parent, package / 'files')
     demo = tmp_path / 'share' / 'mm_robust_seg' / 'config' / 'demo.yaml'
     demo.parent.mkdir(parents=True)
     demo.touch()
