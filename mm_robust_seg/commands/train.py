@@ -6,12 +6,13 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mm_robust_seg.commands.options import add_run, recipe_of, trained
+from mm_robust_seg.commands.options import add_pretrained, add_run, recipe_of, trained
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.report.terminal import Result
 
 EXAMPLE = (
-    'mm-robust-seg train config/train_mm5.yaml --data MM5 --pretrained WEIGHTS.npz --out runs/mm5'
+    'mm-robust-seg train config/train_mm5.yaml --method self_distillation --data MM5 --pretrained '
+    '--out runs/mm5'
 )
 
 
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser, 'complete')
     start = parser.add_mutually_exclusive_group()
-    start.add_argument('--pretrained', type=Path, help='weights of the encoders (.npz)')
+    add_pretrained(start)
     start.add_argument(
         '--init', type=Path, help='run or bundle whose complete-input network to start from'
     )

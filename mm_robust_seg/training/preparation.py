@@ -11,6 +11,7 @@ import torch
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import Survey
 from mm_robust_seg.errors import ConfigError, TrainingError
+from mm_robust_seg.network.backbones.pretrained import packaged_weights, PretrainedWeights
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import fingerprint, load_base
@@ -19,7 +20,7 @@ from mm_robust_seg.training.data.splits import checked_survey, load
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.methods import Command, MethodEntry
 from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
-from mm_robust_seg.training.recipe import portable, Recipe
+from mm_robust_seg.training.recipe import PACKAGE, portable, Recipe
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,9 @@ def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:
         network = recipe.network
         segmenter = Segmenter(classes, dataset.modalities, network.backbone, network.channels)
         if recipe.pretrained:
+            weights = pretrained_weights(recipe)
             for encoder in segmenter.encoders.values():
-                encoder.load_pretrained(Path(recipe.pretrained))
+                encoder.load_pretrained(weights.path)
         return segmenter
     segmenter = load_base(request.init)
     found = (segmenter.class_count, segmenter.modalities)
@@ -108,6 +110,18 @@ def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:
             f'has {classes} classes and {dataset.modalities}: give a network trained on this data'
         )
     return segmenter
+
+
+def pretrained_weights(recipe: Recipe) -> PretrainedWeights:
+    """Return the weights that the recipe names, or those that a package holds.
+
+    Raises:
+        ConfigError: if no installed package holds any.
+    """
+    if recipe.pretrained == PACKAGE:
+        return packaged_weights(recipe.network.backbone)
+    path = Path(recipe.pretrained)
+    return PretrainedWeights(path, path.name)
 
 
 def chosen_blocks(request: RunRequest, entry: MethodEntry, segmenter: Segmenter) -> Blocks:
@@ -133,6 +147,7 @@ def initial_facts(
         recipe: with the network that it became.
     """
     start = 'pretrained encoders' if recipe.pretrained else 'random weights'
+    encoders = {'encoders': pretrained_weights(recipe).source} if recipe.pretrained else {}
     return {
         'command': request.command,
         'method': request.method,
@@ -145,6 +160,7 @@ def initial_facts(
             'train': dict(data.train.provenance),
             'val': dict(data.val.provenance),
             'torch': torch.__version__,
+            **encoders,
         },
         'seconds': 0.0,
         'steps': 0,

@@ -23,6 +23,8 @@ from mm_robust_seg.schema import (
     with_values,
 )
 
+PACKAGE = 'package'
+"""In place of a file of weights: those that an installed package holds."""
 PRECISIONS = ('auto', 'float32', 'bfloat16')
 
 
@@ -184,7 +186,7 @@ class Recipe:
 
     name: str = parameter('sim', 'Name of the bundle.')
     description: str = parameter('', 'One sentence for the manifest.')
-    pretrained: str = parameter('', 'Weights of the backbone (.npz); --pretrained overrides it.')
+    pretrained: str = parameter('', 'Weights of the backbone, a file or package; --pretrained.')
     seed: int = parameter(0, 'Seed of everything random.', 0)
     batch_size: int = parameter(8, 'Samples a step, all processes together.', 1, 1024)
     crop_height_px: int = parameter(192, 'Height of a training window.', 32, 4096)

@@ -30,11 +30,13 @@ NETWORKS = {
     'three sensors': ('mobilenetv2', 'rgb+thermal+depth'),
     'two sensors': ('mobilenetv2', 'rgb+depth'),
     'transformer': ('mit_b0', 'rgb+depth'),
+    'deeper encoders': ('efficientnet_lite0', 'rgb+depth'),
 }
 CASES = [
     ('two sensors', 'rgb'),
     ('three sensors', 'thermal+depth'),
     ('transformer', 'depth'),
+    ('deeper encoders', 'depth'),
 ]
 NO_TRANSFORMER, ONLY_TRANSFORMER = {'prompt_concat'}, {'prompt_input', 'prompt_attention'}
 

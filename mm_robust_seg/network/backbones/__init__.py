@@ -1,3 +1,11 @@
 """Encoders of one modality; their names are here, where they cost no import of torch."""
 
-BACKBONES = ('mobilenetv2', 'mit_b0', 'mit_b1', 'mit_b2')
+BACKBONES = (
+    'mobilenetv2',
+    'efficientnet_lite0',
+    'efficientnet_lite1',
+    'efficientnet_lite2',
+    'mit_b0',
+    'mit_b1',
+    'mit_b2',
+)

@@ -9,6 +9,7 @@ from torch import nn, Tensor
 
 from mm_robust_seg import plugins
 from mm_robust_seg.network.backbones import BACKBONES
+from mm_robust_seg.network.backbones.efficientnet_lite import EfficientNetLite
 from mm_robust_seg.network.backbones.mit import MixTransformer
 from mm_robust_seg.network.backbones.mobilenetv2 import MobileNetV2
 
@@ -41,4 +42,8 @@ def build_backbone(name: str, channels_in: int) -> nn.Module:
     """
     if plugin := plugins.NETWORKS.find(name, BACKBONES):
         return cast(nn.Module, plugin(channels_in))
-    return MobileNetV2(channels_in) if name == 'mobilenetv2' else MixTransformer(name, channels_in)
+    if name == 'mobilenetv2':
+        return MobileNetV2(channels_in)
+    if name.startswith('efficientnet_lite'):
+        return EfficientNetLite(name, channels_in)
+    return MixTransformer(name, channels_in)

@@ -8,7 +8,7 @@ from torch import nn, Tensor
 
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.network.backbones.pretrained import for_channels, read_weights
-from mm_robust_seg.network.blocks import conv_norm
+from mm_robust_seg.network.blocks import conv_norm, InvertedResidual
 
 # (expansion, channels, blocks, stride of the first block)
 _STAGES = (
@@ -21,25 +21,6 @@ _STAGES = (
     (6, 320, 1, 1),
 )
 _PYRAMID = {3: 24, 6: 32, 13: 96, 17: 320}
-
-
-class InvertedResidual(nn.Module):
-    """Expand, filter each channel, project linearly; names as in torchvision."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = channels_in * expansion
-        expand = [] if expansion == 1 else [conv_norm(channels_in, hidden)]
-        self.conv = nn.Sequential(
-            *expand,
-            conv_norm(hidden, hidden, 3, stride, groups=hidden),
-            *conv_norm(hidden, channels_out, activate=False),
-        )
-        self.residual = stride == 1 and channels_in == channels_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, h, w) to (N, C', h / stride, w / stride)."""
-        return x + self.conv(x) if self.residual else self.conv(x)
 
 
 class MobileNetV2(nn.Module):

@@ -90,15 +90,15 @@ def _fits(
     window: tuple[slice, slice],
     recipe: ObjectsRecipe,
 ) -> bool:
-    """Say whether the surface beneath is about as far as the object, or not measured."""
+    """Say whether the surface beneath is about as far as the object, where that is measured."""
     depth = images.get(Modality.DEPTH)
     if depth is None:
         return True
     own_m = _median(patch.images[Modality.DEPTH][patch.mask])
-    surface_m = _median(depth[window][patch.mask])
-    if own_m is None or surface_m is None:
+    if own_m is None:
         return True
-    return -recipe.nearer_m <= surface_m - own_m <= recipe.farther_m
+    surface_m = _median(depth[window][patch.mask])
+    return surface_m is not None and -recipe.nearer_m <= surface_m - own_m <= recipe.farther_m
 
 
 def _median(depth_m: NDArray[np.uint8] | NDArray[np.float32]) -> float | None:

@@ -72,9 +72,16 @@ def test_the_surface_beneath_is_about_as_far(beneath_m, is_pasted):
     assert any(sample.labels.any() for sample in found) is is_pasted
 
 
-def test_without_depth_an_object_goes_anywhere():
+def test_a_surface_without_returns_may_be_anywhere():
     _, found = outcomes(0.0)
-    assert any(sample.labels.any() for sample in found)
+    assert not any(sample.labels.any() for sample in found)
+
+
+def test_without_depth_an_object_goes_anywhere():
+    unseen = replace(OBJECTS, regions=(replace(OBJECT, sample=0),))
+    target = capture('a', 0.0, 10, labels=1)
+    split, rng = [target], np.random.default_rng(0)
+    assert pasted(capture('b', 1.0, 90), split, unseen, RECIPE, rng).labels.any()
     target, source = capture('a', 9.0, 10), capture('b', 1.0, 90, labels=1)
     for sample in (target, source):
         del sample.images[Modality.DEPTH]
