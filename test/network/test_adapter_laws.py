@@ -22,8 +22,9 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
 )
 from mm_robust_seg.network.adapters.combined import Combined  # noqa: E402
 from mm_robust_seg.network.adapters.lora import LowRank  # noqa: E402
+from mm_robust_seg.network.adapters.norm import NormAffine  # noqa: E402
 from mm_robust_seg.network.adapters.prompts import prompt_add, prompt_concat  # noqa: E402
-from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
+from mm_robust_seg.network.adapters.ssf import NORMS, scaled_sites, ScaleShift  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 from mm_robust_seg.training.base_network import load_network  # noqa: E402
 
@@ -59,11 +60,28 @@ def test_folding_equals_scaling_and_shifting_the_features(segmenter):
     torch.testing.assert_close(folded, network(given), rtol=1e-9, atol=1e-9)
 
 
-@torch.no_grad()
-def test_expansions_are_left_out_unless_named(segmenter):
-    expansion = 'encoders.depth.features.5.conv.0.1'
-    assert expansion not in ScaleShift(segmenter, DEPTH).sites
-    assert ScaleShift(segmenter, DEPTH, (expansion,)).sites == (expansion,)
+@pytest.mark.parametrize('make', [ScaleShift, NormAffine])
+def test_expansions_are_taken_from_the_deepest_on_as_far_as_one_percent_goes(segmenter, make):
+    expansions = [f'encoders.{{}}.features.{n}.conv.0.1' for n in range(2, 18)]
+    alone, pair = make(segmenter, DEPTH).sites, make(segmenter, PAIR).sites
+    assert {e.format('depth') for e in expansions} <= set(alone)
+    for sensor in PAIR:
+        taken = [e.format(sensor) in pair for e in expansions]
+        assert taken == sorted(taken)
+        assert 0 < sum(taken) < len(taken)
+    assert make(segmenter, DEPTH, (expansions[3].format('depth'),)).sites == (
+        expansions[3].format('depth'),
+    )
+
+
+def test_scale_and_shift_reach_the_gates_and_the_classifier(segmenter):
+    gates = {f'fusion.{level}.gate.{m}' for level in range(4) for m in PAIR}
+    assert gates | {'decoder.classify'} <= set(ScaleShift(segmenter, PAIR).sites)
+
+
+def test_half_the_price_buys_more_sites(segmenter):
+    both, scales = ScaleShift(segmenter, PAIR), ScaleShift(segmenter, PAIR, shifts=False)
+    assert set(both.sites) < set(scales.sites)
 
 
 @pytest.mark.parametrize('path', SHIPPED, ids=lambda path: f'{path.parts[-3]} {path.stem}')
@@ -126,10 +144,9 @@ def test_prompts_suit_any_input_size_and_move_with_the_network(segmenter, make):
 @pytest.mark.parametrize('combination', ['rgb', 'thermal+depth'])
 def test_the_combination_spends_what_one_percent_allows(segmenter, combination):
     adapter = Combined(segmenter, ModalitySet.parse(combination))
-    size, plain = parameter_count(adapter), ScaleShift(segmenter, ModalitySet.parse(combination))
-    assert 0.009 < size / parameter_count(segmenter) < 0.01
-    assert set(plain.sites) <= set(adapter.scale_shift.sites)
-    assert len(adapter.scale_shift.sites) > len(plain.sites)
+    plain = scaled_sites(segmenter, ModalitySet.parse(combination), None, NORMS)
+    assert 0.009 < parameter_count(adapter) / parameter_count(segmenter) < 0.01
+    assert set(plain) < set(adapter.scale_shift.sites)
 
 
 def test_scale_and_shift_cover_the_layers_of_a_transformer(transformer):

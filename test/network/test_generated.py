@@ -15,7 +15,7 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
     parameter_count,
     runs_for,
 )
-from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
+from mm_robust_seg.network.adapters.ssf import scaled_sites, ScaleShift  # noqa: E402
 from mm_robust_seg.network.hypernetwork import Generated, HyperNetwork, Personalized  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 
@@ -87,7 +87,7 @@ def test_combinations_get_different_adapters_for_what_they_share(trained):
 def test_only_what_runs_is_adapted_whatever_the_width(segmenter):
     hypernetwork = HyperNetwork(segmenter, chunk=7)
     affines = hypernetwork(PAIR)
-    assert set(affines) == set(ScaleShift(segmenter, PAIR).sites)
+    assert set(affines) == set(scaled_sites(segmenter, PAIR, None))
     for site, (gamma, beta) in affines.items():
         assert runs_for(site, PAIR)
         width = segmenter.get_submodule(site).weight.shape[0]

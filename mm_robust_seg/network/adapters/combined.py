@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor
+from torch import nn, Tensor
 
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter, Blocks
 from mm_robust_seg.network.adapters.lora import LowRank, pair_size, paired_sites
-from mm_robust_seg.network.adapters.placement import (
-    affordable,
-    below_one_percent,
-    deepest_first,
-)
-from mm_robust_seg.network.adapters.ssf import scaled_sites, ScaleShift
+from mm_robust_seg.network.adapters.placement import below_one_percent
+from mm_robust_seg.network.adapters.ssf import affordable_sites, NORMS, ScaleShift
 from mm_robust_seg.network.segmenter import Segmenter
 
 MEETING = ('fusion', 'decoder')
@@ -28,8 +24,9 @@ LEAST_RANK, LARGEST_RANK = 4, 16
 class Combined(Adapter):
     """:class:`ScaleShift`, and :class:`LowRank` in fusion and decoder, in under 1 %.
 
-    The budget goes to scaling and shifting as :class:`ScaleShift` does it, pairs of rank 4, the
-    norms of the encoders' expansions from the deepest on, and what is left to a higher rank.
+    The budget goes to scaling and shifting norms and linear layers, pairs of rank 4, the norms of
+    the encoders' expansions from the deepest on, and what is left to a higher rank. Gates and
+    classifier have pairs.
     Inside ``blocks``, if given, everything is scaled, shifted and paired, with rank 4.
     """
 
@@ -58,11 +55,8 @@ def _spend(segmenter: Segmenter, combination: ModalitySet) -> tuple[tuple[str, .
         rank: sum(pair_size(shape, rank) for shape in shapes)
         for rank in range(LEAST_RANK, LARGEST_RANK + 1)
     }
-    first = scaled_sites(segmenter, combination, None)
-    left = below_one_percent(segmenter) - 2 * sum(first.values())
-    widths = scaled_sites(segmenter, combination, ('encoders',))
-    cost = {site: 2 * width for site, width in widths.items() if site not in first}
-    more = affordable(deepest_first(cost), cost, left - pairs[LEAST_RANK])
-    left -= sum(cost[site] for site in more)
+    kinds = (*NORMS, nn.Linear)
+    scaled = affordable_sites(segmenter, combination, 2, kinds, reserved=pairs[LEAST_RANK])
+    left = below_one_percent(segmenter) - 2 * sum(scaled.values())
     rank = max((rank for rank, size in pairs.items() if size <= left), default=LEAST_RANK)
-    return (*first, *more), rank
+    return tuple(scaled), rank

@@ -8,12 +8,12 @@ from torch import nn, Tensor
 
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter, Blocks, key_of
-from mm_robust_seg.network.adapters.ssf import NORMS, scaled_sites
+from mm_robust_seg.network.adapters.ssf import affordable_sites, NORMS, scaled_sites
 from mm_robust_seg.network.segmenter import Segmenter
 
 
 class NormAffine(Adapter):
-    """A copy of weight and bias of every norm where :class:`ScaleShift` has gamma and beta.
+    """A copy of weight and bias of every norm, of expansions as far as 1 % goes.
 
     It can express what scaling and shifting behind the norms can, but learns it at another
     pace: a step changes each weight by as much whatever its size, and decay pulls to zero
@@ -24,7 +24,11 @@ class NormAffine(Adapter):
         self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
     ) -> None:
         super().__init__()
-        self.sites = tuple(scaled_sites(segmenter, combination, blocks, NORMS))
+        self.sites = tuple(
+            affordable_sites(segmenter, combination, 2, NORMS)
+            if blocks is None
+            else scaled_sites(segmenter, combination, blocks, NORMS)
+        )
         self.weight = _copies(segmenter, self.sites, 'weight')
         self.bias = _copies(segmenter, self.sites, 'bias')
 

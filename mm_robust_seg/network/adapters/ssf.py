@@ -13,17 +13,24 @@ from torch import nn, Tensor
 
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter, Blocks, key_of, sites
+from mm_robust_seg.network.adapters.placement import (
+    affordable,
+    below_one_percent,
+    deepest_first,
+)
 from mm_robust_seg.network.segmenter import Segmenter
 
 NORMS = (nn.BatchNorm2d, nn.LayerNorm)
+LAYERS = (*NORMS, nn.Linear, nn.Conv2d)
 
 
 class ScaleShift(Adapter):
-    """Gamma (ones) and beta (zeros) for every norm and linear layer that runs.
+    """Gamma (ones) and beta (zeros) for every layer that runs, as far as 1 % goes.
 
-    The norms of expansions are left out: an inverted residual has half of all its channels
-    there, and without them a two-sensor adapter stays under 1 % of the network. ``blocks`` may
-    name them all the same. A convolution needs none: the norm behind it has them.
+    What is cheap comes first: norms, linear layers, gates and the classifier. Then the norms of
+    expansions, where an inverted residual has half of all its channels, from the deepest on. In
+    ``blocks``, if given, everything is scaled and shifted. A convolution without a bias needs
+    nothing: the norm behind it has it.
 
     Args:
         scales: whether there are gammas.
@@ -39,7 +46,12 @@ class ScaleShift(Adapter):
         shifts: bool = True,
     ) -> None:
         super().__init__()
-        widths = scaled_sites(segmenter, combination, blocks)
+        per_channel = int(scales) + int(shifts)
+        widths = (
+            affordable_sites(segmenter, combination, per_channel)
+            if blocks is None
+            else scaled_sites(segmenter, combination, blocks)
+        )
         self.sites = tuple(widths)
         gamma = {key_of(site): torch.ones(width) for site, width in widths.items() if scales}
         beta = {key_of(site): torch.zeros(width) for site, width in widths.items() if shifts}
@@ -61,7 +73,7 @@ def scaled_sites(
     segmenter: Segmenter,
     combination: ModalitySet,
     blocks: Blocks,
-    kinds: tuple[type[nn.Module], ...] = (*NORMS, nn.Linear),
+    kinds: tuple[type[nn.Module], ...] = LAYERS,
 ) -> dict[str, int]:
     """Return the layers whose output is scaled and shifted, and how many channels each has.
 
@@ -73,6 +85,29 @@ def scaled_sites(
         for name, module in sites(segmenter, combination, kinds, blocks)
         if module.bias is not None and (blocks is not None or not is_expansion(segmenter, name))
     }
+
+
+def affordable_sites(
+    segmenter: Segmenter,
+    combination: ModalitySet,
+    per_channel: int,
+    kinds: tuple[type[nn.Module], ...] = LAYERS,
+    reserved: int = 0,
+) -> dict[str, int]:
+    """Return what :func:`scaled_sites` does, and the norms of expansions that 1 % allows as well.
+
+    Those of the deepest layers come first, of all encoders together.
+
+    Args:
+        per_channel: parameters that a channel costs.
+        reserved: parameters that are spent on something else.
+    """
+    first = scaled_sites(segmenter, combination, None, kinds)
+    left = below_one_percent(segmenter) - reserved - per_channel * sum(first.values())
+    widths = scaled_sites(segmenter, combination, ('encoders',), kinds)
+    cost = {site: per_channel * width for site, width in widths.items() if site not in first}
+    more = affordable(deepest_first(cost), cost, left)
+    return first | {site: widths[site] for site in more}
 
 
 def scaled(weight: Tensor, gamma: Tensor) -> Tensor:
