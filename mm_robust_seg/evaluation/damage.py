@@ -1,7 +1,8 @@
 """Inputs that a benchmark damages on purpose, after normalisation.
 
-RMM and NM of Liao et al. (2025), arXiv 2503.18445. All numbers are in units of the normalised
-network input (``stages.preprocess``), so one level means the same for every sensor.
+RMM and NM of Liao et al. (2025), arXiv 2503.18445, as their scripts have them. All numbers are in
+units of the normalised network input (``stages.preprocess``), so one level means the same for
+every sensor.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Inputs = Mapping[Modality, NDArray[np.float32]]
 
 MISSING_RATES = (0.25, 0.5, 0.75)
 NOISE_LEVELS = ((0.05, 0.1), (0.1, 0.2), (0.2, 0.5))
-"""(share of salt-and-pepper pixels, Gaussian standard deviation): weak, medium and strong."""
+"""(share of salt and pepper, Gaussian standard deviation): weak, medium and strong."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class RandomMissing:
 
 @dataclass(frozen=True)
 class Noise:
-    """NM: Gaussian noise on every element of all modalities, then salt and pepper on pixels.
+    """NM: salt and pepper on elements of all modalities, then Gaussian noise on every element.
 
-    A salted pixel takes the largest value that each of its channels has in the undamaged image, a
-    peppered one the smallest; both are equally likely.
+    A salted element takes the largest value of the undamaged image in any channel, a peppered one
+    the smallest; both are equally likely, and each element is drawn for itself.
     """
 
     salt_pepper: float
@@ -55,13 +56,11 @@ class Noise:
         return {modality: self._noisy(array, rng) for modality, array in inputs.items()}
 
     def _noisy(self, array: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        noisy = rng.standard_normal(array.shape, np.float32)
-        noisy *= np.float32(self.sigma)
-        noisy += array
-        draw = rng.random((1, 1, *array.shape[2:]), np.float32)
-        salt, pepper = array.max((2, 3), keepdims=True), array.min((2, 3), keepdims=True)
-        np.copyto(noisy, salt, where=draw < self.salt_pepper / 2)
-        np.copyto(noisy, pepper, where=draw >= 1 - self.salt_pepper / 2)
+        noisy = array.copy()
+        draw = rng.random(array.shape, np.float32)
+        noisy[draw < self.salt_pepper / 2] = array.max()
+        noisy[draw >= 1 - self.salt_pepper / 2] = array.min()
+        noisy += np.float32(self.sigma) * rng.standard_normal(array.shape, np.float32)
         return noisy
 
 
@@ -69,6 +68,7 @@ Damage = RandomMissing | Noise
 
 
 def benchmark_damages(complete: ModalitySet) -> tuple[Damage, ...]:
-    """List the damages of the benchmark; RMM hits every non-empty subset of ``complete``."""
-    missing = [RandomMissing(d, r) for r in MISSING_RATES for d in all_combinations(complete)]
+    """List the damages of the benchmark; RMM leaves at least one modality as it is."""
+    hit = [damaged for damaged in all_combinations(complete) if damaged != complete]
+    missing = [RandomMissing(damaged, rate) for rate in MISSING_RATES for damaged in hit]
     return (*missing, *(Noise(*level) for level in NOISE_LEVELS))

@@ -19,6 +19,9 @@ from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.report.document import Picture
 from mm_robust_seg.report.progress import Progress, SILENT
 
+UNTRAINED = 'untrained_classes'
+"""Where the provenance of a bundle names the classes that its training labels never showed."""
+
 _PICTURED = 3
 
 
@@ -67,7 +70,9 @@ def evaluate(
         description = engine.description
     finally:
         engine.close()
-    scores = summarize(run, [c.name for c in bundle.classes])
+    named = bundle.provenance.get(UNTRAINED)
+    untrained = named if isinstance(named, list) else []
+    scores = summarize(run, [c.name for c in bundle.classes], untrained)
     head = {'schema': SCHEMA_VERSION, 'bundle': bundle.name, 'engine': description}
     notes = _notes(bundle, modalities, scores, len(dataset))
     return Evaluation({**head, **scores, 'notes': notes}, run, samples)
@@ -113,11 +118,18 @@ def _notes(bundle: Bundle, modalities: ModalitySet, scores: Scores, available: i
         f'Label maps are made at {bundle.inputs.width_px}x{bundle.inputs.height_px} and enlarged '
         'by nearest neighbour to the size of the labels.',
         'The branch of an absent sensor is not executed, so there is no fill value; the missing '
-        'elements of RMM are 0 after normalisation.',
+        'elements of RMM are 0 after normalisation. RMM Avg and E(p) are over what was damaged: '
+        'from no sensor to all but one.',
         'A class that is neither in the labels nor predicted is left out of the mean.',
     ]
     if scores['absent_classes']:
         notes.append(f'Never in these labels: {", ".join(scores["absent_classes"])}.')
+    if scores['untrained_classes']:
+        notes.append(
+            'The training labels of the bundle never showed '
+            f'{", ".join(scores["untrained_classes"])}: where it is in these labels, it is always '
+            'missed. The mIoU of the trained classes takes its pixels as unlabeled.'
+        )
     if scores['samples'] < available:
         notes.append(f'Only {scores["samples"]} of {available} samples were used, evenly spaced.')
     unfed = [str(c) for c in bundle.combinations if c not in served]

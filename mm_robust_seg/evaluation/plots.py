@@ -19,7 +19,7 @@ def plots(scores: Scores) -> list[Picture]:
     pictures = [_combinations(scores), _classes(scores)]
     if scores['emm_avg'] is not None:
         pictures.append(_expected(scores))
-    if scores['rmm'] is not None:
+    if scores['nm'] is not None:
         pictures.append(_damage(scores))
     return pictures
 
@@ -67,17 +67,19 @@ def _damage(scores: Scores) -> Picture:
     """Draw mIoU over the missing rate for every damaged set, and over the noise level."""
     clean = _miou(next(iter(scores['combinations'].values())))
     origin = Estimate(clean.value)
-    rates = [0.0, *map(float, scores['rmm'])]
-    damaged = [level['damaged'] for level in scores['rmm'].values()]
+    rmm = scores['rmm'] or {}
+    rates = [0.0, *map(float, rmm)]
+    damaged = [level['damaged'] for level in rmm.values()]
     missing = {
         name: Curve(rates, [origin, *(Estimate.of(row[name]['miou']) for row in damaged)])
-        for name in damaged[0]
+        for name in (damaged[0] if damaged else ())
     }
     levels = scores['nm']['levels']
     noise = Curve(range(len(levels) + 1), [clean, *map(_miou, levels)])
     texts = [f'{100 * level["salt_pepper"]:g}% / {level["sigma"]:g}' for level in levels]
-    panels = [
-        Curves(missing, 'share of elements set to 0', 'random missing (RMM), by damaged sensors'),
+    share = 'share of elements set to 0'
+    panels = [Curves(missing, share, 'random missing (RMM), by damaged sensors')] * bool(missing)
+    panels += [
         Curves(
             {'': noise},
             'salt and pepper / Gaussian sigma',

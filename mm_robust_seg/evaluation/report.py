@@ -46,7 +46,7 @@ def report(scores: Scores, samples: Sequence[Picture]) -> list[Block]:
     ]
     if 'expected.png' in figures:
         blocks.append(figures['expected.png'])
-    if scores['rmm'] is not None:
+    if scores['nm'] is not None:
         blocks += [Heading('Damaged inputs'), *_damage(scores), figures['damage.png']]
     blocks += [Heading('Classes'), figures['classes.png'], _classes(scores)]
     if samples:
@@ -77,9 +77,26 @@ def summary_blocks(scores: Scores) -> list[Block]:
         Text(f'{scores["samples"]} samples; scores in percent'),
         _combinations(scores),
         Text(f'EMM Avg {text(scores["emm_avg"])}, {expected}'),
-        Text(f'counter-intuitive rate {text(scores["counter_intuitive_rate"])} %'),
+        *_damage_lines(scores),
+        Text(
+            f'counter-intuitive beyond {100 * scores["counter_intuitive"]["beyond"]:g} point '
+            f'{text(scores["counter_intuitive_rate"])} %, then by '
+            f'{text(scores["counter_intuitive"]["mean_loss"])} points on average'
+        ),
         Bullets(scores['notes']),
     ]
+
+
+def _damage_lines(scores: Scores) -> list[Text]:
+    """Say in a line each what is left under random missing elements, and under noise."""
+    lines = []
+    if scores['rmm'] is not None:
+        averages = (f'{text(row["avg"])} at {rate}' for rate, row in scores['rmm'].items())
+        lines.append(Text(f'RMM Avg {", ".join(averages)}'))
+    if scores['nm'] is not None:
+        levels = ', '.join(text(row['miou']) for row in scores['nm']['levels'])
+        lines.append(Text(f'NM {levels} (weak, medium, strong)'))
+    return lines
 
 
 def text(value: float | None, bounds: Sequence[float | None] | None = None) -> str:
@@ -91,46 +108,36 @@ def text(value: float | None, bounds: Sequence[float | None] | None = None) -> s
 
 
 def _combinations(scores: Scores) -> Table:
+    without = len(scores['classes']) - len(scores['untrained_classes'])
+    figures = {'miou': 'mIoU', 'pixel_accuracy': 'pixel accuracy'}
+    if scores['untrained_classes']:
+        figures['miou_trained'] = f'mIoU of the {without} trained classes'
     rows = [
-        (
-            name,
-            text(row['miou'], row['miou_interval']),
-            text(row['pixel_accuracy'], row['pixel_accuracy_interval']),
-        )
+        (name, *(text(row[figure], row[f'{figure}_interval']) for figure in figures))
         for name, row in scores['combinations'].items()
     ]
-    return Table(('combination', 'mIoU', 'pixel accuracy'), rows)
+    return Table(('combination', *figures.values()), rows)
 
 
 def _missing(scores: Scores) -> list[Block]:
     rows = [('EMM Avg', text(scores['emm_avg'], scores['emm_avg_interval']))]
     for rate, value in scores['emm_e'].items():
         rows.append((f'E({rate})', text(value, scores['emm_e_interval'].get(rate))))
-    rows.append(('counter-intuitive rate', text(scores['counter_intuitive_rate'])))
-    more = scores['counter_intuitive']
-    for loss, rate in more['rate_beyond'].items():
-        rows.append((f'the same, by more than {100 * float(loss):g} point', text(rate)))
-    rows.append(('mean loss where it is lower (points)', text(more['mean_loss'])))
+    found = scores['counter_intuitive']
+    limit = f'{100 * found["beyond"]:g} point'
+    rows.append((f'counter-intuitive beyond {limit}', text(scores['counter_intuitive_rate'])))
+    rows.append(('mean loss of these (points)', text(found['mean_loss'])))
     meaning = (
-        f'Counter-intuitive: adding a sensor lowered the mIoU of the frame in {more["worse"]} of '
-        f'{more["pairs"]} cases (frames times pairs of combinations that differ by one sensor).'
+        f'Counter-intuitive: adding a sensor cost the mIoU of the frame more than {limit} in '
+        f'{found["worse"]} of {found["pairs"]} cases (frames times pairs of combinations that '
+        f'differ by one sensor); it was lower at all in {found["lower"]}.'
     )
     return [Table(('score', 'value'), rows), Text(meaning)]
 
 
 def _damage(scores: Scores) -> list[Block]:
-    rmm, nm = scores['rmm'], scores['nm']
-    missing = Table(
-        ('RMM, damaged sensors', *(f'rate {rate}' for rate in rmm)),
-        [
-            *(
-                (name, *(text(r['damaged'][name]['miou'], r['damaged'][name]['miou_interval'])
-                         for r in rmm.values()))
-                for name in next(iter(rmm.values()))['damaged']
-            ),
-            ('mean', *(text(level['mean']) for level in rmm.values())),
-        ],
-    )  # fmt: skip
+    tables: list[Block] = [] if scores['rmm'] is None else [_random_missing(scores['rmm'])]
+    nm = scores['nm']
     noise = Table(
         ('NM, salt and pepper / sigma', 'mIoU'),
         [
@@ -139,10 +146,25 @@ def _damage(scores: Scores) -> list[Block]:
                  text(row['miou'], row['miou_interval']))
                 for row in nm['levels']
             ),
-            ('mean', text(nm['mean'])),
+            ('mean', text(nm['avg'], nm['avg_interval'])),
         ],
     )  # fmt: skip
-    return [missing, noise]
+    return [*tables, noise]
+
+
+def _random_missing(rmm: Mapping[str, Any]) -> Table:
+    levels = list(rmm.values())
+    rows = [
+        (name, *(text(r['damaged'][name]['miou'], r['damaged'][name]['miou_interval'])
+                 for r in levels))
+        for name in levels[0]['damaged']
+    ]  # fmt: skip
+    rows.append(
+        ('Avg, none damaged included', *(text(r['avg'], r['avg_interval']) for r in levels))
+    )
+    for p in levels[0]['e']:
+        rows.append((f'E({p})', *(text(r['e'][p], r['e_interval'][p]) for r in levels)))
+    return Table(('RMM, damaged sensors', *(f'rate {rate}' for rate in rmm)), rows)
 
 
 def _classes(scores: Scores) -> Table:

@@ -9,27 +9,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.evaluation.damage import Damage, Noise, RandomMissing
+from mm_robust_seg.evaluation.damage import Noise, RandomMissing
 from mm_robust_seg.evaluation.run import Counts, DatasetRun
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.scores import bootstrap
-from mm_robust_seg.scores.metrics import iou_of, miou_of, pixel_accuracy_of
+from mm_robust_seg.scores.metrics import iou_of, mean_of_known, miou_of, pixel_accuracy_of
 from mm_robust_seg.scores.robustness import (
     counter_intuition,
     emm_average,
     emm_expected,
     FAILURE_RATES,
     has_all_subsets,
-    MUCH,
+    NOTICEABLE,
 )
 
 Float = NDArray[np.float64]
 Scores = dict[str, Any]
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
-def summarize(run: DatasetRun, classes: Sequence[str]) -> Scores:
-    """Compute every score that ``evaluation.json`` holds of a run."""
+def summarize(run: DatasetRun, classes: Sequence[str], untrained: Sequence[str] = ()) -> Scores:
+    """Compute every score that ``evaluation.json`` holds of a run.
+
+    Args:
+        untrained: classes that the network never saw; every score is also computed without them.
+    """
     weights = bootstrap.multiplicities(len(run.sample_names))
     draws = {c: bootstrap.resampled_miou(n, weights) for c, n in run.clean.items()}
     return {
@@ -39,12 +43,14 @@ def summarize(run: DatasetRun, classes: Sequence[str]) -> Scores:
         'sample_names': list(run.sample_names),
         'classes': list(classes),
         'absent_classes': absent_classes(next(iter(run.clean.values())), classes),
+        'untrained_classes': [name for name in classes if name in untrained],
         'combinations': {
             str(combination): _row(counts, draws[combination], weights, classes)
+            | _of_trained(counts, weights, classes, untrained)
             for combination, counts in run.clean.items()
         },
         **_entirely_missing(run.mious, draws),
-        **_damaged(run.damaged, weights),
+        **_damaged(run, draws, weights),
         **_counter_intuitive(run.clean),
     }
 
@@ -82,6 +88,20 @@ def _miou(counts: Counts, draws: Float) -> Scores:
     return {'miou': rounded(miou), 'miou_interval': _interval(draws, miou)}
 
 
+def _of_trained(
+    counts: Counts, weights: Float, classes: Sequence[str], untrained: Sequence[str]
+) -> Scores:
+    """Score as if pixels of untrained classes were unlabeled; nothing where all are trained."""
+    kept = [number for number, name in enumerate(classes) if name not in untrained]
+    if len(kept) == len(classes):
+        return {}
+    known = np.zeros_like(counts)
+    known[:, kept] = counts[:, kept]
+    miou = float(mean_of_known(iou_of(known.sum(0))[kept]))
+    draws = mean_of_known(bootstrap.resampled_iou(known, weights)[:, kept])
+    return {'miou_trained': rounded(miou), 'miou_trained_interval': _interval(draws, miou)}
+
+
 def _interval(draws: Float, estimate: float) -> list[float | None]:
     return [rounded(bound) for bound in bootstrap.interval(draws, estimate)]
 
@@ -90,57 +110,64 @@ def _entirely_missing(
     mious: Mapping[ModalitySet, float], draws: Mapping[ModalitySet, Float]
 ) -> Scores:
     """Score EMM; all None where a combination is not served."""
-    rates = [f'{rate:g}' for rate in FAILURE_RATES]
     if not has_all_subsets(draws):
-        nothing: dict[str, None] = dict.fromkeys(rates)
+        nothing = dict.fromkeys(f'{rate:g}' for rate in FAILURE_RATES)
         return {'emm_avg': None, 'emm_avg_interval': None, 'emm_e': nothing, 'emm_e_interval': {}}
+    return {f'emm_{name}': value for name, value in _means(mious, draws).items()}
+
+
+def _means(mious: Mapping[ModalitySet, float], draws: Mapping[ModalitySet, Float]) -> Scores:
+    """Return the plain mean and E(p) over what is left of the sensors, with intervals."""
     average = float(emm_average(mious))
-    out: Scores = {
-        'emm_avg': rounded(average),
-        'emm_avg_interval': _interval(emm_average(draws), average),
-        'emm_e': {},
-        'emm_e_interval': {},
-    }
-    for key, rate in zip(rates, FAILURE_RATES, strict=True):
-        expected = float(emm_expected(mious, rate))
-        out['emm_e'][key] = rounded(expected)
-        out['emm_e_interval'][key] = _interval(emm_expected(draws, rate), expected)
-    return out
-
-
-def _damaged(damaged: Mapping[Damage, Counts], weights: Float) -> Scores:
-    """Score RMM and NM; both None where they were skipped."""
-    if not damaged:
-        return {'rmm': None, 'nm': None}
-    rmm: dict[str, Scores] = {}
-    nm: list[Scores] = []
-    for damage, counts in damaged.items():
-        row = _miou(counts, bootstrap.resampled_miou(counts, weights))
-        if isinstance(damage, RandomMissing):
-            rmm.setdefault(f'{damage.rate:g}', {})[str(damage.damaged)] = row
-        elif isinstance(damage, Noise):
-            nm.append({'salt_pepper': damage.salt_pepper, 'sigma': damage.sigma, **row})
-    means = {rate: _mean([row['miou'] for row in rows.values()]) for rate, rows in rmm.items()}
+    expected = {f'{rate:g}': float(emm_expected(mious, rate)) for rate in FAILURE_RATES}
     return {
-        'rmm': {rate: {'mean': means[rate], 'damaged': rows} for rate, rows in rmm.items()},
-        'nm': {'mean': _mean([row['miou'] for row in nm]), 'levels': nm},
+        'avg': rounded(average),
+        'avg_interval': _interval(emm_average(draws), average),
+        'e': {rate: rounded(value) for rate, value in expected.items()},
+        'e_interval': {
+            rate: _interval(emm_expected(draws, float(rate)), value)
+            for rate, value in expected.items()
+        },
     }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(sum(known) / len(known), 6) if known else None
+def _damaged(run: DatasetRun, draws: Mapping[ModalitySet, Float], weights: Float) -> Scores:
+    """Score RMM and NM; None where they were skipped, RMM also where there is one sensor."""
+    complete = max(run.clean, key=len)
+    drawn = {d: bootstrap.resampled_miou(counts, weights) for d, counts in run.damaged.items()}
+    rmm: dict[str, Scores] = {}
+    for rate in dict.fromkeys(d.rate for d in drawn if isinstance(d, RandomMissing)):
+        hit = [d for d in drawn if isinstance(d, RandomMissing) and d.rate == rate]
+        mious = {complete - d.damaged: float(miou_of(run.damaged[d].sum(0))) for d in hit}
+        left = {complete - d.damaged: drawn[d] for d in hit}
+        mious[complete], left[complete] = run.mious[complete], draws[complete]
+        rmm[f'{rate:g}'] = {
+            **_means(mious, left),
+            'damaged': {str(d.damaged): _miou(run.damaged[d], drawn[d]) for d in hit},
+        }
+    levels = [d for d in drawn if isinstance(d, Noise)]
+    mean_draws = np.mean([drawn[d] for d in levels] or [[np.nan]], axis=0)
+    mean = float(np.mean([miou_of(run.damaged[d].sum(0)) for d in levels] or [np.nan]))
+    nm = {
+        'avg': rounded(mean),
+        'avg_interval': _interval(mean_draws, mean),
+        'levels': [
+            {'salt_pepper': d.salt_pepper, 'sigma': d.sigma, **_miou(run.damaged[d], drawn[d])}
+            for d in levels
+        ],
+    }
+    return {'rmm': rmm or None, 'nm': nm if levels else None}
 
 
 def _counter_intuitive(clean: Mapping[ModalitySet, Counts]) -> Scores:
     found = counter_intuition({c: miou_of(counts) for c, counts in clean.items()})
-    much = found.much_worse / found.pairs if found.pairs else math.nan
     return {
         'counter_intuitive_rate': rounded(found.rate),
         'counter_intuitive': {
+            'beyond': NOTICEABLE,
             'pairs': found.pairs,
+            'lower': found.lower,
             'worse': found.worse,
             'mean_loss': rounded(found.mean_loss),
-            'rate_beyond': {f'{MUCH:g}': rounded(much)},
         },
     }

@@ -18,7 +18,7 @@ from mm_robust_seg.report.document import write_document
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.scores import bootstrap
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _COMPARISON = 'compare.json'
 
 

@@ -11,6 +11,7 @@ from mm_robust_seg.evaluation.report import text
 from mm_robust_seg.experiments.plan import DEDICATED, PLAIN, UNADAPTED
 from mm_robust_seg.report.charts import Estimate, grouped, ranked
 from mm_robust_seg.report.document import Block, Bullets, Heading, Picture, Table, Text
+from mm_robust_seg.scores.robustness import NOTICEABLE
 
 Comparison = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -38,6 +39,7 @@ def report(comparison: Comparison) -> list[Block]:
             _mean_plot(done),
             Heading('Recovery (%)'),
             _recovery(rows),
+            *_damage(rows),
             Heading('Costs'),
             _costs(rows),
         ]
@@ -83,7 +85,7 @@ def _notes(comparison: Comparison) -> list[str]:
         f'Gain: mean of the incomplete combinations minus that of row "{PLAIN}", on the same '
         'resamples of images.',
         'Counter-intuitive: share of frames and pairs of combinations in which one more sensor '
-        'lowered the mIoU of the frame.',
+        f'cost the mIoU of the frame more than {100 * NOTICEABLE:g} point.',
     ]
     absent = [n for n in (UNADAPTED, DEDICATED, PLAIN) if 'combinations' not in rows.get(n, {})]
     if absent:
@@ -131,7 +133,7 @@ def _summary(rows: Mapping[str, Row]) -> Table:
         f'gain over {PLAIN}',
         'EMM Avg',
         f'E({rate})',
-        'counter-intuitive (%)',
+        f'counter-intuitive beyond {100 * NOTICEABLE:g} point (%)',
     )
     return _table(
         rows,
@@ -156,6 +158,23 @@ def _recovery(rows: Mapping[str, Row]) -> Table:
             for name in names
         ],
     )
+
+
+def _damage(rows: Mapping[str, Row]) -> list[Block]:
+    """Compare the rows under damaged inputs, where these were measured."""
+    rates, levels = _names(rows, 'rmm_avg'), _names(rows, 'nm')
+    if not rates and not levels:
+        return []
+    header = (*(f'RMM Avg {rate}' for rate in rates), *(f'NM {level}' for level in levels))
+    table = _table(
+        rows,
+        header,
+        lambda row: [
+            *(measured(row['rmm_avg'].get(rate)) for rate in rates),
+            *(measured(row['nm'].get(level)) for level in levels),
+        ],
+    )
+    return [Heading('Damaged inputs of the complete combination'), table]
 
 
 def _costs(rows: Mapping[str, Row]) -> Table:

@@ -111,6 +111,7 @@ def _figures(results: Results, measured: Mapping[str, Row]) -> Scores:
         if incomplete and plain_incomplete and results.row.name != PLAIN
         else None,
         **_missing(row),
+        **_damaged(results.outcomes),
         **_costs(results.outcomes),
     }
 
@@ -152,13 +153,38 @@ def _missing(row: Row) -> Scores:
     return {'emm_avg': average.facts(), 'emm_e': {f'{_QUOTED_RATE:g}': expected.facts()}}
 
 
+def _damaged(outcomes: Sequence[Outcome]) -> Scores:
+    """Return RMM Avg by rate and NM by level of noise; empty where they were not measured."""
+    rmm = [outcome.scores['rmm'] or {} for outcome in outcomes]
+    nm = [(outcome.scores['nm'] or {'levels': []})['levels'] for outcome in outcomes]
+    return {
+        'rmm_avg': {rate: _over_seeds([levels[rate]['avg'] for levels in rmm]) for rate in rmm[0]},
+        'nm': {
+            f'{level["salt_pepper"]:g}/{level["sigma"]:g}': _over_seeds(
+                [levels[number]['miou'] for levels in nm]
+            )
+            for number, level in enumerate(nm[0])
+        },
+    }
+
+
+def _over_seeds(values: Sequence[float | None]) -> Scores:
+    """Return the mean over seeds and its spread; the images are not resampled."""
+    known = np.array([value for value in values if value is not None])
+    spread = float(known.std(ddof=1)) if known.size > 1 else math.nan
+    return {
+        'value': rounded(float(known.mean())) if known.size else None,
+        'interval': [None, None],
+        'spread': rounded(spread),
+    }
+
+
 def _costs(outcomes: Sequence[Outcome]) -> Scores:
     """Return what the row stores and what its training took, means over seeds."""
     rates = [outcome.scores['counter_intuitive_rate'] for outcome in outcomes]
-    known = [rate for rate in rates if rate is not None]
     parameters = outcomes[0].run['parameters']
     return {
-        'counter_intuitive_rate': round(float(np.mean(known)), 6) if known else None,
+        'counter_intuitive_rate': _over_seeds(rates)['value'],
         'parameters': parameters,
         'largest_share': rounded(max(parameters['per_combination'].values()) / parameters['base']),
         'steps': round(float(np.mean([outcome.run['steps'] for outcome in outcomes]))),

@@ -1,7 +1,8 @@
 """Scores of a system whose sensors fail, from its scores per modality combination.
 
 Liao et al., "Benchmarking Multi-modal Semantic Segmentation under Sensor Failures" (2025), arXiv
-2503.18445: EMM, entirely missing modalities. The counter-intuitive rate is this project's own.
+2503.18445: EMM, entirely missing modalities; RMM has the same means over what was damaged. The
+counter-intuitive rate is this project's own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ ByCombination = Mapping[ModalitySet, float] | Mapping[ModalitySet, Float]
 
 FAILURE_RATES = (0.2, 0.1, 0.05)
 """Probabilities p of one sensor's failure at which E(p) is quoted."""
+
+NOTICEABLE = 0.01
+"""Loss of a frame's score beyond which one more sensor made it worse; less may be chance."""
 
 
 def emm_average(scores: ByCombination) -> Float:
@@ -54,24 +58,20 @@ class CounterIntuition:
 
     Attributes:
         pairs: frames times pairs (S, S + sensor) in which both were scored.
-        worse: those in which the larger combination scored lower.
-        mean_loss: by how much, on average over ``worse``; 0 if there are none.
-        much_worse: those in which it lost more than ``MUCH``.
+        lower: those in which the larger combination scored lower, by however little.
+        worse: those in which it lost more than ``NOTICEABLE``.
+        mean_loss: how much, on average over ``worse``; 0 if there are none.
     """
 
     pairs: int
+    lower: int
     worse: int
-    much_worse: int
     mean_loss: float
 
     @property
     def rate(self) -> float:
         """Share of ``pairs`` that are ``worse``; NaN without pairs."""
         return self.worse / self.pairs if self.pairs else float('nan')
-
-
-MUCH = 0.01
-"""Loss of score beyond which one more sensor makes a frame much worse."""
 
 
 def counter_intuition(frame_scores: Mapping[ModalitySet, Float]) -> CounterIntuition:
@@ -88,9 +88,9 @@ def counter_intuition(frame_scores: Mapping[ModalitySet, Float]) -> CounterIntui
     ]
     known = np.concatenate([np.empty(0), *changes])
     known = known[~np.isnan(known)]
-    losses = -known[known < 0]
-    mean_loss = float(losses.mean()) if losses.size else 0.0
-    return CounterIntuition(known.size, losses.size, int((losses > MUCH).sum()), mean_loss)
+    noticed = -known[known < -NOTICEABLE]
+    mean_loss = float(noticed.mean()) if noticed.size else 0.0
+    return CounterIntuition(known.size, int((known < 0).sum()), noticed.size, mean_loss)
 
 
 def _stacked(scores: ByCombination) -> Float:

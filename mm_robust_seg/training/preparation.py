@@ -159,6 +159,7 @@ def initial_facts(
         'provenance': {
             'train': dict(data.train.provenance),
             'val': dict(data.val.provenance),
+            'untrained_classes': _untrained(data),
             'torch': torch.__version__,
             **encoders,
         },
@@ -168,3 +169,9 @@ def initial_facts(
         'parameters': None,
         'blocks': as_json(blocks),
     }
+
+
+def _untrained(data: Data) -> list[str]:
+    """Return the classes that the training labels never show."""
+    pixels = data.survey.splits['train'].class_pixels
+    return [c.name for c, count in zip(data.train.classes, pixels, strict=True) if not count]

@@ -33,17 +33,25 @@ def test_random_missing_zeroes_that_share_of_the_damaged_sensors_alone(inputs, r
     np.testing.assert_array_equal(damaged[Modality.THERMAL], inputs[Modality.THERMAL])
 
 
-def test_salt_and_pepper_are_the_extremes_of_the_channels(inputs):
+def test_salt_and_pepper_hit_elements_with_the_extremes_of_the_image(inputs):
     share = 0.2
     damaged = Noise(share, 0.0)(inputs, rng())
     for modality, array in inputs.items():
-        high, low = array.max((2, 3), keepdims=True), array.min((2, 3), keepdims=True)
-        salted = (damaged[modality] == high).all(1)
-        peppered = (damaged[modality] == low).all(1)
-        for pixels in (salted, peppered):
-            assert pixels.mean() == pytest.approx(share / 2, abs=0.02)
-        same = (damaged[modality] == array).all(1)
-        assert (same | salted | peppered).all()
+        salted, peppered = damaged[modality] == array.max(), damaged[modality] == array.min()
+        for elements in (salted, peppered):
+            assert elements.mean() == pytest.approx(share / 2, abs=0.02)
+            assert (elements[0].any(0) & ~elements[0].all(0)).any(), 'channels are hit alone'
+        assert ((damaged[modality] == array) | salted | peppered).all()
+
+
+def test_noise_comes_on_top_of_salt_and_pepper(inputs):
+    damaged = Noise(1.0, 0.1)(inputs, rng())
+    for modality, array in inputs.items():
+        off = np.minimum(
+            abs(damaged[modality] - array.max()), abs(damaged[modality] - array.min())
+        )
+        assert 0 < off.mean() < 0.2
+        assert damaged[modality].max() > array.max() > array.min() > damaged[modality].min()
 
 
 def test_gaussian_noise_has_the_sigma_of_normalised_units(inputs):
@@ -65,6 +73,9 @@ def test_damage_is_repeatable_float32_and_leaves_its_input_alone(inputs, damage)
         np.testing.assert_array_equal(array, before[modality])
 
 
-def test_the_benchmark_damages_every_subset_at_every_rate():
-    damages = benchmark_damages(ModalitySet.parse('rgb+depth'))
-    assert len(damages) == len(set(damages)) == 3 * 3 + 3
+def test_the_benchmark_damages_every_subset_but_the_whole_at_every_rate():
+    damages = benchmark_damages(COMPLETE)
+    assert len(damages) == len(set(damages)) == 3 * 6 + 3
+    assert COMPLETE not in {d.damaged for d in damages if isinstance(d, RandomMissing)}
+    alone = benchmark_damages(ModalitySet.parse('rgb'))
+    assert [type(damage) for damage in alone] == [Noise] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.evaluation import evaluate
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
-from mm_robust_seg.scores.robustness import emm_average
+from mm_robust_seg.scores.robustness import emm_average, emm_expected
 from mm_robust_seg.stages.preprocess import network_input
 
 pytest.importorskip('mm_robust_seg.engine.openvino', reason='OpenVINO is not installed')
@@ -79,7 +80,16 @@ def test_the_summary_is_made_of_its_parts(found):
         assert low <= row['miou'] <= high
         assert low < high or not row['miou']
     assert set(scores['rmm']) == {'0.25', '0.5', '0.75'}
-    assert set(scores['rmm']['0.5']['damaged']) == {str(c) for c in all_combinations()}
+    half, incomplete = scores['rmm']['0.5'], set(all_combinations()) - {COMPLETE}
+    assert set(half['damaged']) == {str(c) for c in incomplete}
+    parts = [mious[COMPLETE], *(row['miou'] for row in half['damaged'].values())]
+    assert half['avg'] == pytest.approx(np.mean(parts), abs=1e-5)
+    intact = {COMPLETE - ModalitySet.parse(n): row['miou'] for n, row in half['damaged'].items()}
+    expected = emm_expected(intact | {COMPLETE: mious[COMPLETE]}, 0.2)
+    assert half['e']['0.2'] == pytest.approx(float(expected), abs=1e-5)
+    assert half['avg_interval'][0] <= half['avg'] <= half['avg_interval'][1]
+    levels = scores['nm']['levels']
+    assert scores['nm']['avg'] == pytest.approx(np.mean([r['miou'] for r in levels]), abs=1e-5)
     assert [level['sigma'] for level in scores['nm']['levels']] == [0.1, 0.2, 0.5]
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
@@ -106,7 +116,7 @@ def test_a_data_set_without_a_sensor_is_evaluated_as_far_as_it_goes(bundle):
     room = Room(modalities=ModalitySet.parse('rgb+depth'))
     scores = evaluate(bundle, room, ENGINE).scores
     assert list(scores['combinations']) == ['rgb+depth', 'rgb', 'depth']
-    assert set(scores['rmm']['0.25']['damaged']) == {'rgb+depth', 'rgb', 'depth'}
+    assert set(scores['rmm']['0.25']['damaged']) == {'rgb', 'depth'}
     assert any(
         'not evaluated: rgb+thermal+depth' in note and 'means rgb+depth' in note
         for note in scores['notes']
@@ -120,6 +130,34 @@ def test_without_every_combination_emm_is_not_defined(tmp_path):
     assert scores['emm_avg'] is None
     assert set(scores['emm_e'].values()) == {None}
     assert any('does not serve depth' in note for note in scores['notes'])
+
+
+def test_the_pixels_of_a_class_that_training_never_showed_can_be_left_out(bundle, found):
+    name = [*TINY_CLASSES][1]
+    never = replace(bundle, provenance={'untrained_classes': [name, 'of another data set']})
+    scores = evaluate(never, Room(), ENGINE, damage=False).scores
+    assert scores['untrained_classes'] == [name]
+    assert any(f'never showed {name}' in note for note in scores['notes'])
+    for combination, counts in found.run.clean.items():
+        known = counts.sum(0)
+        known[1] = 0
+        ious = [
+            known[k, k] / (known[k].sum() + known[:, k].sum() - known[k, k])
+            for k in range(len(TINY_CLASSES))
+            if k != 1 and known[k].sum() + known[:, k].sum()
+        ]
+        row = scores['combinations'][str(combination)]
+        assert row['miou_trained'] == pytest.approx(np.mean(ious), abs=1e-5)
+        assert row['miou'] == found.scores['combinations'][str(combination)]['miou']
+    assert 'miou_trained' not in found.scores['combinations']['rgb']
+    assert found.scores['untrained_classes'] == []
+
+
+@pytest.mark.parametrize('stated', [7, 'road', None])
+def test_a_provenance_that_lists_no_classes_changes_nothing(bundle, found, stated):
+    odd = replace(bundle, provenance={'untrained_classes': stated})
+    scores = evaluate(odd, Room(), ENGINE, damage=False).scores
+    assert scores['combinations'] == found.scores['combinations']
 
 
 def test_an_empty_split_other_classes_and_no_common_sensor_are_refused(bundle, tmp_path):
@@ -157,7 +195,7 @@ def test_the_command_writes_all_results(tiny_bundle, folder, tmp_path, capsys):
     assert main(['evaluate', *words, '--out', str(out), '--threads', '1', '--json']) == 0
     scores = json.loads((out / 'evaluation.json').read_text())
     assert json.loads(capsys.readouterr().out) == scores
-    assert (scores['schema'], scores['dataset'], scores['split']) == (2, 'mm5', 'val')
+    assert (scores['schema'], scores['dataset'], scores['split']) == (3, 'mm5', 'val')
     assert scores['sample_names'] == ['0', '1', '2']
     pictures = ['classes', 'combinations', 'damage', 'expected', 'sample_1', 'sample_3']
     for name in pictures:

@@ -177,7 +177,7 @@ def test_results_of_another_schema_are_not_compared(config, evaluation, tmp_path
     shutil.copytree(evaluation, old)
     scores = json.loads((old / 'evaluation.json').read_text())
     (old / 'evaluation.json').write_text(json.dumps({**scores, 'schema': 1}))
-    with pytest.raises(DataError, match=r'has schema 1, this version reads 2: remove'):
+    with pytest.raises(DataError, match=r'has schema 1, this version reads 3: remove'):
         run_all(config, Commands(old), only=['ssf'])
 
 
@@ -214,6 +214,8 @@ def outcome(seed: int, both: float, rgb: float, depth: float) -> Outcome:
     scores = {
         'combinations': {str(c): {'miou': v} for c, v in values.items()},
         'counter_intuitive_rate': 0.1 + seed / 100,
+        'rmm': {'0.25': {'avg': both / 200}},
+        'nm': {'levels': [{'salt_pepper': 0.05, 'sigma': 0.1, 'miou': (10 + seed) / 100}]},
     }
     shifts = np.linspace(-0.01, 0.01, 201)
     draws = {c: v + shifts for c, v in values.items()}
@@ -252,6 +254,9 @@ def test_the_figures_of_a_row_by_hand():
     expected = (0.81 * 0.5 + 0.09 * 0.31 + 0.09 * 0.2) / 0.99
     assert ssf['emm_e']['0.1']['value'] == pytest.approx(expected, abs=1e-5)
     assert ssf['counter_intuitive_rate'] == pytest.approx(0.105)
+    assert ssf['rmm_avg'] == {'0.25': {'value': 0.25, 'interval': [None, None], 'spread': 0.0}}
+    assert ssf['nm']['0.05/0.1']['value'] == pytest.approx(0.105)
+    assert ssf['nm']['0.05/0.1']['spread'] == pytest.approx(0.5**0.5 / 100, abs=1e-5)
     assert (ssf['steps'], ssf['seconds'], ssf['largest_share']) == (5, 2.0, 0.01)
     assert rows['unadapted']['combinations']['rgb']['spread'] is None
 

@@ -63,9 +63,9 @@ def test_counter_intuition_by_hand():
         DEPTH: np.array([0.70, 0.10, 0.5, 0.9]),
     }
     found = counter_intuition(frames)
-    assert (found.pairs, found.worse, found.much_worse) == (6, 2, 1)
-    assert found.rate == pytest.approx(1 / 3)
-    assert found.mean_loss == pytest.approx((0.2 + 0.005) / 2)
+    assert (found.pairs, found.lower, found.worse) == (6, 2, 1)
+    assert found.rate == pytest.approx(1 / 6)
+    assert found.mean_loss == pytest.approx(0.2)
 
 
 def test_only_pairs_that_differ_by_one_sensor_are_compared():
