@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_robust_seg.build import build_pipeline
-from mm_robust_seg.bundle import Bundle, CHANNELS, find_bundle, load_bundle
+from mm_robust_seg.bundle import Bundle, find_bundle, load_bundle
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, RawImage
 from mm_robust_seg.engine.base import Engine
@@ -190,8 +190,8 @@ def _time_combinations(engine: Engine, bundle: Bundle, turn: int, samples: Sampl
     spec, order = bundle.inputs, engine.combinations
     size = (spec.height_px, spec.width_px)
     inputs = {
-        m: rng.standard_normal((1, channels, *size)).astype(np.float32)
-        for m, channels in CHANNELS.items()
+        m: rng.standard_normal((1, spec.channels(m), *size)).astype(np.float32)
+        for m in spec.normalizations
     }
     steady = {}
     for combination in order[turn % len(order) :] + order[: turn % len(order)]:

@@ -34,10 +34,11 @@ from mm_robust_seg.files import shipped_roots
 from mm_robust_seg.foreign_text import NAME_LENGTH, SENTENCE_LENGTH, shortened
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.schema import read_yaml, shown
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What is written; schema 1, without validity, is read too."""
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 MANIFEST = 'manifest.json'
 PRECISIONS = ('f32', 'fp16', 'int8')
@@ -50,10 +51,6 @@ class SegmentationClass:
 
     name: str
     color: tuple[int, int, int]
-
-
-CHANNELS: Mapping[Modality, int] = {m: kind.channels for m, kind in KINDS.items()}
-"""Network input channels of each modality, as ``stages.preprocess`` makes them."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +133,10 @@ def load_bundle(path: Path) -> Bundle:
     except ConfigError as error:
         raise BundleError(f'{error}; fetch or export the bundle again') from error
     found = manifest.get('schema') if isinstance(manifest, dict) else None
-    if type(found) is not int or found != SCHEMA_VERSION:
+    if type(found) is not int or not 1 <= found <= SCHEMA_VERSION:
         raise BundleError(
-            f'{path / MANIFEST} has schema {shown(found)}; this version reads {SCHEMA_VERSION}: '
-            'export the bundle again'
+            f'{path / MANIFEST} has schema {shown(found)}; this version reads 1 and '
+            f'{SCHEMA_VERSION}: export the bundle again'
         )
     try:
         bundle = _from_manifest(path, manifest)
@@ -164,7 +161,7 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         graphs[combination] = inside(path, entries[combination]['graph'])
         if entries[combination]['adapter'] is not None:
             adapters[combination] = inside(path, entries[combination]['adapter'])
-    inputs = InputSpec.parse(manifest['inputs'])
+    inputs = _inputs(manifest)
     _check_units(manifest['units'], inputs)
     for modality in ModalitySet(m for combination in graphs for m in combination):
         inputs[modality]  # refuses a modality of which the manifest states nothing
@@ -246,6 +243,15 @@ def _scores(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, f
             if not 0 <= score <= 1:
                 raise BundleError(f'scores of {name}: {kind} is {score}: expected 0 to 1')
     return dict(rows)
+
+
+def _inputs(manifest: Mapping[str, Any]) -> InputSpec:
+    inputs = InputSpec.parse(manifest['inputs'])
+    if manifest['schema'] == 1 and inputs.validity:
+        raise BundleError('inputs.validity is true in schema 1: expected schema 2')
+    if manifest['schema'] > 1 and 'validity' not in manifest['inputs']:
+        raise BundleError('inputs.validity is missing: expected true or false')
+    return inputs
 
 
 def _check_units(found: Any, inputs: InputSpec) -> None:

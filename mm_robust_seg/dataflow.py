@@ -75,6 +75,9 @@ class Frame:
         encoding, step_bytes: of the message, as in ``RawImage``.
         offset_ns: what was added to the message's own stamp, so that all sensors share one clock.
         stored: what the message held, where its values are measured ones.
+        valid: (H, W) bool, false where the pixels are known to be of no use, besides what the
+            image says itself: torn rows, covered tiles, what lies outside the view. None: nothing
+            is known.
     """
 
     modality: Modality
@@ -86,6 +89,7 @@ class Frame:
     step_bytes: int = 0
     offset_ns: int = 0
     stored: StoredValues | None = None
+    valid: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         dtype, ndim = KINDS[self.modality].layout
@@ -95,6 +99,14 @@ class Frame:
                 f'{self.image.dtype}; expected {ndim} dimensions of {np.dtype(dtype)}'
             )
         self.image.setflags(write=False)
+        if self.valid is not None:
+            if self.valid.dtype != np.bool_ or self.valid.shape != self.image.shape[:2]:
+                raise ValueError(
+                    f'the validity of a {self.modality} frame has shape {self.valid.shape} and '
+                    f'dtype {self.valid.dtype}; expected bool of {self.image.shape[:2]}, the size '
+                    'of its image'
+                )
+            self.valid.setflags(write=False)
 
     @property
     def header_stamp_ns(self) -> int:

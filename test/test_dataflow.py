@@ -48,6 +48,18 @@ def test_frames_are_immutable() -> None:
         item.stamp_ns = 7  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(('shape', 'dtype'), [((3, 2), bool), ((2, 3), np.uint8), ((6,), bool)])
+@pytest.mark.parametrize('modality', [RGB, DEPTH], ids=str)
+def test_the_validity_of_a_frame_has_the_size_of_its_image(
+    modality: Modality, shape: tuple[int, ...], dtype: type
+) -> None:
+    with pytest.raises(ValueError, match=rf'validity of a {modality} frame .*bool of \(2, 3\)'):
+        dataclasses.replace(frame(modality), valid=np.ones(shape, dtype))
+    known = dataclasses.replace(frame(modality), valid=np.ones((2, 3), bool))
+    assert known.valid is not None and not known.valid.flags.writeable
+    assert frame(modality).valid is None
+
+
 def test_a_frame_set_knows_its_members_skew_and_wait() -> None:
     frames = {DEPTH: frame(DEPTH, 30_000_000), RGB: frame(RGB, 10_000_000)}
     found = FrameSet(frames, RGB, opened_ns=5_000_000, closed_ns=9_000_000)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mm_robust_seg.build import build_engine
-from mm_robust_seg.bundle import CHANNELS, load_bundle
+from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Frame
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.simulation import CLASS_COLORS, CLASS_NAMES, sample_captures
@@ -58,7 +59,7 @@ def test_the_runtimes_agree(bundle):
     size = (bundle.inputs.height_px, bundle.inputs.width_px)
     rng = np.random.default_rng(0)
     for combination in bundle.combinations:
-        shapes = {m: (1, CHANNELS[m], *size) for m in combination}
+        shapes = {m: (1, KINDS[m].channels, *size) for m in combination}
         inputs = {m: rng.normal(0, 0.5, s).astype(np.float32) for m, s in shapes.items()}
         results = []
         for engine in engines:

@@ -11,7 +11,6 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
@@ -66,8 +65,8 @@ def random_inputs(spec: InputSpec) -> Inputs:
     rng = np.random.default_rng(0)
     size = (spec.height_px, spec.width_px)
     return {
-        m: rng.standard_normal((1, channels, *size)).astype(np.float32)
-        for m, channels in CHANNELS.items()
+        m: rng.standard_normal((1, spec.channels(m), *size)).astype(np.float32)
+        for m in spec.normalizations
     }
 
 

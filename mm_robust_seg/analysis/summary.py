@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mm_robust_seg.bundle import CHANNELS
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import is_within, parameter_count, runs_for
 from mm_robust_seg.network.adapters.placement import MakeAdapter
@@ -36,7 +36,8 @@ def summarized(segmenter: Segmenter, size_px: tuple[int, int]) -> dict[str, Any]
     """
     with META:
         network = copy.deepcopy(segmenter).to(META).eval()
-        images = {m: torch.zeros(1, CHANNELS[m], *size_px) for m in network.modalities}
+        channels = {m: KINDS[m].input_channels(network.validity) for m in network.modalities}
+        images = {m: torch.zeros(1, count, *size_px) for m, count in channels.items()}
         macs = macs_of(network, images)
         combinations = all_combinations(network.modalities)
         return {

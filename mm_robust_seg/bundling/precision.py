@@ -133,8 +133,13 @@ def to_int8(
 
 
 def tail(model: onnx.ModelProto) -> list[str]:
-    """Return the nodes after the last weights: from logits to labels and confidence."""
-    return _before(model, [port.name for port in model.graph.output])
+    """Return the nodes after the last weights: from logits to labels and confidence.
+
+    What comes from the images alone, which pixels are valid, is exact in any precision.
+    """
+    layers = _layers(model)
+    nodes = _before(model, [port.name for port in model.graph.output])
+    return [name for name in nodes if layers.get(name, 1)]
 
 
 def sensitive(model: onnx.ModelProto) -> list[str]:
@@ -158,13 +163,16 @@ def sensitive(model: onnx.ModelProto) -> list[str]:
 
 
 def _layers(model: onnx.ModelProto) -> dict[str, int]:
-    """Count for each node the layers with weights from an image up to it, on the shortest way."""
+    """Count for each node the layers with weights from an image up to it, on the shortest way.
+
+    What comes from an image without any, as its validity does, is no way where there is another.
+    """
     distance = {port.name: 0 for port in model.graph.input}
     layers = {}
     for node in model.graph.node:
         ways = [distance[name] for name in node.input if name in distance]
         if ways:
-            layers[node.name] = min(ways) + (node.op_type in _WEIGHTED)
+            layers[node.name] = min(filter(None, ways), default=0) + (node.op_type in _WEIGHTED)
             distance.update(dict.fromkeys(node.output, layers[node.name]))
     return layers
 

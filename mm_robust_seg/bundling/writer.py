@@ -23,7 +23,6 @@ import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.bundle import (
-    CHANNELS,
     PRECISIONS,
     SCHEMA_VERSION,
 )
@@ -156,7 +155,8 @@ def graph_bytes(
         base: the state that ``base.safetensors`` holds.
         offsets: of its tensors: first byte and length in the file.
     """
-    model = exported(Labeler(network, combination), images_of(combination, inputs))
+    labeler = Labeler(network, combination, inputs.validity)
+    model = exported(labeler, images_of(combination, inputs))
     refer(model, 'segmenter.', network.state_dict(), base, offsets)
     return model.SerializeToString()
 
@@ -164,7 +164,7 @@ def graph_bytes(
 def images_of(combination: ModalitySet, inputs: InputSpec) -> dict[str, Tensor]:
     """Return blank images of a combination, by the name of their graph input."""
     size = (inputs.height_px, inputs.width_px)
-    return {m.value: torch.zeros(1, CHANNELS[m], *size) for m in combination}
+    return {m.value: torch.zeros(1, inputs.channels(m), *size) for m in combination}
 
 
 def exported(labeler: nn.Module, arguments: Mapping[str, Tensor]) -> onnx.ModelProto:

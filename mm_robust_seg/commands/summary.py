@@ -87,7 +87,8 @@ def _untrained(recipe: Recipe, backbone: str, args: argparse.Namespace) -> Segme
         raise ConfigError(f'--classes is {classes}: expected at least 1')
     modalities = ModalitySet.parse(args.modalities) if args.modalities else COMPLETE
     with META:
-        return Segmenter(classes, modalities, backbone, recipe.network.channels)
+        channels, validity = recipe.network.channels, recipe.inputs.validity
+        return Segmenter(classes, modalities, backbone, channels, validity)
 
 
 def _size_of(recipe: Recipe) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import Bundle, CHANNELS
+from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.dataflow import Prediction, UNLABELED
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.modalities.input_spec import InputSpec
@@ -25,6 +25,7 @@ from mm_robust_seg.modality import Modality, ModalitySet
 _SIGNATURE = b'\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR'
 _SIZE = struct.Struct('>II')
 """Width and height, which follow."""
+_INVALID_BELOW = -0.7
 _SURE = 100
 """Least confidence, of 255, of a pixel that is compared."""
 _MARGIN_PX = 2
@@ -38,17 +39,23 @@ def golden_inputs(
 ) -> dict[Modality, NDArray[np.float32]]:
     """Return smooth (1, C, h, w) float32 images: rings and a grid, shifted in each channel.
 
-    The values are those of normalised images, about -1.5 to 1.5, and give several labels.
+    The values are those of normalised images, about -1.5 to 1.5, and give several labels. Where
+    inputs have a validity, it is 1, or 0 in the valleys of its waves.
     """
     y = (np.arange(spec.height_px) + 0.5)[:, np.newaxis] / spec.height_px
     x = (np.arange(spec.width_px) + 0.5) / spec.width_px
     radius, inputs = np.hypot(x - 0.4, y - 0.55), {}
     for number, modality in enumerate(Modality):
         if modality in combination:
-            phases = 1.3 * number + 2.1 * np.arange(CHANNELS[modality])[:, np.newaxis, np.newaxis]
+            count = spec.channels(modality)
+            phases = 1.3 * number + 2.1 * np.arange(count)[:, np.newaxis, np.newaxis]
             rings = np.sin(6 * np.pi * radius + phases) * (1 - 0.5 * y)
             grid = 0.5 * np.sin(10 * np.pi * x + phases) * np.sin(8 * np.pi * y)
-            inputs[modality] = (rings + grid)[np.newaxis].astype(np.float32)
+            image = (rings + grid).astype(np.float32)
+            if spec.validity:
+                image[-1] = image[-1] > _INVALID_BELOW
+                image *= image[-1]
+            inputs[modality] = image[np.newaxis]
     return inputs
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.bundle import CHANNELS
+from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.dataflow import Prediction
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
@@ -57,16 +57,17 @@ class GraphEngine:
         self,
         description: str,
         load: Callable[[Path], Graph],
-        graphs: Mapping[ModalitySet, Path],
+        bundle: Bundle,
         warmup_iterations: int,
         is_cancelled: IsCancelled = never,
     ) -> None:
-        """Load, check and warm every graph; the largest combination is active.
+        """Load, check and warm every graph of ``bundle``; the largest combination is active.
 
         Raises:
             EngineError: if there is no graph, or one cannot be loaded or run, or its inputs and
                 outputs are not those of its combination; or ``is_cancelled`` between two graphs.
         """
+        graphs, channels = bundle.graphs, bundle.inputs.channels
         if not graphs:
             raise EngineError('the engine got no graph: expected one for each combination')
         self._description = description
@@ -76,7 +77,8 @@ class GraphEngine:
             if is_cancelled():
                 raise EngineError('loading the engine was cancelled')
             self._graphs[combination] = graph = _load(load, graphs[combination])
-            self._shapes[combination] = _checked(graph, combination, graphs[combination])
+            expected = {m: channels(m) for m in combination}
+            self._shapes[combination] = _checked(graph, expected, graphs[combination])
         for combination in reversed(self._graphs):
             self._active = combination
             blank = {m: np.zeros(s, np.float32) for m, s in self._shapes[combination].items()}
@@ -155,19 +157,19 @@ def _load(load: Callable[[Path], Graph], path: Path) -> Graph:
 
 
 def _checked(
-    graph: Graph, combination: ModalitySet, path: Path
+    graph: Graph, channels: Mapping[Modality, int], path: Path
 ) -> dict[Modality, tuple[int, ...]]:
     """Return the input shapes of ``graph`` after comparing its ports with the convention."""
     height, width = next((port.shape[-2:] for port in graph.inputs.values()), (-1, -1))
-    inputs = {str(m): Port((1, CHANNELS[m], height, width), 'float32') for m in combination}
+    inputs = {str(m): Port((1, c, height, width), 'float32') for m, c in channels.items()}
     outputs = {name: Port((1, height, width), 'uint8') for name in (LABELS, CONFIDENCE)}
     for found, expected in ((graph.inputs, inputs), (graph.outputs, outputs)):
         if dict(found) != expected or min(height, width) < 1:
             raise EngineError(
-                f'{path} has {_ports(found)}; the graph of {combination} is expected to have '
-                f'{_ports(expected)} with one fixed size: export the bundle again'
+                f'{path} has {_ports(found)}; the graph of {ModalitySet(channels)} is expected to '
+                f'have {_ports(expected)} with one fixed size: export the bundle again'
             )
-    return {m: inputs[str(m)].shape for m in combination}
+    return {m: inputs[str(m)].shape for m in channels}
 
 
 def _ports(ports: Mapping[str, Port]) -> str:

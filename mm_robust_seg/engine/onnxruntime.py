@@ -39,7 +39,7 @@ class OnnxRuntimeEngine(GraphEngine):
         super().__init__(
             f'ONNX Runtime {ort.__version__} on CPU, {bundle.precision}, {count}',
             sharing(lambda path: _SessionGraph(path, options)),
-            bundle.graphs,
+            bundle,
             config.warmup_iterations,
             is_cancelled,
         )

@@ -45,7 +45,7 @@ class OnnxRuntimeCudaEngine(GraphEngine):
             super().__init__(
                 f'ONNX Runtime {ort.__version__} on CUDA device {device_id}, {bundle.precision}',
                 sharing(lambda path: _BoundGraph(path, options, device_id)),
-                bundle.graphs,
+                bundle,
                 config.warmup_iterations,
                 is_cancelled,
             )

@@ -50,7 +50,7 @@ class OpenVinoEngine(GraphEngine):
         super().__init__(
             f'OpenVINO {ov.__version__.partition("-")[0]} on CPU, {kind}, {count}',
             sharing(lambda path: _CompiledGraph(_compiled(path, options, cache))),
-            bundle.graphs,
+            bundle,
             config.warmup_iterations,
             is_cancelled,
         )

@@ -240,4 +240,5 @@ DEPTH = SensorKind(
     view=ViewScale(20.0, 0.0, cv2.COLORMAP_VIRIDIS),
     varied=varied,
     faults={'no_return': without_return},
+    states_validity=True,
 )

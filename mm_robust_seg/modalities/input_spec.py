@@ -1,4 +1,4 @@
-"""What a network expects of its images: their size, and the normalisation of each kind."""
+"""What a network expects of its images: size, normalisation of each kind, and validity."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ class InputSpec:
     Attributes:
         height_px, width_px: size of every input and of the label map.
         normalizations: of each modality that the network knows.
+        validity: whether the last channel of every input says which pixels are valid, 1 or 0;
+            where it is 0, so are the others.
     """
 
     height_px: int
     width_px: int
     normalizations: Mapping[Modality, Normalization]
+    validity: bool = False
 
     @classmethod
     def parse(cls, numbers: Mapping[str, Any]) -> InputSpec:
@@ -37,14 +40,19 @@ class InputSpec:
             BundleError: if one makes no sense, or is of no modality.
             KeyError, TypeError: if one is missing, or unknown to its modality.
         """
-        for name, value in numbers.items():
-            _check(name, value)
         left = dict(numbers)
+        validity = left.pop('validity', False)
+        if type(validity) is not bool:
+            raise BundleError(
+                f'inputs.validity of the manifest is {shown(validity)}: expected true or false'
+            )
+        for name, value in left.items():
+            _check(name, value)
         height_px, width_px = left.pop('height_px'), left.pop('width_px')
         normalizations: dict[Modality, Normalization] = {}
         for modality, kind in KINDS.items():
             prefix = f'{modality}_'
-            own = {n.removeprefix(prefix): left.pop(n) for n in numbers if n.startswith(prefix)}
+            own = {n.removeprefix(prefix): left.pop(n) for n in [*left] if n.startswith(prefix)}
             if own:
                 normalizations[modality] = kind.normalization(**own)
         if left:
@@ -52,7 +60,7 @@ class InputSpec:
                 f'inputs.{next(iter(left))} of the manifest is unknown: expected numbers of '
                 f'{", ".join(map(str, KINDS))}'
             )
-        return cls(height_px, width_px, normalizations)
+        return cls(height_px, width_px, normalizations, validity)
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers that :meth:`parse` reads."""
@@ -61,7 +69,12 @@ class InputSpec:
             for modality, normalization in self.normalizations.items()
             for name, value in vars(normalization).items()
         }
-        return {'height_px': self.height_px, 'width_px': self.width_px, **of_kinds}
+        size = {'height_px': self.height_px, 'width_px': self.width_px}
+        return {'validity': self.validity, **size, **of_kinds}
+
+    def channels(self, modality: Modality) -> int:
+        """Count the channels of an input."""
+        return KINDS[modality].input_channels(self.validity)
 
     def __getitem__(self, modality: Modality) -> Normalization:
         """Return a normalisation, or raise BundleError: the network does not know the modality."""

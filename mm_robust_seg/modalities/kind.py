@@ -106,7 +106,7 @@ class SensorKind:
         plausible: where the values of a data set are expected, in this unit.
         is_color: whether its images are (H, W, 3) uint8 in R, G, B order, and every value is
             valid; otherwise they are (H, W) float32, and 0 marks an invalid pixel.
-        channels: of the network input.
+        channels: of the input of a network that is not told what is valid.
         shrink: OpenCV interpolation by which its images are made smaller.
         encodings: the sensor_msgs encodings that it may send.
         doubtful: what to tell the user about an encoding that is taken for another one.
@@ -123,6 +123,7 @@ class SensorKind:
         varied: augments an image as such a sensor may differ, with the only source of chance.
         faults: how stored pixels look under a fault of the content, by the fault's name.
         has_shutter: whether a shutter closes before it from time to time.
+        states_validity: whether the last of its ``channels`` is its validity.
     """
 
     modality: Modality
@@ -147,8 +148,19 @@ class SensorKind:
     faults: Mapping[str, Fault]
     doubtful: Mapping[str, str] = field(default_factory=dict)
     has_shutter: bool = False
+    states_validity: bool = False
 
     @property
     def layout(self) -> tuple[type[np.generic], int]:
         """NumPy type and number of dimensions of an image."""
         return (np.uint8, 3) if self.is_color else (np.float32, 2)
+
+    def input_channels(self, validity: bool) -> int:
+        """Count the channels of a network input; with ``validity``, the last one is that."""
+        return self.channels + (validity and not self.states_validity)
+
+    def valid(self, image: Image) -> NDArray[np.bool_]:
+        """Return what an image of this kind says itself: (H, W), false where a value is none."""
+        if self.is_color:
+            return np.ones(image.shape[:2], np.bool_)
+        return np.asarray(image > 0)

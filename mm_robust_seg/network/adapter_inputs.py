@@ -7,7 +7,7 @@ saves the memory of all graphs but one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import copy
 
 import torch
@@ -15,11 +15,11 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 from mm_robust_seg.errors import TrainingError
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.fusion import CLOSED
 from mm_robust_seg.network.segmenter import labelled, Segmenter
+from mm_robust_seg.network.validity import by_level, of_image, Shares
 
-CLOSED = -1e4
-"""Added to the gate of an absent sensor: its weight is then exactly 0."""
 LARGEST_SHARE = 0.25
 
 
@@ -68,14 +68,28 @@ class SharedNetwork(nn.Module):
             m: self.segmenter.encoders[m.value](image)
             for m, image in zip(self.combination, images, strict=True)
         }
+        valid = self.valid(presence, images)
+        shares: Sequence[Shares | None] = by_level(valid) if valid else [None] * len(pyramids)
         levels = [
             fuse.blend(
-                fuse.projected({m: pyramid[level] for m, pyramid in pyramids.items()}), presence
+                fuse.projected({m: pyramid[level] for m, pyramid in pyramids.items()}),
+                None if valid else presence,
+                shares[level],
             )
             for level, fuse in enumerate(self.segmenter.fusion)
         ]
         logits: Tensor = self.segmenter.decoder(levels)
         return logits
+
+    def valid(self, presence: Tensor, images: Sequence[Tensor]) -> dict[Modality, Tensor]:
+        """Return where images are valid, absent ones nowhere; nothing without validity."""
+        if not self.segmenter.validity:
+            return {}
+        shown = 1 - presence / CLOSED
+        return {
+            m: of_image(image) * shown[:, number : number + 1]
+            for number, (m, image) in enumerate(zip(self.combination, images, strict=True))
+        }
 
     def _install(self, adapted: Tensor) -> None:
         sizes = [shape.numel() for shape in self.changed.values()]
@@ -93,7 +107,9 @@ class SharedLabeler(nn.Module):
 
     def forward(self, adapted: Tensor, presence: Tensor, *images: Tensor) -> tuple[Tensor, Tensor]:
         """Map parameters, presence and (1, C_m, h, w) images to two (1, h, w) uint8 images."""
-        return labelled(self.shared(adapted, presence, *images), images[0].shape[-2:])
+        valid = list(self.shared.valid(presence, images).values())
+        logits = self.shared(adapted, presence, *images)
+        return labelled(logits, images[0].shape[-2:], valid or None)
 
 
 class _FreeNorm(nn.Module):

@@ -15,6 +15,7 @@ from torch import nn, Tensor
 
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.network.validity import by_level, mean_of_valid, of_image, Shares
 
 _NORMS = (nn.BatchNorm2d, nn.LayerNorm)
 
@@ -44,11 +45,12 @@ class DynamicSharing(nn.Module):
 
     Attributes:
         modalities: the complete input; any non-empty subset of it can be segmented.
+        validity: whether the last channel of every input says which pixels are valid.
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
-        self.modalities = segmenter.modalities
+        self.modalities, self.validity = segmenter.modalities, segmenter.validity
         encoders = {m: segmenter.encoders[m.value] for m in self.modalities}
         projections = {
             m: nn.ModuleList(level.project[m.value] for level in segmenter.fusion)
@@ -61,7 +63,14 @@ class DynamicSharing(nn.Module):
 
     def forward(self, inputs: Mapping[Modality, Tensor]) -> Tensor:
         """Map (N, C_m, h, w) per modality to (N, classes, h / 4, w / 4) logits."""
-        return mean_logits([self.unimodal(m, inputs[m]) for m in ModalitySet(inputs)])
+        logits = {m: self.unimodal(m, inputs[m]) for m in ModalitySet(inputs)}
+        return mean_logits(logits, self.shares(inputs))
+
+    def shares(self, inputs: Mapping[Modality, Tensor]) -> Shares | None:
+        """Return which share of the pixels of each logit is valid; None without validity."""
+        if not self.validity:
+            return None
+        return by_level({m: of_image(image) for m, image in inputs.items()})[0]
 
     def unimodal(self, modality: Modality, image: Tensor) -> Tensor:
         """Map (N, C_m, h, w) to the logits of this modality alone."""
@@ -72,9 +81,18 @@ class DynamicSharing(nn.Module):
         return self.decoder([torch.relu(project(x)) for project, x in levels])
 
 
-def mean_logits(logits: Collection[Tensor]) -> Tensor:
-    """Average logits of equal shape."""
-    return torch.stack(list(logits)).mean(0)
+def mean_logits(logits: Mapping[Modality, Tensor], shares: Shares | None) -> Tensor:
+    """Average logits by what is valid at their place, or in the whole image where nothing is.
+
+    Args:
+        shares: of at least these modalities; None: all are valid everywhere.
+    """
+    mean = mean_of_valid(logits, shares)
+    if shares is None:
+        return mean
+    seen = torch.stack([shares[m] for m in logits]).sum(0) > 0
+    overall = {m: shares[m].mean((2, 3), keepdim=True) for m in logits}
+    return torch.where(seen, mean, mean_of_valid(logits, overall))
 
 
 def _shared(parts: Mapping[Modality, nn.Module], private: Collection[str] = ()) -> nn.Module:

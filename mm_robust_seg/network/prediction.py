@@ -13,6 +13,7 @@ from torch import nn, Tensor
 
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.network.validity import mean_of_valid, Shares
 
 FIRST_LEVEL = 1
 """The finest level that is predicted: stride 8."""
@@ -35,12 +36,14 @@ class FeaturePredictor(nn.Module):
         self.read = nn.ModuleDict({name: nn.Conv2d(channels, hidden, 1) for name in names})
         self.write = nn.ModuleDict({name: nn.Conv2d(hidden, channels, 1) for name in names})
 
-    def forward(self, projected: Mapping[Modality, Tensor]) -> dict[Modality, Tensor]:
+    def forward(
+        self, projected: Mapping[Modality, Tensor], shares: Shares | None = None
+    ) -> dict[Modality, Tensor]:
         """Map (N, channels, h, w) of the present modalities to as much of each absent one."""
         absent = self.modalities - ModalitySet(projected)
         if not absent:
             return {}
-        read = torch.stack([self.read[m.value](x) for m, x in projected.items()]).mean(0)
+        read = mean_of_valid({m: self.read[m.value](x) for m, x in projected.items()}, shares)
         hidden = torch.relu(read)
         return {m: self.write[m.value](hidden) for m in absent}
 
@@ -52,8 +55,8 @@ class PredictiveSegmenter(Segmenter):
     """
 
     def __init__(self, segmenter: Segmenter, hidden: int) -> None:
-        channels = segmenter.decoder.classify.in_channels
-        super().__init__(segmenter.class_count, segmenter.modalities, segmenter.backbone, channels)
+        super().__init__(**segmenter.settings)
+        channels = segmenter.channels
         self.load_state_dict(segmenter.state_dict())
         self.predictors = nn.ModuleList(
             FeaturePredictor(channels, hidden, segmenter.modalities)
@@ -62,18 +65,31 @@ class PredictiveSegmenter(Segmenter):
 
     def fuse(self, inputs: Mapping[Modality, Tensor]) -> list[Tensor]:
         """Return the fused features at strides 4, 8, 16 and 32, the absent ones predicted."""
-        return self.blend(self.completed(inputs))
+        return self.blend(self.completed(inputs), inputs)
 
     def completed(self, inputs: Mapping[Modality, Tensor]) -> Levels:
         """Return the projections: computed for the present modalities, else predicted."""
         levels = projections(self, inputs)
-        for predictor, level in zip(self.predictors, levels[FIRST_LEVEL:], strict=True):
-            level.update(predictor(level))
+        shares = self.shares(inputs)[FIRST_LEVEL:]
+        for predictor, level, share in zip(
+            self.predictors, levels[FIRST_LEVEL:], shares, strict=True
+        ):
+            level.update(predictor(level, share))
         return levels
 
-    def blend(self, levels: Levels) -> list[Tensor]:
-        """Fuse every level."""
-        return [fuse.blend(level) for fuse, level in zip(self.fusion, levels, strict=True)]
+    def blend(self, levels: Levels, inputs: Mapping[Modality, Tensor]) -> list[Tensor]:
+        """Fuse every level; what is predicted is as valid as the best of ``inputs`` there."""
+        return [
+            fuse.blend(level, shares=_completed(share, level))
+            for fuse, level, share in zip(self.fusion, levels, self.shares(inputs), strict=True)
+        ]
+
+
+def _completed(shares: Shares | None, level: Mapping[Modality, Tensor]) -> Shares | None:
+    if shares is None:
+        return None
+    most = torch.stack(list(shares.values())).amax(0)
+    return {m: shares.get(m, most) for m in level}
 
 
 def projections(segmenter: Segmenter, inputs: Mapping[Modality, Tensor]) -> Levels:

@@ -27,8 +27,8 @@ class MeanSegmenter(Segmenter):
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
-        channels = segmenter.decoder.classify.in_channels
-        super().__init__(segmenter.class_count, segmenter.modalities, segmenter.backbone, channels)
+        super().__init__(**segmenter.settings)
+        channels = segmenter.channels
         self.load_state_dict(segmenter.state_dict())
         self.mean = nn.Conv2d(channels, channels, 1)
         nn.init.dirac_(self.mean.weight)

@@ -61,6 +61,7 @@ def load_network(file: Path) -> Segmenter:
             ModalitySet.parse(str(facts.get('modalities', _UNSTATED))),
             facts.get('backbone', 'mobilenetv2'),
             int(facts.get('channels', classes.shape[1])),
+            facts.get('validity') is True,
         )
         missing, unknown = segmenter.load_state_dict(state, strict=False)
     except (ConfigError, RuntimeError, TypeError, ValueError) as error:
@@ -97,6 +98,7 @@ def _facts(network: nn.Module) -> dict[str, object]:
             'backbone': network.backbone,
             'modalities': str(network.modalities),
             'class_count': network.class_count,
-            'channels': network.decoder.classify.in_channels,
+            'channels': network.channels,
+            **({'validity': True} if network.validity else {}),
         }
     return facts

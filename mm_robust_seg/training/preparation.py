@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import Survey
 from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.network.backbones.pretrained import packaged_weights, PretrainedWeights
-from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.network.segmenter import Segmenter, told_of_validity
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import fingerprint, load_base
 from mm_robust_seg.training.data.objects import find_objects, Objects
@@ -20,7 +20,13 @@ from mm_robust_seg.training.data.splits import checked_survey, load
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.methods import Command, MethodEntry
 from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
-from mm_robust_seg.training.recipe import PACKAGE, portable, Recipe
+from mm_robust_seg.training.recipe import (
+    NetworkRecipe,
+    PACKAGE,
+    portable,
+    Recipe,
+    RegionRecipe,
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,13 @@ def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:
     if request.init is None:
         torch.manual_seed(recipe.seed)
         network = recipe.network
-        segmenter = Segmenter(classes, dataset.modalities, network.backbone, network.channels)
+        segmenter = Segmenter(
+            classes,
+            dataset.modalities,
+            network.backbone,
+            network.channels,
+            recipe.inputs.validity,
+        )
         if recipe.pretrained:
             weights = pretrained_weights(recipe)
             for encoder in segmenter.encoders.values():
@@ -109,6 +121,13 @@ def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:
             f'{request.init} is a network of {found[0]} classes from {found[1]}; the data set '
             f'has {classes} classes and {dataset.modalities}: give a network trained on this data'
         )
+    if request.command == 'train' and recipe.inputs.validity != segmenter.validity:
+        if segmenter.validity:
+            raise TrainingError(
+                f'{request.init} is a network that is told which pixels are valid, and '
+                'inputs.validity is false: set it to true'
+            )
+        return told_of_validity(segmenter)
     return segmenter
 
 
@@ -122,6 +141,17 @@ def pretrained_weights(recipe: Recipe) -> PretrainedWeights:
         return packaged_weights(recipe.network.backbone)
     path = Path(recipe.pretrained)
     return PretrainedWeights(path, path.name)
+
+
+def followed(recipe: Recipe, segmenter: Segmenter) -> Recipe:
+    """Return the recipe with the network that training starts from, whatever it asked for.
+
+    A base that is not told which pixels are valid has no adapters that are.
+    """
+    network = NetworkRecipe(segmenter.backbone, segmenter.channels)
+    inputs = replace(recipe.inputs, validity=segmenter.validity)
+    regions = recipe.regions if segmenter.validity else RegionRecipe()
+    return replace(recipe, network=network, inputs=inputs, regions=regions)
 
 
 def chosen_blocks(request: RunRequest, entry: MethodEntry, segmenter: Segmenter) -> Blocks:

@@ -26,6 +26,7 @@ from mm_robust_seg.schema import (
 PACKAGE = 'package'
 """In place of a file of weights: those that an installed package holds."""
 PRECISIONS = ('auto', 'float32', 'bfloat16')
+_NO_CHANCE = ('largest', 'together')
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class InputRecipe:
 
     height_px: int = parameter(240, 'Input height, a multiple of 32.', 32, 4096)
     width_px: int = parameter(320, 'Input width, a multiple of 32 or 16.', 32, 4096)
+    validity: bool = parameter(False, 'The last channel says which pixels are valid.')
     rgb_mean: float = parameter(128.0, 'Grey level that becomes 0.')
     rgb_std: float = parameter(128.0, 'Grey levels that become 1.', 1e-6)
     thermal_mean_k: float = parameter(290.0, 'Temperature that becomes 0.')
@@ -94,6 +96,33 @@ class NetworkRecipe:
         'mobilenetv2', 'Encoder of each modality.', choices=BACKBONES, seam=plugins.NETWORKS
     )
     channels: int = parameter(96, 'Width of fusion and decoder.', 1, 4096)
+
+
+@dataclass(frozen=True)
+class RegionRecipe:
+    """Regions that sensors lose in training; see ``training.data.regions``.
+
+    Each probability is that of one sensor of one sample, and of a region of its own. With all of
+    them at 0 nothing is lost.
+    """
+
+    blobs: float = parameter(0.0, 'Probability of round patches, as of mud.', 0.0, 1.0)
+    bands: float = parameter(0.0, 'Probability of a band of rows, columns or between.', 0.0, 1.0)
+    half_planes: float = parameter(0.0, 'Probability of one side of a line.', 0.0, 1.0)
+    frames: float = parameter(0.0, 'Probability of a frame around a smaller view.', 0.0, 1.0)
+    scattered: float = parameter(0.0, 'Probability of single pixels and small tiles.', 0.0, 1.0)
+    elements: float = parameter(
+        0.0, 'Probability of single values that become 0, unbeknown to the validity.', 0.0, 1.0
+    )
+    largest: float = parameter(0.75, 'Largest share of an image that a region takes.', 0.0, 0.95)
+    together: float = parameter(
+        0.1, 'Probability that all sensors of a sample lose one more region, the same.', 0.0, 1.0
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is dropped."""
+        return any(value for name, value in vars(self).items() if name not in _NO_CHANCE)
 
 
 @dataclass(frozen=True)
@@ -199,6 +228,7 @@ class Recipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     objects: ObjectsRecipe = field(default_factory=ObjectsRecipe)
     inputs: InputRecipe = field(default_factory=InputRecipe)
+    regions: RegionRecipe = field(default_factory=RegionRecipe)
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
@@ -215,6 +245,11 @@ class Recipe:
         if self.zoom_min > self.zoom_max:
             raise ConfigError(
                 f'zoom_min is {self.zoom_min}, above zoom_max {self.zoom_max}: swap them'
+            )
+        if self.regions.is_on and not self.inputs.validity:
+            raise ConfigError(
+                'regions are to be lost, but inputs.validity is false, so that the network is not '
+                'told of them: set inputs.validity to true, or the probabilities of regions to 0'
             )
 
     @property

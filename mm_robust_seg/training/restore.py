@@ -45,6 +45,7 @@ def restored_method(run: Path, facts: dict[str, Any], weights: str = 'last') -> 
             ModalitySet.parse(facts['modalities']),
             recipe.network.backbone,
             recipe.network.channels,
+            recipe.inputs.validity,
         )
     )
     blocks = from_json(facts.get('blocks'))

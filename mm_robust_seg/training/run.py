@@ -35,11 +35,11 @@ from mm_robust_seg.training.placement import Blocks
 from mm_robust_seg.training.preparation import (
     checked_data,
     chosen_blocks,
+    followed,
     initial_facts,
     initial_network,
     RunRequest,
 )
-from mm_robust_seg.training.recipe import NetworkRecipe
 from mm_robust_seg.training.run_folder import open_run, read_run, write_run
 
 _CALIBRATION_IMAGES = 64
@@ -59,8 +59,7 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
     with joined_group(request.device) as group, _held(request.out, group.is_main):
         data = checked_data(request.recipe, entry, group, progress)
         segmenter = initial_network(request, data.train)
-        network = NetworkRecipe(segmenter.backbone, segmenter.decoder.classify.in_channels)
-        recipe = replace(request.recipe, network=network)
+        recipe = followed(request.recipe, segmenter)
         blocks = chosen_blocks(request, entry, segmenter)
         facts = initial_facts(request, recipe, data, segmenter, blocks)
         if group.is_main:
@@ -69,6 +68,11 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
         with TrainingLog(request.out, progress, group.is_main) as log:
             for line in lines(data.survey):
                 log.say(line)
+            if recipe.inputs.validity != request.recipe.inputs.validity:
+                log.say(
+                    f'inputs.validity is {recipe.inputs.validity}, as of the network in '
+                    f'{request.init}'
+                )
             training = Training(
                 recipe, data.train, data.val, request.out, request.device, group, log, data.objects
             )

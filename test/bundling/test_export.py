@@ -14,11 +14,12 @@ onnxruntime = pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
 
 from mm_robust_seg import cli  # noqa: E402
 from mm_robust_seg.build import build_engine  # noqa: E402
-from mm_robust_seg.bundle import CHANNELS, load_bundle  # noqa: E402
+from mm_robust_seg.bundle import load_bundle  # noqa: E402
 from mm_robust_seg.bundling import writer as bundle_writer  # noqa: E402
 from mm_robust_seg.config import EngineConfig  # noqa: E402
 from mm_robust_seg.datasets.folder import FolderSplit  # noqa: E402
 from mm_robust_seg.errors import TrainingError  # noqa: E402
+from mm_robust_seg.modalities import KINDS  # noqa: E402
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import adapted, parameter_count  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
@@ -144,7 +145,7 @@ def test_one_network_for_all_is_stored_once_and_an_engine_serves_it(two, two_bas
     try:
         for combination in bundle.combinations:
             engine.activate(combination)
-            blank = {m: np.zeros((1, CHANNELS[m], 64, 96), np.float32) for m in combination}
+            blank = {m: np.zeros((1, KINDS[m].channels, 64, 96), np.float32) for m in combination}
             assert engine.infer(blank).labels.shape == (64, 96)
     finally:
         engine.close()
@@ -244,7 +245,7 @@ def test_classes_can_be_merged_at_export(two_base, tmp_path, capsys):
     assert [c.name for c in bundle.classes] == ['surface', 'thing']
     rng = np.random.default_rng(0)
     given = {
-        m: torch.from_numpy(rng.normal(size=(1, CHANNELS[m], 64, 96)).astype(np.float32))
+        m: torch.from_numpy(rng.normal(size=(1, KINDS[m].channels, 64, 96)).astype(np.float32))
         for m in bundle.combinations[0]
     }
     with torch.no_grad():

@@ -12,10 +12,11 @@ pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
 
 from mm_robust_seg import cli  # noqa: E402
 from mm_robust_seg.build import build_engine  # noqa: E402
-from mm_robust_seg.bundle import CHANNELS, load_bundle  # noqa: E402
+from mm_robust_seg.bundle import load_bundle  # noqa: E402
 from mm_robust_seg.config import EngineConfig  # noqa: E402
 from mm_robust_seg.engine.shared_graph import ADAPTED, PRESENCE, SHARED_GRAPH  # noqa: E402
 from mm_robust_seg.errors import BundleError, EngineError, TrainingError  # noqa: E402
+from mm_robust_seg.modalities import KINDS  # noqa: E402
 from mm_robust_seg.modality import all_combinations, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapter_inputs import SharedNetwork  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
@@ -41,7 +42,9 @@ def bundles(request, recipe, base_run, train_run, tmp_path_factory):
 
 def random_inputs(combination):
     rng = np.random.default_rng(1)
-    return {m: rng.normal(size=(1, CHANNELS[m], 64, 96)).astype(np.float32) for m in combination}
+    return {
+        m: rng.normal(size=(1, KINDS[m].channels, 64, 96)).astype(np.float32) for m in combination
+    }
 
 
 @pytest.mark.parametrize('backend', BACKENDS)

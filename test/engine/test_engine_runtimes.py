@@ -171,7 +171,7 @@ class CountingGraph:
 def counting_engine(bundle, warmup_iterations, limit=100):
     real = OnnxRuntimeEngine(bundle, COLD)._graphs
     by_path = {bundle.graphs[c]: CountingGraph(graph, limit) for c, graph in real.items()}
-    engine = GraphEngine('counting', by_path.__getitem__, bundle.graphs, warmup_iterations)
+    engine = GraphEngine('counting', by_path.__getitem__, bundle, warmup_iterations)
     return engine, list(by_path.values())
 
 

@@ -12,12 +12,13 @@ from onnx import numpy_helper
 import pytest
 
 from mm_robust_seg.build import build_engine
-from mm_robust_seg.bundle import CHANNELS, load_bundle
+from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.bundling.folder import write_golden, write_manifest
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.dataflow import Prediction, UNLABELED
 from mm_robust_seg.engine.golden import check_golden, check_labels, golden_inputs, golden_labels
 from mm_robust_seg.errors import EngineError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 
 RGB, RGB_DEPTH = ModalitySet.parse('rgb'), ModalitySet.parse('rgb+depth')
@@ -44,7 +45,7 @@ def test_the_inputs_are_what_the_network_expects(bundle):
         inputs = golden_inputs(bundle.inputs, combination)
         assert inputs.keys() == set(combination)
         for modality, image in inputs.items():
-            assert image.shape == (1, CHANNELS[modality], 48, 64)
+            assert image.shape == (1, KINDS[modality].channels, 48, 64)
             assert image.dtype == np.float32 and 0.5 < np.abs(image).max() < 2
             assert image.flags.c_contiguous
     one, other = (golden_inputs(bundle.inputs, c) for c in (COMPLETE, COMPLETE))

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from mm_robust_seg.bundle import CHANNELS  # noqa: E402
+from mm_robust_seg.modalities import KINDS  # noqa: E402
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import parameter_count  # noqa: E402
 from mm_robust_seg.network.dynamic_sharing import DynamicSharing, Private  # noqa: E402
@@ -21,7 +21,7 @@ def segmenter():
 
 def images(size=(64, 96)):
     generator = torch.Generator().manual_seed(1)
-    return {m: torch.randn(2, CHANNELS[m], *size, generator=generator) for m in COMPLETE}
+    return {m: torch.randn(2, KINDS[m].channels, *size, generator=generator) for m in COMPLETE}
 
 
 def test_rgb_alone_starts_as_the_segmenter_with_rgb_alone(segmenter):

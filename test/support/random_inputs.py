@@ -2,13 +2,31 @@
 
 import torch
 
-from mm_robust_seg.bundle import CHANNELS
+from mm_robust_seg.modalities import KINDS
 
 
 def random_inputs(combination, size=(64, 96), count=1, seed=1):
     """Make (count, C_m, h, w) images per modality."""
     generator = torch.Generator().manual_seed(seed)
-    return {m: torch.randn(count, CHANNELS[m], *size, generator=generator) for m in combination}
+    return {
+        m: torch.randn(count, KINDS[m].channels, *size, generator=generator) for m in combination
+    }
+
+
+def valid_inputs(combination, invalid=(), size=(64, 96), count=1, seed=1):
+    """Make images with validity: few holes, a corner that none sees, and nothing of ``invalid``.
+
+    The values of a sensor do not depend on which others there are.
+    """
+    images = {}
+    for m in combination:
+        generator = torch.Generator().manual_seed(seed + 10 * list(KINDS).index(m))
+        values = torch.randn(count, KINDS[m].input_channels(True) - 1, *size, generator=generator)
+        seen = (torch.rand(count, 1, *size, generator=generator) > 0.2).float()
+        seen[..., : size[0] // 2, : size[1] // 2] = 0
+        seen = seen * (m not in invalid)
+        images[m] = torch.cat([values * seen, seen], dim=1)
+    return images
 
 
 def perturbed(adapter):
@@ -29,7 +47,8 @@ def warmed_up(segmenter):
             norm.weight.uniform_(0.5, 1.5, generator=generator)
             norm.bias.normal_(0, 0.2, generator=generator)
             norm.momentum = None
-        segmenter.train()(random_inputs(segmenter.modalities, count=8, seed=0))
+        given = valid_inputs if segmenter.validity else random_inputs
+        segmenter.train()(given(segmenter.modalities, count=8, seed=0))
     for norm in norms:
         norm.momentum = 0.1
     return segmenter.eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from tiny_bundle import (
     write_tiny_bundle,
 )
 
-from mm_robust_seg.bundle import CHANNELS
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import ModalitySet
 
 _WIDTH, _CLASSES = 16, len(TINY_CLASSES)
@@ -50,7 +50,9 @@ def _model(combination: ModalitySet) -> onnx.ModelProto:
 
     features, gates = [], []
     for m in map(str, combination):
-        stem = relu(layer(f'{m}.stem', m, (_WIDTH, CHANNELS[_modality(combination, m)], 3, 3)))
+        stem = relu(
+            layer(f'{m}.stem', m, (_WIDTH, KINDS[_modality(combination, m)].channels, 3, 3))
+        )
         deep = relu(layer(f'{m}.depthwise', stem, (_WIDTH, 1, 3, 3), _WIDTH))
         deep = layer(f'{m}.project', deep, (_WIDTH, _WIDTH, 1, 1))
         for number in (1, 2):
@@ -97,7 +99,7 @@ def _finished(
     graph = helper.make_graph(
         nodes,
         'small',
-        [value(str(m), TensorProto.FLOAT, [1, CHANNELS[m], *size]) for m in combination],
+        [value(str(m), TensorProto.FLOAT, [1, KINDS[m].channels, *size]) for m in combination],
         [value(n, TensorProto.UINT8, [1, *size]) for n in ('labels', 'confidence')],
         [numpy_helper.from_array(array, name) for name, array in tensors.items()],
     )

@@ -8,8 +8,9 @@ import struct
 
 import numpy as np
 
-from mm_robust_seg.bundle import Bundle, CHANNELS, SegmentationClass
+from mm_robust_seg.bundle import Bundle, SegmentationClass
 from mm_robust_seg.bundle_files import sha256
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 
@@ -43,7 +44,8 @@ def random_inputs(combination: ModalitySet, seed: int = 0):
     rng = np.random.default_rng(seed)
     size = TINY_HEIGHT_PX, TINY_WIDTH_PX
     return {
-        m: rng.standard_normal((1, CHANNELS[m], *size)).astype(np.float32) for m in combination
+        m: rng.standard_normal((1, KINDS[m].channels, *size)).astype(np.float32)
+        for m in combination
     }
 
 
@@ -51,7 +53,7 @@ def write_tiny_bundle(folder: Path, combinations=None, classes=TINY_CLASSES) -> 
     (folder / 'adapters').mkdir(parents=True)
     rng = np.random.default_rng(0)
     weights = {
-        str(m): rng.standard_normal((len(classes), CHANNELS[m], 1, 1)).astype(np.float32)
+        str(m): rng.standard_normal((len(classes), KINDS[m].channels, 1, 1)).astype(np.float32)
         for m in Modality
     }
     offsets = write_safetensors(folder / 'base.safetensors', weights)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from mm_robust_seg.bundle import CHANNELS
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import COMPLETE
-from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.network.segmenter import Segmenter, told_of_validity
 from mm_robust_seg.training.methods import METHODS
 from mm_robust_seg.training.objectives.base import MethodContext, SegmentationLoss, Step
 from mm_robust_seg.training.recipe import Recipe, StageRecipe
@@ -59,12 +59,29 @@ def make_step(modalities=COMPLETE, seed=0, epoch=0, epochs=2):
         for value in range(1, CLASSES):
             top, left = rng.integers(0, 32), rng.integers(0, 64)
             label[top : top + 32, left : left + 32] = value
-    noise = {m: rng.normal(0, 0.3, (2, CHANNELS[m], 64, 96)) for m in modalities}
+    noise = {m: rng.normal(0, 0.3, (2, KINDS[m].channels, 64, 96)) for m in modalities}
     images = {
         m: torch.from_numpy((labels[:, None] - 1.5 + x).astype(np.float32))
         for m, x in noise.items()
     }
     return Step(images, torch.from_numpy(labels), np.random.default_rng(seed), epoch, epochs)
+
+
+def told_context(**options):
+    """Make a context whose network is told which pixels are valid."""
+    context = make_context(**options)
+    return replace(context, segmenter=told_of_validity(context.segmenter).eval())
+
+
+def told(step, invalid=()):
+    """Return a batch with validity: a corner is hidden, and all of the sensors ``invalid``."""
+    images = {}
+    for m, image in step.images.items():
+        values = image[:, : KINDS[m].input_channels(True) - 1]
+        valid = torch.ones_like(image[:, :1]) * (m not in invalid)
+        valid[..., :16, :16] = 0
+        images[m] = torch.cat([values * valid, valid], dim=1)
+    return replace(step, images=images)
 
 
 def descend(objective, steps, rate=1e-2):

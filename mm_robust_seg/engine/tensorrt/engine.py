@@ -11,6 +11,7 @@ The same calls serve TensorRT 10.3 to 11: a test holds every name against four v
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ class TensorRtEngine(GraphEngine):
         target = Target.on(facts, trt.__version__, folder.precision)
         _settle(folder, target, config, is_cancelled)
         for kept in _ever_fewer(graphs):
-            shortage = self._open(kept, facts, folder, config.warmup_iterations, is_cancelled)
+            served = replace(bundle, graphs=kept)
+            shortage = self._open(served, facts, folder, config.warmup_iterations, is_cancelled)
             if not shortage:
                 break
         else:
@@ -92,7 +94,7 @@ class TensorRtEngine(GraphEngine):
 
     def _open(
         self,
-        graphs: Mapping[ModalitySet, Path],
+        bundle: Bundle,
         facts: DeviceFacts,
         folder: PlanFolder,
         warmup_iterations: int,
@@ -105,9 +107,9 @@ class TensorRtEngine(GraphEngine):
             return str(error)
         try:
             with self._device:
-                plans = _load_plans(onnx_files(graphs.values()), folder, self._device)
+                plans = _load_plans(onnx_files(bundle.graphs.values()), folder, self._device)
                 load = sharing(plans.__getitem__)
-                super().__init__('TensorRT', load, graphs, 0, is_cancelled)
+                super().__init__('TensorRT', load, bundle, 0, is_cancelled)
                 _attach(plans.values(), self._device)
             self._plain_runs = next((p.plain_runs for p in plans.values() if p.plain_runs), '')
             self._warm(warmup_iterations)

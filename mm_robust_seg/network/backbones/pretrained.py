@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.foreign_text import shortened
@@ -105,8 +106,10 @@ def packaged_weights(backbone: str) -> PretrainedWeights:
 def for_channels(kernel: Tensor, count: int) -> Tensor:
     """Turn a (C_out, 3, k, k) kernel for colours into one for ``count`` channels.
 
-    It takes the mean over the colours, scaled so that the response keeps its size.
+    More channels begin at 0 behind the colours; for fewer it takes the mean over the colours,
+    scaled so that the response keeps its size.
     """
-    if kernel.shape[1] == count:
-        return kernel
-    return kernel.mean(1, keepdim=True).repeat(1, count, 1, 1) * kernel.shape[1] / count
+    colours = kernel.shape[1]
+    if count >= colours:
+        return functional.pad(kernel, (0, 0, 0, 0, 0, count - colours))
+    return kernel.mean(1, keepdim=True).repeat(1, count, 1, 1) * colours / count

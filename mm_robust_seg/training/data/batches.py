@@ -18,6 +18,7 @@ from mm_robust_seg.signals import signals_left_to_parent
 from mm_robust_seg.training.data.augment import augmented, plain, Tensors
 from mm_robust_seg.training.data.copy_paste import pasted
 from mm_robust_seg.training.data.objects import Objects
+from mm_robust_seg.training.data.regions import without_regions
 from mm_robust_seg.training.data.windows import anywhere, on_objects, Place
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.recipe import Recipe
@@ -42,7 +43,7 @@ class _Augmented(TorchDataset[Tensors]):
         if objects:
             sample = pasted(sample, self.dataset, objects, recipe.objects, rng)
             place = on_objects(recipe.objects.crops, objects.rarity)
-        return augmented(
+        inputs, labels = augmented(
             sample,
             recipe.input_spec,
             (recipe.crop_height_px, recipe.crop_width_px),
@@ -50,6 +51,7 @@ class _Augmented(TorchDataset[Tensors]):
             rng,
             place,
         )
+        return without_regions(inputs, recipe.regions, rng), labels
 
 
 def batch_count(dataset: Dataset, recipe: Recipe) -> int:

@@ -24,7 +24,7 @@ def samples_picture(
         sample = dataset[index]
         images, _ = validation_batch(dataset, spec, index)
         given = {m: images[m] for m in combination}
-        guess = predicted(network, given, sample.labels.shape)
+        guess = predicted(network, given, sample.labels.shape, spec.validity)
         maps = {'prediction': guess, f'truth of {sample.name}': sample.labels}
         seen = {m: sample.images[m] for m in combination}
         panels += sample_panels(seen, maps, dataset.classes, WIDTH_PX)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import nn, Tensor
-from torch.nn import functional
 
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.network.segmenter import labelled
+from mm_robust_seg.network.validity import of_image
 from mm_robust_seg.scores.metrics import ConfusionMatrix
 from mm_robust_seg.stages.mask import nearest
 from mm_robust_seg.training.data.batches import validation_batch
@@ -42,18 +43,27 @@ def confusion_of(
         images, _ = validation_batch(dataset, spec, index)
         truth = dataset[index].labels
         for (network, modalities), matrix in matrices.items():
-            matrix.add(predicted(network, {m: images[m] for m in modalities}, truth.shape), truth)
+            given = {m: images[m] for m in modalities}
+            matrix.add(predicted(network, given, truth.shape, spec.validity), truth)
         advance()
     return matrices
 
 
 def predicted(
-    network: nn.Module, images: Mapping[Modality, Tensor], shape: tuple[int, ...]
+    network: nn.Module,
+    images: Mapping[Modality, Tensor],
+    shape: tuple[int, ...],
+    validity: bool = False,
 ) -> NDArray[np.uint8]:
-    """Return the (H, W) = ``shape`` label map of a batch of one."""
+    """Return the (H, W) = ``shape`` label map of a batch of one.
+
+    Args:
+        validity: whether the images say which pixels are valid; what none has seen is unlabeled.
+    """
     device = next(network.parameters()).device
     size = next(iter(images.values())).shape[-2:]
     with torch.inference_mode():
-        logits = network({m: image.to(device) for m, image in images.items()}).float()
-        guess = functional.interpolate(logits, size, mode='bilinear').argmax(1)
-    return nearest(guess[0].to(torch.uint8).cpu().numpy(), *shape)
+        given = {m: image.to(device) for m, image in images.items()}
+        valid = [of_image(image) for image in given.values()] if validity else None
+        guess, _ = labelled(network(given).float(), size, valid)
+    return nearest(guess[0].cpu().numpy(), *shape)

@@ -51,8 +51,10 @@ class FeaturePrediction:
     def loss(self, step: Step) -> Tensor:
         """Return both losses of a random incomplete combination."""
         present = random_incomplete(self.network.modalities, step.rng)
-        levels = self.network.completed(step.only(present))
-        task = self.criterion(self.network.decoder(self.network.blend(levels)), step.labels)
+        given = step.only(present)
+        levels = self.network.completed(given)
+        logits = self.network.decoder(self.network.blend(levels, given))
+        task = self.criterion(logits, step.labels)
         absent = self.network.modalities - present
         with torch.no_grad():
             wanted = projections(self.base, step.only(absent))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import nn, Tensor
 
-from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
+from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.dynamic_sharing import DynamicSharing, mean_logits
 from mm_robust_seg.training.objectives.base import Criterion, MethodContext, Step, Task
@@ -32,13 +32,11 @@ class EveryCombination:
 
     def loss(self, step: Step) -> Tensor:
         """Return (2^n - 1,) losses, those of the largest combinations first."""
-        logits = self._unimodal(step)
-        means = [mean_logits([logits[m] for m in c]) for c in self.combinations]
-        return torch.stack([self.criterion(x, step.labels) for x in means])
-
-    def _unimodal(self, step: Step) -> dict[Modality, Tensor]:
         images = step.only(self.network.modalities)
-        return {m: self.network.unimodal(m, image) for m, image in images.items()}
+        logits = {m: self.network.unimodal(m, image) for m, image in images.items()}
+        shares = self.network.shares(images)
+        means = [mean_logits({m: logits[m] for m in c}, shares) for c in self.combinations]
+        return torch.stack([self.criterion(x, step.labels) for x in means])
 
 
 class DecoupledSharing:

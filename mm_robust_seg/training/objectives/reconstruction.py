@@ -22,7 +22,7 @@ import torch
 from torch import nn, Tensor
 from torch.nn import functional
 
-from mm_robust_seg.bundle import CHANNELS
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.network.decoder import SumDecoder
 from mm_robust_seg.network.segmenter import Segmenter
@@ -46,9 +46,9 @@ class MaskedReconstruction(nn.Module):
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
         self.segmenter = segmenter
-        self.widths = [CHANNELS[m] for m in segmenter.modalities]
-        channels = segmenter.decoder.classify.in_channels
-        self.imagine = SumDecoder(channels, sum(self.widths))
+        kinds = [KINDS[m] for m in segmenter.modalities]
+        self.widths = [kind.input_channels(segmenter.validity) for kind in kinds]
+        self.imagine = SumDecoder(segmenter.channels, sum(self.widths))
 
     def forward(self, inputs: Mapping[Modality, Tensor]) -> tuple[Tensor, Inputs]:
         """Return logits and images of all modalities, (N, C_m, h / 4, w / 4)."""

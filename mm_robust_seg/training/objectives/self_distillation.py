@@ -39,11 +39,13 @@ class SelfDistillation:
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum over complete input and the combinations of this step."""
         segmenter, recipe = self.segmenter, self.recipe
-        levels = projections(segmenter, step.images)
+        levels, shares = projections(segmenter, step.images), segmenter.shares(step.images)
 
         def logits(combination: ModalitySet) -> Tensor:
-            pairs = zip(segmenter.fusion, levels, strict=True)
-            fused = [fuse.blend({m: level[m] for m in combination}) for fuse, level in pairs]
+            fused = [
+                fuse.blend({m: level[m] for m in combination}, shares=share)
+                for fuse, level, share in zip(segmenter.fusion, levels, shares, strict=True)
+            ]
             return segmenter.decoder(fused)
 
         complete = logits(segmenter.modalities)

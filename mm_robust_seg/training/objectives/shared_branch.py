@@ -49,14 +49,18 @@ class OneBranch:
 
     def __init__(self, context: MethodContext) -> None:
         self.context, source = context, context.segmenter
-        channels = source.decoder.classify.in_channels
-        self.network = SharedBranch(
-            source.class_count, source.modalities, source.backbone, channels
-        )
+        self.network = SharedBranch(**source.settings)
         if Modality.RGB in source.modalities:
             rgb = source.encoders[Modality.RGB.value]
-            self.network.encoders.trunk.load_state_dict(rgb.state_dict())
+            self._start_trunk(rgb.state_dict())
         self.network.decoder.load_state_dict(source.decoder.state_dict())
+
+    def _start_trunk(self, encoder: Mapping[str, Tensor]) -> None:
+        """Take an encoder's weights, but for those of the validity, which the trunk never sees."""
+        trunk = self.network.encoders.trunk
+        own = trunk.state_dict()
+        colours = {n: x[:, : own[n].shape[1]] if x.ndim == 4 else x for n, x in encoder.items()}
+        trunk.load_state_dict(colours)
 
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""

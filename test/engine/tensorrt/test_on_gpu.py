@@ -139,14 +139,15 @@ def test_building_and_closing_again_keeps_memory_flat(bundle, root):
 VICTIM = """
 import sys
 import numpy as np
-from mm_robust_seg.bundle import load_bundle, CHANNELS
+from mm_robust_seg.bundle import load_bundle
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.tensorrt.engine import TensorRtEngine
 from pathlib import Path
 bundle = load_bundle(Path(sys.argv[1]))
 engine = TensorRtEngine(bundle, EngineConfig(plans=sys.argv[2]))
 size = (bundle.inputs.height_px, bundle.inputs.width_px)
-inputs = {m: np.zeros((1, CHANNELS[m], *size), np.float32) for m in engine.active}
+inputs = {m: np.zeros((1, KINDS[m].channels, *size), np.float32) for m in engine.active}
 while True:
     engine.infer(inputs)
     print(end='.', flush=True)

@@ -15,7 +15,7 @@ import pytest
 from tiny_bundle import TINY_CLASSES, TINY_INPUTS, write_tiny_bundle
 
 from mm_robust_seg.build import build_pipeline
-from mm_robust_seg.bundle import CHANNELS, load_bundle, SegmentationClass
+from mm_robust_seg.bundle import load_bundle, SegmentationClass
 from mm_robust_seg.commands import options
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame, RawImage, Reason, Rejection
@@ -23,6 +23,7 @@ from mm_robust_seg.datasets.load import load_split
 from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.datasets.survey import lines, survey
 from mm_robust_seg.errors import BundleError, ConfigError, DataError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.observation.record import PhaseRecord, RunRecord
@@ -132,7 +133,7 @@ def test_a_sensor_that_is_not_enabled_says_so():
 def test_preprocessing():
     image = decode(message(), ON.inputs, 9).image
     out = network_input(NIR, image, KNOWN)
-    assert (out.shape, CHANNELS[NIR]) == ((1, 48, 64), 1)
+    assert (out.shape, KINDS[NIR].channels) == ((1, 48, 64), 1)
     assert out[0, 0, 0] == pytest.approx((1 - 500) / 250)
     with pytest.raises(BundleError, match='no numbers for nir, only for rgb, thermal, depth'):
         network_input(NIR, image, UNKNOWN)
@@ -321,7 +322,7 @@ def test_networks(tmp_path):
 
     pair = ModalitySet([RGB, NIR])
     network = Segmenter(3, pair, channels=16).eval()
-    images = {m: torch.zeros(1, CHANNELS[m], 32, 64) for m in pair}
+    images = {m: torch.zeros(1, KINDS[m].channels, 32, 64) for m in pair}
     assert network(images).shape == (1, 3, 8, 16)
     save_network(tmp_path / 'pair', network)
     assert load_network(tmp_path / 'pair').modalities == pair

@@ -119,7 +119,7 @@ def test_perfect_predictions_at_every_level_but_the_finest_leave_the_base_as_it_
     network = PredictiveSegmenter(base, hidden=4).eval()
     images = make_step(seed=9).images
     levels = network.completed(images)
-    fused = network.blend(levels)
+    fused = network.blend(levels, images)
     for own, before in zip(fused, base.fuse(images), strict=True):
         assert torch.equal(own, before)
 

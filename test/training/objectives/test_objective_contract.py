@@ -4,9 +4,16 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs PyTorch')
 
-from toy_training import exported_logits, make_context, make_step, trained  # noqa: E402
+from toy_training import (  # noqa: E402
+    exported_logits,
+    make_context,
+    make_step,
+    told,
+    told_context,
+    trained,
+)
 
-from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet  # noqa: E402
+from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.training.methods import METHODS  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -21,6 +28,8 @@ ONE_NETWORK = (
     'feature_prediction',
     'hypernetwork',
 )
+UNPREDICTED = tuple(name for name in ONE_NETWORK if name != 'feature_prediction')
+"""Where another sensor does not stand in for one, with its gate."""
 
 
 @pytest.mark.parametrize('name', ONE_NETWORK)
@@ -58,3 +67,29 @@ def test_the_loss_follows_from_the_chance_of_the_step(name):
     task.objective.trained.eval()
     first, again = (task.objective.loss(make_step(seed=3)).mean().item() for _ in range(2))
     assert first == again
+
+
+@pytest.mark.parametrize('name', UNPREDICTED)
+def test_a_sensor_without_a_valid_pixel_teaches_nothing(name):
+    (task,) = METHODS[name].make(told_context()).tasks()
+    network = task.objective.trained.eval()
+    for seed in range(8):
+        task.objective.loss(told(make_step(seed=seed), [Modality.THERMAL])).mean().backward()
+    own = {
+        sensor: [p for n, p in network.named_parameters() if f'.{sensor}.' in n]
+        for sensor in ('rgb', 'thermal')
+    }
+    assert not any(p.grad is not None and p.grad.any() for p in own['thermal'])
+    assert not own['rgb'] or any(p.grad is not None and p.grad.any() for p in own['rgb'])
+
+
+@pytest.mark.parametrize('name', UNPREDICTED)
+def test_a_sensor_without_a_valid_pixel_might_as_well_be_absent(name):
+    method = METHODS[name].make(told_context())
+    list(method.tasks())
+    network = method.networks()[COMPLETE]
+    images = told(make_step(seed=4), [Modality.THERMAL]).images
+    without = {m: image for m, image in images.items() if m is not Modality.THERMAL}
+    if name == 'hypernetwork':
+        network = method.network.segmenter
+    torch.testing.assert_close(network(images), network(without), rtol=1e-4, atol=1e-4)
