@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 import json
 import struct
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
@@ -28,6 +29,7 @@ from mm_robust_seg.ros.rig.node import PHASES
 from mm_robust_seg.simulation.faults import Fault
 
 _TYPES = {'rgb8': ('u1', 3), 'mono8': ('u1', 1), 'mono16': ('<u2', 1), '16UC1': ('<u2', 1)}
+InfoCallback = Callable[[Any, Mapping[str, int]], None]
 
 
 class Listener(Client):
@@ -52,7 +54,7 @@ class Listener(Client):
         super().__init__('listener')
         self.is_over, self.phase = False, 0
         self._recorder, self._with_images = recorder, with_images
-        subscribe = self.node.create_subscription
+        subscribe = self._subscribe
         subscribe(DiagnosticStatus, 'segmentation/modality_state', self._on_state, qos.LATCHED)
         subscribe(DiagnosticArray, 'segmentation/frame_info', self._on_frame_info, qos.EVENTS)
         subscribe(String, 'rig/phase', self._on_event, PHASES)
@@ -62,6 +64,11 @@ class Listener(Client):
             callback = partial(self._on_image, modality)
             wanted = (image_qos or {}).get(modality, qos.SENSOR)
             subscribe(Image, f'{modality}/image', callback, wanted, raw=True)
+
+    def _subscribe(
+        self, kind: type, topic: str, callback: InfoCallback, wanted: QoSProfile, raw: bool = False
+    ) -> None:
+        self.node.create_subscription(kind, topic, as_dispatched(callback), wanted, raw=raw)
 
     def on_image(self, modality: Modality, frame: Stamped) -> None:
         """Note an image."""
@@ -135,6 +142,13 @@ class Listener(Client):
 
     def _labels(self, packed: bytes) -> NDArray[Any] | None:
         return pixels(deserialize_message(packed, Image)) if self._with_images else None
+
+
+def as_dispatched(callback: InfoCallback) -> Callable[..., None]:
+    """Return what this rclpy can call: that of Humble passes a message without its times."""
+    if hasattr(Subscription, 'CallbackType'):
+        return callback
+    return lambda message: callback(message, {'received_timestamp': 0})
 
 
 def packed_stamp_ns(packed: bytes) -> int:
