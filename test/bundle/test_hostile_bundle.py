@@ -6,9 +6,12 @@ from pathlib import Path
 import shutil
 import tracemalloc
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+
 import onnx
 from onnx import helper
-import pytest
 from tiny_bundle import bundle_of
 
 from mm_robust_seg.bundle import load_bundle

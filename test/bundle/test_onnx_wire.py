@@ -2,10 +2,13 @@
 
 from contextlib import suppress
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, TensorProto
-import pytest
 
 from mm_robust_seg.onnx_wire import read_onnx
 

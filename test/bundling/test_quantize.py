@@ -3,11 +3,15 @@
 from collections import Counter
 import json
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 import cv2
 import numpy as np
 import onnx
 from onnx import numpy_helper, TensorProto
-import pytest
 from small_network import write_small_bundle
 from tiny_bundle import TINY_CLASSES
 

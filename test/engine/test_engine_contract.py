@@ -7,12 +7,16 @@ import re
 import shutil
 from tempfile import TemporaryDirectory
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 import fake_tensorrt
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 import numpy as np
 import onnx
-import pytest
 from tiny_bundle import bundle_of, random_inputs
 
 from mm_robust_seg.bundle import load_bundle

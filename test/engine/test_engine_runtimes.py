@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
+
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
+import numpy as np
 from tiny_bundle import bundle_of, random_inputs
 
 from mm_robust_seg.bundle import load_bundle

@@ -4,12 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 import shutil
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+
 import cv2
 from hostile import png_claiming
 import numpy as np
 import onnx
 from onnx import numpy_helper
-import pytest
 
 from mm_robust_seg.build import build_engine
 from mm_robust_seg.bundle import load_bundle

@@ -9,9 +9,13 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 from fake_tensorrt import build_engine
 import numpy as np
-import pytest
 
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import EngineConfig

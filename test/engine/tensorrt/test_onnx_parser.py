@@ -9,10 +9,14 @@ import os
 from pathlib import Path
 import subprocess
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
-import pytest
 from small_network import write_small_bundle
 
 from mm_robust_seg.bundle import load_bundle, PRECISIONS

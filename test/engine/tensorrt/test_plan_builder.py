@@ -10,10 +10,14 @@ import sys
 import threading
 import time
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 from fake_tensorrt import machine, target
 import onnx
 from onnx import helper, TensorProto
-import pytest
 from tiny_bundle import bundle_of
 
 from mm_robust_seg import cli

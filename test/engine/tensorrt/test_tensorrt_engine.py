@@ -6,11 +6,15 @@ import sys
 import threading
 from types import SimpleNamespace
 
+import pytest
+
+pytest.importorskip('onnx', reason='needs onnx')
+pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
+
 from fake_tensorrt import build_engine, machine, SCRATCH_BYTES, target
 import numpy as np
 import onnx
 from onnx import helper, TensorProto
-import pytest
 from tiny_bundle import bundle_of, random_inputs
 
 from mm_robust_seg import build

@@ -82,6 +82,7 @@ def test_with_autostart_it_makes_masks_from_remapped_topics(run, robot):
 
 
 def test_the_home_holds_our_cache_and_the_log_of_ros_alone(run, robot, tmp_path, monkeypatch):
+    pytest.importorskip('onnxruntime', reason='needs ONNX Runtime')
     for name in ('XDG_CACHE_HOME', 'ORT_DISABLE_TELEMETRY'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('HOME', str(tmp_path / 'home'))
