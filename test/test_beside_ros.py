@@ -128,7 +128,7 @@ def test_the_plug_ins_of_ros_do_not_stop_our_tests(tmp_path, name):
     (info / 'entry_points.txt').write_text(f'[pytest11]\n{name} = stand_in_for_{name}\n')
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', '--collect-only', 'test/test_files.py'],
+        [sys.executable, '-m', 'pytest', '-q', '--collect-only', str(Path(__file__))],
         cwd=ROOT,
         env={**os.environ, 'PYTHONPATH': paths},
         capture_output=True,
