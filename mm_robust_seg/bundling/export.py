@@ -15,11 +15,13 @@ from mm_robust_seg.bundling.writer import write_bundle
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.merging import merge_classes
+from mm_robust_seg.network.refinement import refined
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.data.scores import confusion_of
 from mm_robust_seg.training.data.splits import load
 from mm_robust_seg.training.recipe import Recipe
+from mm_robust_seg.training.refinement import load as load_refinements
 from mm_robust_seg.training.restore import restored_method
 from mm_robust_seg.training.run_folder import read_run, recipe_of
 
@@ -63,7 +65,7 @@ def export(request: ExportRequest, progress: Progress = SILENT) -> dict[str, Any
     recipe = recipe_of(facts)
     recipe = replace(recipe, data=replace(recipe.data, folder=str(request.data or '')))
     method = restored_method(request.run, facts, request.weights)
-    networks = method.networks()
+    networks = _refined(method.networks(), request)
     if request.merging:
         merged = read_merging(request.merging, len(facts['classes']))
         for network in set(networks.values()):
@@ -81,6 +83,14 @@ def export(request: ExportRequest, progress: Progress = SILENT) -> dict[str, Any
     inputs = recipe.input_spec
     write_bundle(networks, method.adapters(), inputs, manifest, request.out, request.design)
     return manifest
+
+
+def _refined(
+    networks: Mapping[ModalitySet, nn.Module], request: ExportRequest
+) -> dict[ModalitySet, nn.Module]:
+    """Build in what was fitted after training; it belongs to the last weights."""
+    found = load_refinements(request.run) if request.weights == 'last' else {}
+    return {c: refined(x, found[c]) if c in found else x for c, x in networks.items()}
 
 
 def _scores(
@@ -130,6 +140,7 @@ def _manifest(
             'network': f'{recipe.network.backbone} encoder per sensor, gated fusion, sum decoder',
             'method': facts['method'],
             'weights': weights,
+            'refinement': facts.get('refinement', {}) if weights == 'last' else {},
             'start': facts['start'],
             'parameters': facts['parameters']['base'],
             'adapter_parameters': {name: number for name, number in own.items() if number},

@@ -45,12 +45,16 @@ class SharedBranch(nn.Module):
 
     def forward(self, inputs: Mapping[Modality, Tensor]) -> Tensor:
         """Map (N, C_m, h, w) per modality to (N, classes, h / 4, w / 4) logits."""
+        return self.decoder(self.fuse(inputs))
+
+    def fuse(self, inputs: Mapping[Modality, Tensor]) -> list[Tensor]:
+        """Return the averaged features at strides 4, 8, 16 and 32, all of one width."""
         present = ModalitySet(inputs)
         levels = [
             mean_of_valid(dict(zip(present, x.chunk(len(present)), strict=True)), shares)
             for x, shares in zip(self.encoders(inputs), self._shares(inputs), strict=True)
         ]
-        return self.decoder([project(x) for project, x in zip(self.project, levels, strict=True)])
+        return [project(x) for project, x in zip(self.project, levels, strict=True)]
 
     def _shares(self, inputs: Mapping[Modality, Tensor]) -> Sequence[Shares | None]:
         if not self.validity:

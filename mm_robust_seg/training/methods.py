@@ -38,6 +38,8 @@ class MethodEntry:
         source: the publication, or where the idea is from.
         command: ``train`` trains a whole network, ``adapt`` a few parameters on a frozen one.
         adapter: how one is made, if they can be placed by importance.
+        shares_statistics: whether the norms of the decoder hold one running average over all
+            combinations, so that each is better off with its own.
     """
 
     summary: str
@@ -45,6 +47,7 @@ class MethodEntry:
     command: Command
     make: Callable[[MethodContext], Method]
     adapter: MakeAdapter | None = None
+    shares_statistics: bool = False
 
 
 def adapter_method(adapter: MakeAdapter, summary: str, source: str) -> MethodEntry:
@@ -70,12 +73,14 @@ METHODS: Mapping[str, MethodEntry] = {
         'Neverova et al., TPAMI 2016, arXiv 1501.00102',
         'train',
         ModalityDropout,
+        shares_statistics=True,
     ),
     'self_distillation': MethodEntry(
         'one network on complete and smaller input in every step, taught by the complete',
         'Yu and Huang, ICCV 2019, arXiv 1903.05134, with sensors in place of channels',
         'train',
         SelfDistilled,
+        shares_statistics=True,
     ),
     'dedicated': MethodEntry(
         'a network of its own for every combination', '', 'train', DedicatedNetworks
@@ -106,6 +111,7 @@ METHODS: Mapping[str, MethodEntry] = {
         'Wei et al., ECCV 2024, arXiv 2407.04458',
         'train',
         DMRNet,
+        shares_statistics=True,
     ),
     'gmd': MethodEntry(
         'one encoder for all sensors, private norms, conflicts between gradients removed',
@@ -118,12 +124,14 @@ METHODS: Mapping[str, MethodEntry] = {
         'Saeed et al., arXiv 2408.07445',
         'train',
         OneBranch,
+        shares_statistics=True,
     ),
     'reconstruction': MethodEntry(
         'one network on masked random combinations that also makes up the missing images',
         'Zhao et al., arXiv 2406.01987',
         'train',
         ReconstructedModalities,
+        shares_statistics=True,
     ),
     'feature_prediction': MethodEntry(
         'biases, and predictors of the missing features from the present ones',

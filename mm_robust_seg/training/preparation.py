@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 import torch
 
 from mm_robust_seg.datasets.samples import Dataset
@@ -15,8 +17,8 @@ from mm_robust_seg.network.backbones.pretrained import packaged_weights, Pretrai
 from mm_robust_seg.network.segmenter import Segmenter, told_of_validity
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import fingerprint, load_base
-from mm_robust_seg.training.data.objects import find_objects, Objects
-from mm_robust_seg.training.data.splits import checked_survey, load
+from mm_robust_seg.training.data.objects import find_objects, object_classes, Objects
+from mm_robust_seg.training.data.splits import checked_survey, divided, load
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.methods import Command, MethodEntry
 from mm_robust_seg.training.placement import as_json, Blocks, placed_blocks, read_importance
@@ -54,12 +56,16 @@ class Data:
     """The two splits of a training, and what a look at every sample found.
 
     Attributes:
+        held_out: what of the split train is not trained on, if anything.
+        are_objects: (classes,) bool: whose regions are objects.
         objects: of ``train``, where the recipe needs them.
     """
 
     train: Dataset
     val: Dataset
     survey: Survey
+    held_out: Dataset | None
+    are_objects: NDArray[np.bool_]
     objects: Objects | None
 
 
@@ -72,7 +78,8 @@ def checked_data(
         DataError: if something is wrong with the data that would spoil training.
         ConfigError: if the method needs more sensors, or a process would have too few samples.
     """
-    train, val = load(recipe, 'train'), load(recipe, 'val')
+    whole, val = load(recipe, 'train'), load(recipe, 'val')
+    train, held_out = divided(whole, recipe.refinement.held_out)
     batch_size = min(recipe.batch_size, len(train))
     least = 2 if entry.command == 'train' else 1  # for the batch norms of a whole network
     if batch_size < least * group.size:
@@ -80,7 +87,7 @@ def checked_data(
             f'{group.size} processes share batches of {batch_size}: expected at least {least} '
             'samples for each; raise batch_size, or add samples to the split train'
         )
-    survey = checked_survey({'train': train, 'val': val}, recipe.data.strict)
+    survey = checked_survey({'train': whole, 'val': val}, recipe.data.strict)
     if entry.command == 'adapt' and len(train.modalities) == 1:
         raise ConfigError(
             f'the data set has {train.modalities} alone, so nothing can be missing: expected '
@@ -88,8 +95,9 @@ def checked_data(
         )
     class_pixels, bars = survey.splits['train'].class_pixels, progress if group.is_main else SILENT
     wanted = recipe.objects
-    objects = find_objects(train, class_pixels, wanted, bars) if wanted.are_used else None
-    return Data(train, val, survey, objects)
+    are_objects = object_classes(train.classes, class_pixels, wanted)
+    objects = find_objects(train, are_objects, wanted, bars) if wanted.are_used else None
+    return Data(train, val, survey, held_out, are_objects, objects)
 
 
 def initial_network(request: RunRequest, dataset: Dataset) -> Segmenter:

@@ -25,6 +25,7 @@ from mm_robust_seg.schema import (
 
 PACKAGE = 'package'
 """In place of a file of weights: those that an installed package holds."""
+_LEAST_CROPS = 8
 PRECISIONS = ('auto', 'float32', 'bfloat16')
 _NO_CHANCE = ('largest', 'together')
 
@@ -140,6 +141,23 @@ class StageRecipe:
 
 
 @dataclass(frozen=True)
+class RefinementRecipe:
+    """What is fitted after the last step, without a gradient; off by default."""
+
+    crops: int = parameter(0, 'Training crops for the norms of each combination; 0: none.', 0)
+    held_out: float = parameter(
+        0.0, 'Share of the split train that is kept back for bias and temperature.', 0.0, 0.5
+    )
+
+    def __post_init__(self) -> None:
+        if 0 < self.crops < _LEAST_CROPS:
+            raise ConfigError(
+                f'refinement.crops is {self.crops}: expected 0, or at least {_LEAST_CROPS}, for '
+                'fewer do not tell the variance of a norm'
+            )
+
+
+@dataclass(frozen=True)
 class SelfDistillationRecipe:
     """Method ``self_distillation``."""
 
@@ -232,6 +250,7 @@ class Recipe:
     network: NetworkRecipe = field(default_factory=NetworkRecipe)
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
+    refinement: RefinementRecipe = field(default_factory=RefinementRecipe)
     placement: PlacementRecipe = field(default_factory=PlacementRecipe)
     self_distillation: SelfDistillationRecipe = field(default_factory=SelfDistillationRecipe)
     ours: OursRecipe = field(default_factory=OursRecipe)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from itertools import count
+from functools import partial
+import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 import torch
 
 from mm_robust_seg.datasets.survey import lines
 from mm_robust_seg.files import claimed
+from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import BASE, save_network, START
@@ -23,7 +27,7 @@ from mm_robust_seg.training.loop.optimize import optimize, Training
 from mm_robust_seg.training.loop.process_group import joined_group, ProcessGroup
 from mm_robust_seg.training.loop.task_state import TaskState
 from mm_robust_seg.training.loop.training_log import TrainingLog
-from mm_robust_seg.training.methods import method_entry
+from mm_robust_seg.training.methods import method_entry, MethodEntry
 from mm_robust_seg.training.objectives.base import (
     Inputs,
     Method,
@@ -35,11 +39,13 @@ from mm_robust_seg.training.placement import Blocks
 from mm_robust_seg.training.preparation import (
     checked_data,
     chosen_blocks,
+    Data,
     followed,
     initial_facts,
     initial_network,
     RunRequest,
 )
+from mm_robust_seg.training.refinement import adjustment, fit, Fitting, Refined, save
 from mm_robust_seg.training.run_folder import open_run, read_run, write_run
 
 _CALIBRATION_IMAGES = 64
@@ -84,7 +90,8 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
             states = [optimize(task, training) for task in _seeded(method.tasks(), recipe.seed)]
             if group.is_main:
                 _warn_of_constant_features(method, context, log)
-                _finish(request.out, method, facts, states)
+                found = _refined(method, entry, data, training, weights)
+                _finish(request.out, method, facts, states, found)
     return read_run(request.out) if group.is_main else None
 
 
@@ -107,23 +114,25 @@ def _context(
     blocks: Blocks,
 ) -> MethodContext:
     network = segmenter.to(device=training.device, memory_format=torch.channels_last)
-    return MethodContext(training.recipe, network, trained, loss, _calibration(training), blocks)
+    return MethodContext(
+        training.recipe,
+        network,
+        trained,
+        loss,
+        partial(_first, training, _CALIBRATION_IMAGES),
+        blocks,
+    )
 
 
-def _calibration(training: Training) -> Callable[[], Iterable[Inputs]]:
-    """Return what gives the same few training images at every call, in every process."""
-    whole = replace(training, group=ProcessGroup())
-
-    def batches() -> Iterator[Inputs]:
-        seen = 0
-        for epoch in count():
-            for images, labels in whole.batches(epoch):
-                if seen >= _CALIBRATION_IMAGES:
-                    return
-                seen += len(labels)
-                yield {m: x.to(training.device) for m, x in images.items()}
-
-    return batches
+def _first(training: Training, count: int) -> Iterator[Inputs]:
+    """Yield the same first few training images at every call, in every process."""
+    whole, seen = replace(training, group=ProcessGroup()), 0
+    for epoch in itertools.count():
+        for images, labels in whole.batches(epoch):
+            if seen >= count:
+                return
+            seen += len(labels)
+            yield {m: x.to(training.device) for m, x in images.items()}
 
 
 def _seeded(tasks: Iterator[Task], seed: int) -> Iterator[Task]:
@@ -148,8 +157,34 @@ def _warn_of_constant_features(method: Method, context: MethodContext, log: Trai
             )
 
 
+def _refined(
+    method: Method,
+    entry: MethodEntry,
+    data: Data,
+    training: Training,
+    weights: NDArray[np.float32],
+) -> dict[ModalitySet, Refined]:
+    """Fit what the recipe asks for to every combination's network."""
+    recipe = training.recipe
+    crops = recipe.refinement.crops if entry.shares_statistics else 0
+    if not crops and data.held_out is None:
+        return {}
+    fitting = Fitting(
+        list(_first(training, crops)),
+        data.held_out,
+        recipe.input_spec,
+        adjustment(weights),
+        torch.from_numpy(data.are_objects),
+    )
+    return fit(method.networks(), fitting, training.log.progress)
+
+
 def _finish(
-    folder: Path, method: Method, facts: dict[str, Any], states: Sequence[TaskState]
+    folder: Path,
+    method: Method,
+    facts: dict[str, Any],
+    states: Sequence[TaskState],
+    found: Mapping[ModalitySet, Refined],
 ) -> None:
     networks = method.networks()
     complete = networks[max(networks, key=len)]
@@ -160,5 +195,8 @@ def _finish(
         'steps': sum(state.steps for state in states),
         'finished': True,
         'parameters': parameter_costs(method),
+        'refinement': {str(combination): dict(one.facts) for combination, one in found.items()},
     }
+    if found:
+        save(folder, found)
     write_run(folder, facts | done)

@@ -21,11 +21,14 @@ from mm_robust_seg.network.adapters.base import key_of
 from mm_robust_seg.network.adapters.combined import Combined
 from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.network.shared_branch import SharedBranch
 
 DECODER = 'decoder.'
 MIN_IMAGES = 8
 """The norm behind the decoder's global mean sees one value per image."""
 Images = Mapping[Modality, Tensor]
+Fused = Segmenter | SharedBranch
+"""What fuses the sensors and decodes what comes of it."""
 
 
 def start_from_statistics(
@@ -64,7 +67,7 @@ def start_from_statistics(
 
 @torch.no_grad()
 def recalibrated(
-    segmenter: Segmenter,
+    segmenter: Fused,
     combination: ModalitySet,
     batches: Sequence[Images],
     norms: Collection[str] | None = None,

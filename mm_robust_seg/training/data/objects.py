@@ -53,28 +53,26 @@ class Objects:
 
 def find_objects(
     dataset: Dataset,
-    class_pixels: NDArray[np.int64],
+    are_objects: NDArray[np.bool_],
     recipe: ObjectsRecipe,
     progress: Progress = SILENT,
 ) -> Objects:
     """Look for objects in every sample.
 
     Args:
-        class_pixels: (classes,) labelled pixels of each class in the split; see ``SplitSurvey``.
+        are_objects: (classes,) what :func:`object_classes` tells.
 
     Raises:
-        ConfigError: if ``recipe.surroundings`` names no class.
         DataError: if there is no object.
     """
-    is_object = _is_object(dataset.classes, class_pixels, recipe)
     regions: list[Region] = []
-    captures = np.zeros(len(is_object), np.int64)
+    captures = np.zeros(len(are_objects), np.int64)
     indices = range(len(dataset))
     for index in watched(indices, progress, 'objects', len(indices)):
         labels = dataset[index].labels
-        present = np.bincount(labels.ravel(), minlength=256)[: len(is_object)] > 0
+        present = np.bincount(labels.ravel(), minlength=256)[: len(are_objects)] > 0
         captures += present
-        for class_id in np.flatnonzero(present & is_object):
+        for class_id in np.flatnonzero(present & are_objects):
             regions += _regions(labels, index, int(class_id), recipe)
     if not regions:
         raise DataError(
@@ -83,17 +81,25 @@ def find_objects(
             f'most {recipe.common:g} of the split; change objects.*, or set objects.crops and '
             'objects.paste to 0'
         )
-    rarity = is_object / np.sqrt(np.maximum(captures, 1))
+    rarity = are_objects / np.sqrt(np.maximum(captures, 1))
     of_class = np.array([region.class_id for region in regions])
     draw = rarity[of_class] / np.bincount(of_class, minlength=len(rarity))[of_class]
     return Objects(tuple(regions), draw / draw.sum(), rarity)
 
 
-def _is_object(
+def object_classes(
     classes: tuple[SegmentationClass, ...],
     class_pixels: NDArray[np.int64],
     recipe: ObjectsRecipe,
 ) -> NDArray[np.bool_]:
+    """Tell of each class, (classes,), whether its regions are objects.
+
+    Args:
+        class_pixels: (classes,) labelled pixels of each class in the split; see ``SplitSurvey``.
+
+    Raises:
+        ConfigError: if ``recipe.surroundings`` names no class.
+    """
     names = [c.name for c in classes]
     for name in recipe.surroundings:
         if name not in names:

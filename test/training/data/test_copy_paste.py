@@ -102,7 +102,7 @@ def test_batches_with_objects_depend_on_seed_epoch_and_index_alone(scenes, recip
 
     dataset = FolderSplit(scenes, 'train')
     wanted = replace(recipe.objects, crops=0.75, paste=0.8, common=0.5, farther_m=1.0)
-    objects = find_objects(dataset, np.array([3, 1, 1]), wanted)
+    objects = find_objects(dataset, np.array([False, True, True]), wanted)
     changed = replace(recipe, objects=wanted)
 
     def labels(epoch, workers=0):

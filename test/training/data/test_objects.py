@@ -8,7 +8,7 @@ import pytest
 from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.datasets.samples import Sample
 from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.training.data.objects import find_objects
+from mm_robust_seg.training.data.objects import find_objects, object_classes
 from mm_robust_seg.training.data.windows import anywhere, on_objects
 from mm_robust_seg.training.recipe import ObjectsRecipe
 
@@ -50,8 +50,12 @@ SPLIT = Made(
 )
 
 
+def found_by(recipe):
+    return find_objects(SPLIT, object_classes(SPLIT.classes, SPLIT.pixels(), recipe), recipe)
+
+
 def test_an_object_is_a_connected_region_of_a_fitting_size():
-    found = find_objects(SPLIT, SPLIT.pixels(), RECIPE)
+    found = found_by(RECIPE)
     assert [(r.sample, r.class_id, r.top, r.left, r.mask.shape) for r in found.regions] == [
         (0, CUP, 2, 3, (10, 8)),
         (0, CUP, 20, 30, (10, 12)),
@@ -63,7 +67,7 @@ def test_an_object_is_a_connected_region_of_a_fitting_size():
 
 
 def test_rare_classes_are_drawn_more_often():
-    found = find_objects(SPLIT, SPLIT.pixels(), RECIPE)
+    found = found_by(RECIPE)
     assert found.draw.sum() == pytest.approx(1)
     cup, bowl = (
         {w for r, w in zip(found.regions, found.draw, strict=True) if r.class_id == c}
@@ -75,13 +79,13 @@ def test_rare_classes_are_drawn_more_often():
 
 
 def test_surroundings_are_no_objects():
-    named = find_objects(SPLIT, SPLIT.pixels(), replace(RECIPE, surroundings=['bowl']))
+    named = found_by(replace(RECIPE, surroundings=['bowl']))
     assert {r.class_id for r in named.regions} == {CUP}
     assert named.rarity[BOWL] == 0
     with pytest.raises(ConfigError, match=r"'plate', which is no class.*table, cup, bowl"):
-        find_objects(SPLIT, SPLIT.pixels(), replace(RECIPE, surroundings=['plate']))
+        found_by(replace(RECIPE, surroundings=['plate']))
     with pytest.raises(DataError, match=r'holds no objects: expected .* set objects\.crops'):
-        find_objects(SPLIT, SPLIT.pixels(), replace(RECIPE, common=0.001))
+        found_by(replace(RECIPE, common=0.001))
 
 
 def test_a_share_of_the_windows_is_on_a_rare_object():
