@@ -9,10 +9,12 @@ from typing import cast
 
 from mm_robust_seg import plugins
 from mm_robust_seg.bundle import Bundle
+from mm_robust_seg.bundle_files import verify_files
 from mm_robust_seg.config import Config, EngineConfig
 from mm_robust_seg.engine.base import Engine, IsCancelled, MakeEngine, never
 from mm_robust_seg.engine.golden import check_golden, check_labels, golden_inputs
-from mm_robust_seg.errors import ConfigError, EngineError, EngineUnavailableError
+from mm_robust_seg.engine.patience import loaded_within
+from mm_robust_seg.errors import BundleError, ConfigError, EngineError, EngineUnavailableError
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.pipeline import Pipeline
@@ -69,8 +71,7 @@ def build_engine(
     reasons: dict[str, str] = {}
     for name in names:
         try:
-            engine = find_engine(name)(bundle, config, is_cancelled)
-            engine = _rehearsed(engine, bundle, _arithmetic(name, config, bundle))
+            engine = _loaded(name, bundle, config, is_cancelled)
         except (ImportError, EngineError) as error:
             if not _gives_way(name, error, config):
                 raise
@@ -87,6 +88,30 @@ def build_engine(
         f'engine.backend {config.backend} cannot be used: {causes}; mend this, or choose another '
         'engine.backend'
     )
+
+
+def _loaded(name: str, bundle: Bundle, config: EngineConfig, is_cancelled: IsCancelled) -> Engine:
+    """Load and try one backend; see that the files are still those that were verified.
+
+    Whoever changes a graph between its check and its loading is found out afterwards. On a GPU,
+    all is done on this thread, to which its context belongs, for as long as it takes.
+    """
+
+    def load() -> Engine:
+        engine = find_engine(name)(bundle, config, is_cancelled)
+        return _rehearsed(engine, bundle, _arithmetic(name, config, bundle))
+
+    on_cpu = name in CPU_BACKENDS
+    engine = loaded_within(config.load_limit_s, load, is_cancelled) if on_cpu else load()
+    try:
+        verify_files(bundle.path, bundle.checksums, ())
+    except BundleError as error:
+        engine.close()
+        raise EngineError(f'while it was loaded, the bundle changed: {error}') from error
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 def _candidates(config: EngineConfig) -> tuple[str, ...]:

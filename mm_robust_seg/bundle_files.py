@@ -13,6 +13,8 @@ from mm_robust_seg.onnx_wire import OnnxFacts, read_onnx
 
 _FILE_NAME = re.compile(r'[A-Za-z0-9._+/-]{1,255}')
 _SHOWN_LENGTH = 80
+_ENDLESS = {'Loop', 'Scan'}
+"""Operators of which a file cannot tell how long they take."""
 _MOST_GRAPH_BYTES = 2**31
 """What protobuf reads at most."""
 
@@ -87,7 +89,7 @@ def verify_files(folder: Path, checksums: Mapping[str, str], used: Iterable[Path
 def verify_graph(
     folder: Path, checksums: Mapping[str, str], path: Path, sizes: Mapping[str, tuple[int, int]]
 ) -> None:
-    """Check that a graph opens only files of ``checksums``, and takes images of these sizes.
+    """Check that a graph ends, opens only files of ``checksums``, and takes images of these sizes.
 
     Args:
         sizes: (height, width) in pixels of the inputs that are images, by name. An open
@@ -97,6 +99,11 @@ def verify_graph(
         BundleError: if it does not, or cannot be read as an ONNX graph.
     """
     facts = _facts(path)
+    if endless := sorted(facts.operators & _ENDLESS):
+        raise BundleError(
+            f'{path} has a {endless[0]}, of which nobody can tell how long it takes: expected a '
+            'graph without; export the bundle again'
+        )
     for location in sorted(facts.external):
         file = inside(path.parent, location)
         name = file.relative_to(folder).as_posix()

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+import os
 import sys
+import threading
 
 from mm_robust_seg import __version__
 from mm_robust_seg.errors import ConfigError, RobustSegError
@@ -71,6 +73,13 @@ COMMANDS: Mapping[str, Command] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, 2 on wrong input or 130 on Ctrl-C and its kin."""
+    code = _run(arguments)
+    if threading.active_count() > 1:
+        _leave_abandoned(code)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with termination_interrupts():
@@ -90,6 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write('interrupted\n')
         return INTERRUPTED
+
+
+def _leave_abandoned(code: int) -> None:
+    """End the process here if a runtime never returned: it would not survive a usual end."""
+    from mm_robust_seg.engine.patience import is_any_abandoned  # noqa: PLC0415
+
+    if is_any_abandoned():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def segmentation() -> int:

@@ -39,6 +39,13 @@ class EngineConfig:
     warmup_iterations: int = parameter(
         2, 'Inferences per combination before activation.', 0, 100, live=False
     )
+    load_limit_s: float = parameter(
+        120.0,
+        'Longest time to load and try all graphs on a CPU; then the engine is given up.',
+        0.1,
+        3600.0,
+        live=False,
+    )
     device_id: int = parameter(0, 'GPU to run on, as CUDA counts.', 0, 63, live=False)
     on_mismatch: str = parameter(
         'fail',

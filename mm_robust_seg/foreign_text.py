@@ -25,7 +25,12 @@ def shortened(text: str, length: int) -> str:
     return head if len(head) <= length else head[: length - 3] + '...'
 
 
-def listed(names: Sequence[str]) -> str:
-    """Name the first five of many, and count the rest."""
-    named, rest = ', '.join(names[:_MANY]), len(names) - _MANY
+def one_line(text: object) -> str:
+    """Return what a library says, such as an exception, in one line of bearable length."""
+    return shortened(' '.join(str(text).split()), SENTENCE_LENGTH)
+
+
+def listed(names: Sequence[str], most: int = _MANY) -> str:
+    """Name the first of many, and count the rest."""
+    named, rest = ', '.join(names[:most]), len(names) - most
     return f'{named} and {rest} more' if rest > 0 else named

@@ -22,8 +22,8 @@ _FIELDS: Mapping[str, Mapping[int, str]] = {
     _SPARSE: {1: _TENSOR, 2: _TENSOR},
     _TENSOR: {13: _ENTRY},
 }
-_GRAPH_INPUT = 11
-_DEEPEST = 64
+_GRAPH_INPUT, _OPERATOR = 11, 4
+_DEEPEST, _MOST_NODES, _MOST_FIELDS = 64, 20_000, 1_000_000
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 
@@ -35,19 +35,24 @@ class OnnxFacts:
     Attributes:
         external: the locations of all tensors that lie in other files, as they are written.
         inputs: shape of every input of the main graph, by name; -1 is an open dimension.
+        operators: the types of all nodes.
     """
 
     external: frozenset[str]
     inputs: Mapping[str, tuple[int, ...]]
+    operators: frozenset[str]
 
 
 def read_onnx(data: bytes) -> OnnxFacts:
     """Walk the tensors and inputs of a serialised ``ModelProto``.
 
     Raises:
-        ValueError: if it is no such message, or nested too deeply.
+        ValueError: if it is no such message, nested too deeply, or has more nodes than any
+            network that runs on a robot.
     """
     external: set[str] = set()
+    operators: set[str] = set()
+    nodes, fields = 0, 0
     inputs: dict[str, tuple[int, ...]] = {}
     pending = [('model', memoryview(data), 0)]
     while pending:
@@ -58,15 +63,23 @@ def read_onnx(data: bytes) -> OnnxFacts:
             external.update(_locations(message))
             continue
         inner = _FIELDS[kind]
+        nodes += kind == _NODE
+        if nodes > _MOST_NODES:
+            raise ValueError(f'it has more than {_MOST_NODES} nodes')
         for number, value in _fields(message):
+            fields += 1
+            if fields > _MOST_FIELDS:
+                raise ValueError(f'it has more than {_MOST_FIELDS} fields')
             if isinstance(value, int):
                 continue
+            if kind == _NODE and number == _OPERATOR:
+                operators.add(bytes(value).decode(errors='replace'))
             if number in inner:
                 pending.append((inner[number], value, depth + 1))
             elif number == _GRAPH_INPUT and kind == _GRAPH and depth == 1:
                 name, shape = _input(value)
                 inputs[name] = shape
-    return OnnxFacts(frozenset(external), inputs)
+    return OnnxFacts(frozenset(external), inputs, frozenset(operators))
 
 
 def _locations(entry: memoryview) -> list[str]:

@@ -1,6 +1,8 @@
 import dataclasses
 import re
+import shutil
 import sys
+import threading
 
 import pytest
 
@@ -198,7 +200,8 @@ def test_compiled_models_are_kept_for_one_bundle(tiny_bundle, tmp_path):
     build_engine(settings, first)
     (folder,) = (tmp_path / 'compiled').iterdir()
     assert folder.name.startswith('tiny-') and any(folder.iterdir())
-    other = dataclasses.replace(first, checksums={**first.checksums, 'rgb.onnx': '0'})
+    fewer = {k: v for k, v in first.checksums.items() if k != 'adapters/rgb.safetensors'}
+    other = dataclasses.replace(first, checksums=fewer)
     build_engine(settings, other)
     assert len(list((tmp_path / 'compiled').iterdir())) == 2
 
@@ -264,3 +267,36 @@ def test_the_engine_is_closed_when_the_pipeline_cannot_be_built(bundle, monkeypa
     with pytest.raises(ConfigError, match='rgb'):
         build_pipeline(config(policy__force_set='rgb'), bundle, 0)
     assert engine.is_closed
+
+
+def test_a_bundle_that_changes_while_it_is_loaded_is_refused(tiny_bundle, tmp_path, monkeypatch):
+    copy = shutil.copytree(tiny_bundle, tmp_path / 'copy')
+    find, closed = build.find_engine, []
+
+    def swapping(name):
+        def make(bundle, config, is_cancelled):
+            engine = find(name)(bundle, config, is_cancelled)
+            monkeypatch.setattr(engine, 'close', lambda: closed.append(engine))
+            (copy / 'rgb.onnx').write_bytes((copy / 'thermal.onnx').read_bytes())
+            return engine
+
+        return make
+
+    monkeypatch.setattr(build, 'find_engine', swapping)
+    with pytest.raises(EngineError, match=r'while it was loaded, .*rgb\.onnx was altered'):
+        build_engine(EngineConfig(backend='onnxruntime', threads=1), load_bundle(copy))
+    assert len(closed) == 1
+
+
+def test_a_backend_that_never_returns_is_given_up(bundle, monkeypatch):
+    may_end = threading.Event()
+
+    def endless(*_):
+        may_end.wait()
+        raise EngineError('too late')
+
+    monkeypatch.setattr(build, 'find_engine', lambda _name: endless)
+    given = EngineConfig(backend='openvino', load_limit_s=0.2)
+    with pytest.raises(EngineError, match=r'given up: .* in 0\.2 s'):
+        build_engine(given, bundle)
+    may_end.set()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import json
 from pathlib import Path
 from typing import Any
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.foreign_text import one_line
+from mm_robust_seg.schema import read_json
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ def read_merging(path: Path, class_count: int) -> Merging:
         ConfigError: if the file cannot be read or does not place every class.
     """
     try:
-        tree = json.loads(path.read_text(encoding='utf-8'))
+        tree = read_json(path, 'a merging of classes')
         places = [int(place) for place in tree['merged']]
         found = Merging(list(tree['classes']), places, str(tree.get('description', '')))
         named = all({'name', 'color'} <= set(one) for one in found.classes)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f'{path} cannot be read as a merging of classes: {error}') from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = one_line(f'{type(error).__name__} {error}')
+        raise ConfigError(f'{path} cannot be read as a merging of classes: {reason}') from error
     used = set(found.places)
     if len(found.places) != class_count or used != set(range(len(found.classes))) or not named:
         raise ConfigError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import colorsys
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from mm_robust_seg.bundle import SegmentationClass
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.datasets.image_folders import read_text
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.foreign_text import NAME_LENGTH, one_line, shortened
+from mm_robust_seg.schema import parsed_json, shown
 
 
 def check_labels(labels: NDArray[Any], class_count: int, source: Path) -> None:
@@ -40,15 +41,18 @@ def read_classes(path: Path, layout: str) -> tuple[SegmentationClass, ...]:
         DataError: if the file is something else, a name is repeated, or there are over 254.
     """
     try:
-        listed = json.loads(read_text(path, layout))
+        listed = parsed_json(read_text(path, layout))
         if isinstance(listed, dict):
             listed = [listed[str(index)] for index in range(len(listed))]
         if not isinstance(listed, list):
             raise TypeError(f'it holds {type(listed).__name__}')
+        if len(listed) >= UNLABELED:
+            raise ValueError(f'it has {len(listed)} entries, more than {UNLABELED - 1}')
         classes = tuple(_class(entry, index) for index, entry in enumerate(listed))
     except (ValueError, KeyError, TypeError) as error:
+        reason = one_line(f'{type(error).__name__}: {error}')
         raise DataError(
-            f'{path} is not a class list ({type(error).__name__}: {error}): expected {{"0": '
+            f'{path} is not a class list ({reason}): expected {{"0": '
             '"name", ...}, ["name", ...] or [{"name": "name", "color": [r, g, b]}, ...]'
         ) from error
     if len({c.name for c in classes}) != len(classes) or not 1 <= len(classes) < UNLABELED:
@@ -67,11 +71,13 @@ def _class(entry: Any, index: int) -> SegmentationClass:
     if isinstance(entry, str):
         entry = {'name': entry}
     if not isinstance(entry, dict):
-        raise TypeError(f'entry {index} is {entry!r}')
+        raise TypeError(f'entry {index} is {shown(entry)}')
+    if not isinstance(entry.get('name', ''), str):
+        raise TypeError(f'the name of entry {index} is {shown(entry["name"])}')
     red, green, blue = map(int, entry.get('color', _color(index)))
     if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise ValueError(f'the colour of {entry["name"]} is outside 0..255')
-    return SegmentationClass(str(entry['name']), (red, green, blue))
+        raise ValueError(f'the colour of {entry["name"][:60]} is outside 0..255')
+    return SegmentationClass(shortened(entry['name'], NAME_LENGTH), (red, green, blue))
 
 
 def _color(index: int) -> tuple[int, int, int]:

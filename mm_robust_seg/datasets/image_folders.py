@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_robust_seg import schema
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
@@ -26,20 +27,21 @@ Part = Modality | None
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp', '.pgm', '.ppm', '.jpg', '.jpeg')
 LOSSY = ('.jpg', '.jpeg')
+_MOST_BYTES = 1 << 26
 _LABEL_FOLDERS = ('labels', 'label')
 _TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
 _LABELS = 'one channel of class ids (neither colours nor a palette)'
 
 
-def read_text(path: Path, layout: str) -> str:
+def read_text(path: Path, layout: str, most_bytes: int = 1 << 20) -> str:
     """Return a text file of a data set; ``layout`` says what the folder should hold.
 
     Raises:
-        DataError: if it cannot be read.
+        DataError: if it cannot be read, or is larger than ``most_bytes``.
     """
     try:
-        return path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
+        return schema.read_text(path, most_bytes)
+    except (OSError, ValueError) as error:
         raise DataError(f'{path} cannot be read ({error}): expected {layout}') from error
 
 
@@ -52,7 +54,9 @@ def read_names(path: Path, layout: str, repeated: bool = False) -> tuple[str, ..
     Raises:
         DataError: if the list is empty, repeats a name, or a name leaves the folder.
     """
-    lines = [line.strip() for line in read_text(path, layout).splitlines() if line.strip()]
+    lines = [
+        line.strip() for line in read_text(path, layout, _MOST_BYTES).splitlines() if line.strip()
+    ]
     if not lines:
         raise DataError(f'{path} is empty: expected one sample name a line')
     for line in lines:
@@ -140,7 +144,7 @@ def read_channels(
     path: Path, allowed: Sequence[int], dtypes: Sequence[type[np.generic]], meaning: str
 ) -> Stored:
     """Read an image as it is stored, B, G, R order included; as :func:`read_image` otherwise."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image = _decoded(path) if path.is_file() else None
     if image is None:
         raise DataError(f'{path} is missing or not an image: expected a complete image file')
     channels = _channels(image)
@@ -151,6 +155,23 @@ def read_channels(
             f'{meaning} in {expected}; export it again without conversion'
         )
     return image
+
+
+def _decoded(path: Path) -> Stored | None:
+    """Return the pixels of a plain file; None if OpenCV cannot read it.
+
+    Raises:
+        DataError: if it has more pixels than the package allows OpenCV to unpack.
+    """
+    try:
+        return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        if 'MAX_IMAGE' not in str(error):
+            return None
+        raise DataError(
+            f'{path} has more pixels than OpenCV may unpack: make it smaller, or allow more with '
+            'the variable OPENCV_IO_MAX_IMAGE_PIXELS'
+        ) from error
 
 
 def _channels(image: Stored) -> int:

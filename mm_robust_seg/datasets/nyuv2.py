@@ -9,7 +9,6 @@ Stored ids are 1..40 with 0 for void; here classes are 0..39 (or 0..12) and void
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from mm_robust_seg.datasets.image_folders import (
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.schema import parsed_json
 
 LICENCE = 'no explicit licence; academic research with citation (data: NYU Depth V2)'
 LAYOUT = (
@@ -122,7 +122,7 @@ def merged(stored: Stored, table: NDArray[np.uint8], source: Path) -> NDArray[np
 def _check_class_list(path: Path) -> None:
     """Refuse a folder whose ids mean something else."""
     try:
-        listed = json.loads(read_text(path, LAYOUT))
+        listed = parsed_json(read_text(path, LAYOUT))
         names, to_13 = tuple(listed['names40']), tuple(listed['map40to13'])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f'{path} is not the class list of {LAYOUT}') from error

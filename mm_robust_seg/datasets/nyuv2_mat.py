@@ -8,6 +8,7 @@ classes), from https://github.com/ankurhanda/nyuv2-meta-data.
 from __future__ import annotations
 
 from importlib import import_module
+import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,9 +27,13 @@ from mm_robust_seg.datasets.nyuv2 import (
 )
 from mm_robust_seg.datasets.stored import StoredSample, StoredSplit
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.foreign_text import one_line
+from mm_robust_seg.schema import shown
 
 LABELED = 'nyu_depth_v2_labeled.mat'
 _INDICES = {'train': 'trainNdxs', 'val': 'testNdxs', 'test': 'testNdxs'}
+_MOST_BYTES, _MOST_NUMBERS, _MOST_PX = 1 << 20, 1 << 17, 4096
+_NO_NUMBERS = ('cell', 'struct', 'object', 'char', 'sparse', 'function', 'opaque', 'unknown')
 _AXES = {
     'images': '(frames, 3, width, height)',
     'depths': '(frames, width, height)',
@@ -78,14 +83,19 @@ class NYUv2Labeled(StoredSplit):
     def _check(self, last_frame: int) -> None:
         try:
             with self._h5py.File(self._path) as file:
-                shapes = {array: file[array].shape for array in _AXES}
-        except (OSError, KeyError) as error:
+                arrays = {array: file[array] for array in _AXES}
+                shapes = {name: array.shape for name, array in arrays.items()}
+                kinds = {name: array.dtype.kind for name, array in arrays.items()}
+        except Exception as error:  # a damaged file can raise anything in the library
             raise DataError(
-                f'{self._path} is not the labelled NYU Depth V2 ({error}): expected HDF5 with '
-                f'{", ".join(_AXES)}; fetch it again'
+                f'{self._path} is not the labelled NYU Depth V2 ({one_line(error)}): expected '
+                f'HDF5 with {", ".join(_AXES)}; fetch it again'
             ) from error
+        if odd := sorted(name for name, kind in kinds.items() if kind not in 'uif'):
+            raise DataError(f'{self._path} has {odd[0]} that are no numbers: fetch it again')
         for array, shape in shapes.items():
-            if len(shape) != _AXES[array].count(',') + 1 or shape[0] < last_frame:
+            sides = _AXES[array].count(',') + 1
+            if len(shape) != sides or shape[0] < last_frame or max(shape[1:]) > _MOST_PX:
                 raise DataError(
                     f'{self._path} has {array} of {shape}: expected {_AXES[array]} with at least '
                     f'{last_frame} frames, as splits.mat names them'
@@ -107,11 +117,18 @@ def _array(path: Path, variable: str) -> Any:
             f'{path} is missing: expected it beside {LABELED}; it is in '
             'https://github.com/ankurhanda/nyuv2-meta-data'
         )
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise DataError(f'{path} has {size} bytes: expected at most {_MOST_BYTES}; fetch it again')
     try:
-        return loader.loadmat(path)[variable].astype(np.int64)
-    except (OSError, KeyError, ValueError, NotImplementedError, AttributeError) as error:
+        (found,) = [item for item in loader.whosmat(path) if item[0] == variable]
+        if math.prod(found[1]) > _MOST_NUMBERS or found[2] in _NO_NUMBERS:
+            raise ValueError(f'{variable} is {shown(found[1:])}')
+        return loader.loadmat(path, variable_names=[variable])[variable].astype(np.int64)
+    except Exception as error:  # a damaged file can raise anything in the library
+        reason = one_line(f'{type(error).__name__} {error}')
         raise DataError(
-            f'{path} cannot be read ({type(error).__name__} {error}): expected a MATLAB 5 file '
+            f'{path} cannot be read ({reason}): expected a MATLAB 5 file '
             f'with {variable}; fetch it again'
         ) from error
 

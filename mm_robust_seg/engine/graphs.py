@@ -18,6 +18,7 @@ from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.dataflow import Prediction
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
+from mm_robust_seg.foreign_text import one_line
 from mm_robust_seg.modality import Modality, ModalitySet
 
 Float = NDArray[np.float32]
@@ -131,7 +132,7 @@ class GraphEngine:
             labels, confidence = graph.run(named)
         except Exception as error:
             raise EngineError(
-                f'{self._description}: inference of {self._active} failed: {error}'
+                f'{self._description}: inference of {self._active} failed: {one_line(error)}'
             ) from error
         return Prediction(labels[0], confidence[0], time.perf_counter() - start)
 
@@ -151,8 +152,8 @@ def _load(load: Callable[[Path], Graph], path: Path) -> Graph:
         raise
     except Exception as error:
         raise EngineError(
-            f'{path} cannot be loaded: {error}; export the bundle again, or choose another '
-            'engine.backend'
+            f'{path} cannot be loaded: {one_line(error)}; export the bundle again, or choose '
+            'another engine.backend'
         ) from error
 
 

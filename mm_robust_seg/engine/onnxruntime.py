@@ -16,8 +16,8 @@ from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels, Port
 from mm_robust_seg.engine.shared_graph import sharing
 
 _DTYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}
-ERRORS_ONLY = 3
-"""Severity from which ONNX Runtime writes to the terminal."""
+FATAL_ONLY = 4
+"""Severity from which ONNX Runtime writes to the terminal; what it raises, it need not write."""
 
 
 class OnnxRuntimeEngine(GraphEngine):
@@ -30,7 +30,7 @@ class OnnxRuntimeEngine(GraphEngine):
         _share_one_arena()
         options = ort.SessionOptions()
         options.intra_op_num_threads = config.threads
-        options.log_severity_level = ERRORS_ONLY
+        options.log_severity_level = FATAL_ONLY
         # Own threads that sleep when idle. ONNX Runtime's global pool always spins, which takes
         # the cores from everybody else, and refuses sessions that do not use it.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')

@@ -12,7 +12,7 @@ from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.config import EngineConfig
 from mm_robust_seg.engine.base import CONFIDENCE, IsCancelled, LABELS, never
 from mm_robust_seg.engine.graphs import Float, GraphEngine, Labels
-from mm_robust_seg.engine.onnxruntime import ERRORS_ONLY, port_of
+from mm_robust_seg.engine.onnxruntime import FATAL_ONLY, port_of
 from mm_robust_seg.engine.shared_graph import sharing
 from mm_robust_seg.errors import EngineError, EngineUnavailableError
 
@@ -40,7 +40,7 @@ class OnnxRuntimeCudaEngine(GraphEngine):
         if hasattr(ort, 'preload_dlls'):
             ort.preload_dlls()  # CUDA and cuDNN where pip has put them
         options, device_id = ort.SessionOptions(), config.device_id
-        options.log_severity_level = ERRORS_ONLY
+        options.log_severity_level = FATAL_ONLY
         try:
             super().__init__(
                 f'ONNX Runtime {ort.__version__} on CUDA device {device_id}, {bundle.precision}',

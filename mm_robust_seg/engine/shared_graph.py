@@ -9,6 +9,7 @@ combination takes the time of the complete one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.engine.graphs import Float, Graph, Labels
 from mm_robust_seg.errors import EngineError
+from mm_robust_seg.files.archives import read_npz
 from mm_robust_seg.modality import Modality
 
 ADAPTED, PRESENCE = 'adapted', 'presence'
 SHARED_GRAPH = 'shared.onnx'
 SUFFIX = '.npz'
+_BYTES, _HEADER_BYTES = 8, 1024
 
 
 class CombinationGraph:
@@ -64,8 +67,10 @@ def sharing(load: Callable[[Path], Graph]) -> Callable[[Path], Graph]:
         source = path.with_name(SHARED_GRAPH)
         if source not in shared:
             shared[source] = load(source)
-        with np.load(path, allow_pickle=False) as values:
-            adapted, presence = (values[n].astype(np.float32) for n in (ADAPTED, PRESENCE))
-        return CombinationGraph(shared[source], adapted, presence)
+        graph, names = shared[source], (ADAPTED, PRESENCE)
+        shapes = [graph.inputs[name].shape for name in names if name in graph.inputs]
+        most_bytes = sum(_BYTES * math.prod(shape) + _HEADER_BYTES for shape in shapes)
+        values = read_npz(path, names, most_bytes)
+        return CombinationGraph(graph, *(values[name].astype(np.float32) for name in names))
 
     return load_either

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from mm_robust_seg.experiments.trials import Request, Runner, Trial
 from mm_robust_seg.files import claimed, renewing, write_json
 from mm_robust_seg.report.document import write_document
 from mm_robust_seg.report.progress import Progress, SILENT
+from mm_robust_seg.schema import read_json
 from mm_robust_seg.scores import bootstrap
 
 SCHEMA_VERSION = 3
@@ -85,7 +85,7 @@ def _end(trial: Trial) -> str:
 
 def _base_facts(base: Path) -> dict[str, Any]:
     run = base / trials.RUN
-    facts = json.loads(run.read_text(encoding='utf-8')) if run.is_file() else {}
+    facts = read_json(run, 'the file of a run') if run.is_file() else {}
     name = base.parent.name if facts and base.name == 'run' else base.name
     return {'name': name, 'steps': facts.get('steps'), 'seconds': facts.get('seconds')}
 
@@ -94,4 +94,4 @@ def _read_base(out: Path) -> dict[str, Any]:
     path = out / 'base.json'
     if not path.is_file():
         return {'name': 'none yet', 'steps': None, 'seconds': None}
-    return dict(json.loads(path.read_text(encoding='utf-8')))
+    return dict(read_json(path, 'what a comparison wrote'))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-import json
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,13 @@ from mm_robust_seg.errors import DataError
 from mm_robust_seg.evaluation.scores import SCHEMA_VERSION
 from mm_robust_seg.experiments.plan import Plan, Row
 from mm_robust_seg.experiments.trials import difference, identity_of, RUN, Trial
+from mm_robust_seg.files.archives import read_npz
 from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.schema import read_json, shown
 from mm_robust_seg.scores import bootstrap
 from mm_robust_seg.scores.bootstrap import Float
+
+_MOST_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,16 @@ def read_results(plan: Plan, trials: Sequence[Trial]) -> list[Results]:
 
 
 def _outcome(trial: Trial) -> Outcome:
-    scores = json.loads(trial.evaluation.read_text(encoding='utf-8'))
-    if scores.get('schema') != SCHEMA_VERSION:
+    scores = read_json(trial.evaluation, 'an evaluation', _MOST_BYTES)
+    schema = scores.get('schema') if isinstance(scores, dict) else None
+    if schema != SCHEMA_VERSION:
         raise DataError(
-            f'{trial.evaluation} has schema {scores.get("schema")!r}, this version reads '
+            f'{trial.evaluation} has schema {shown(schema)}, this version reads '
             f'{SCHEMA_VERSION}: remove {trial.evaluation.parent} and run the comparison again'
         )
-    run = json.loads((trial.run / RUN).read_text(encoding='utf-8'))
-    with np.load(trial.evaluation.parent / 'confusion.npz') as file:
-        counts = {ModalitySet.parse(name): file[name] for name in file.files}
+    run = read_json(trial.run / RUN, 'the file of a run')
+    confusion = read_npz(trial.evaluation.parent / 'confusion.npz')
+    counts = {ModalitySet.parse(name): array.astype(np.int32) for name, array in confusion.items()}
     weights = bootstrap.multiplicities(scores['samples'])
     draws = {c: bootstrap.resampled_miou(array, weights) for c, array in counts.items()}
     return Outcome(trial.seed, scores, run, draws)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-import json
 from pathlib import Path
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from mm_robust_seg.bundle_files import sha256
 from mm_robust_seg.errors import ConfigError, RobustSegError, TrainingError
 from mm_robust_seg.experiments.plan import Plan, Row
 from mm_robust_seg.files import write_json
+from mm_robust_seg.schema import read_json
 
 Runner = Callable[[Sequence[str], Path], int]
 """Runs a command (its words after ``mm-robust-seg``), adds what it says to a log file, and
@@ -235,6 +235,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding='utf-8')))
-    except ValueError as error:
-        raise RobustSegError(f'{path} is not JSON: {error}; remove its folder') from error
+        return dict(read_json(path, 'what a comparison wrote'))
+    except (ConfigError, TypeError, ValueError) as error:
+        raise RobustSegError(f'{error}; remove the folder of {path}') from error

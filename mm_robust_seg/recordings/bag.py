@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,22 @@ class ImageBag:
                 'were recorded without a message; did the recorder subscribe with a matching QoS?'
             )
         self.notes = (*storage.notes, *choice.notes, *guessed.notes)
+
+    def first_and_rest(
+        self, items: Iterator[BagImage | BagTruth]
+    ) -> tuple[BagImage | BagTruth, Iterator[BagImage | BagTruth]]:
+        """Return the first of ``items`` of this bag, and all of them.
+
+        Raises:
+            DataError: if there is none, or the bag is damaged before it.
+        """
+        first = next(items, None)
+        if first is None:
+            raise DataError(
+                f'no message of {", ".join(sorted(self.topics.values()))} in {self.path} can be '
+                'read: record or copy the bag again'
+            )
+        return first, chain([first], items)
 
     @property
     def sensors(self) -> ModalitySet:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 import heapq
-from itertools import chain
 from pathlib import Path
 
 from mm_robust_seg.errors import ConfigError, DataError
@@ -59,11 +58,10 @@ def break_bag(
     if storage.is_ros1:
         raise DataError('the bag is one of ROS 1: expected a rosbag2; convert it first')
     counts: Counter[str] = Counter()
-    recorded = bag.images()
-    first = next(recorded)
+    first, recorded = bag.first_and_rest(bag.images())
     faulty = FaultyBag(scenario, bag.sensors, first.time_ns)
     with BagWriter(out, kind) as writer:
-        images = _images(bag, faulty.play(chain([first], recorded)), writer)
+        images = _images(bag, faulty.play(recorded), writer)
         streams = images, _others(bag, storage, writer)
         for _, topic, write in heapq.merge(*streams, key=lambda item: item[0]):
             write()

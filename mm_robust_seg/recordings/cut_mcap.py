@@ -1,4 +1,4 @@
-"""Make an MCAP file readable whose end was never written.
+"""Judge the records of an MCAP file, and make one readable whose end was never written.
 
 Records are length-prefixed, so everything before the cut can be read by scanning once a footer
 says that there is no index (https://mcap.dev/spec).
@@ -6,12 +6,17 @@ says that there is no index (https://mcap.dev/spec).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import io
 from pathlib import Path
 import struct
-from typing import Any
+from typing import Any, BinaryIO
+
+from mm_robust_seg.errors import DataError
 
 _MAGIC = b'\x89MCAP0\r\n'
+_RECORD, _CHUNK, _CHUNK_START = struct.Struct('<BQ'), 6, struct.Struct('<QQQ')
+_MOST_CHUNK_BYTES = 1 << 27
 _END = b'\x02' + struct.pack('<QQQI', 20, 0, 0, 0) + _MAGIC
 
 
@@ -82,17 +87,46 @@ class _Spliced(io.RawIOBase):
         super().close()
 
 
+def check_chunks(path: Path) -> None:
+    """Refuse a chunk that unpacks to more than any recorder puts into one.
+
+    Raises:
+        DataError: saying how much it is.
+    """
+    with path.open('rb') as stream:
+        for at, kind, _ in _records(stream):
+            if kind != _CHUNK:
+                continue
+            stream.seek(at + _RECORD.size)
+            head = stream.read(_CHUNK_START.size)
+            size = _CHUNK_START.unpack(head)[2] if len(head) == _CHUNK_START.size else 0
+            if size > _MOST_CHUNK_BYTES:
+                raise DataError(
+                    f'{path} has a chunk of {size} bytes: expected at most {_MOST_CHUNK_BYTES}; '
+                    'record it with smaller chunks'
+                )
+
+
 def _last_record_end(path: Path) -> int:
     """Return where the last complete record of an MCAP file ends; 0 if it has none."""
     size, end = path.stat().st_size, 0
     with path.open('rb') as stream:
-        if stream.read(len(_MAGIC)) != _MAGIC:
-            return 0
-        at = len(_MAGIC)
-        while len(head := stream.read(9)) == 9:
-            at += 9 + int(struct.unpack_from('<Q', head, 1)[0])
-            if at > size:
+        for _, _, after in _records(stream):
+            if after > size:
                 break
-            end = at
-            stream.seek(at)
+            end = after
     return end
+
+
+def _records(stream: BinaryIO) -> Iterator[tuple[int, int, int]]:
+    """Yield where each record begins, its kind, and where it ends."""
+    if stream.read(len(_MAGIC)) != _MAGIC:
+        return
+    at = len(_MAGIC)
+    while len(head := stream.read(_RECORD.size)) == _RECORD.size:
+        kind, length = _RECORD.unpack(head)
+        yield at, kind, at + _RECORD.size + length
+        at += _RECORD.size + length
+        if at >= 1 << 62:
+            return
+        stream.seek(at)

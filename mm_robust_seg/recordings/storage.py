@@ -18,12 +18,13 @@ from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
 
 from mm_robust_seg.errors import ConfigError, DataError
-from mm_robust_seg.recordings.cut_mcap import CutMcap
+from mm_robust_seg.recordings.cut_mcap import check_chunks, CutMcap
 from mm_robust_seg.schema import read_yaml
 
 METADATA = 'metadata.yaml'
 _INFORMATION = 'rosbag2_bagfile_information'
 _STORAGES = ('.mcap', '.db3')
+_ROS1_START = b'#ROSBAG V2.0\n'
 
 Reader: TypeAlias = Reader1 | Reader2
 Message: TypeAlias = tuple[Connection, int, bytes]
@@ -100,6 +101,8 @@ def natural_key(text: str) -> list[tuple[int, str]]:
 def _open_folder(path: Path, storage: Storage) -> None:
     files = [p for p in path.iterdir() if p.suffix in _STORAGES]
     files.sort(key=lambda p: natural_key(p.name))
+    for file in files:
+        _require_plain(file)
     if (path / METADATA).is_file():
         listed = _listed_files(path / METADATA)
         if files and (missing := [name for name in listed if not (path / name).exists()]):
@@ -130,6 +133,9 @@ def _open_folder(path: Path, storage: Storage) -> None:
 
 def _open_listed(path: Path, storage: Storage, files: Sequence[Path]) -> bool:
     """Open a folder as its metadata says; tell whether that went well."""
+    for file in files:
+        if file.suffix == '.mcap':
+            check_chunks(file)
     try:
         storage.readers.append(_opened(Reader2(path)))
     except Exception as error:  # what a damaged file raises is not documented
@@ -167,6 +173,11 @@ def _open_file(path: Path, storage: Storage) -> None:
             f'{path} is not a bag: expected a rosbag2 folder, or a file ending in .mcap, .db3 '
             'or .bag'
         )
+    _require_plain(path)
+    if path.suffix == '.mcap':
+        check_chunks(path)
+    elif path.suffix == '.bag':
+        _check_start(path)
     try:
         storage.readers.append(_opened(Reader1(path) if path.suffix == '.bag' else Reader2(path)))
     except Exception as error:  # what a damaged file raises is not documented
@@ -179,6 +190,18 @@ def _open_file(path: Path, storage: Storage) -> None:
             f'{path} is cut off: its index is missing and its last {cut.lost_bytes} bytes are '
             'not a complete record'
         )
+
+
+def _require_plain(path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f'{path} is no plain file: expected the file of a bag')
+
+
+def _check_start(path: Path) -> None:
+    """Refuse what does not begin as a ROS 1 bag: the library would look for its first line."""
+    with path.open('rb') as stream:
+        if stream.read(len(_ROS1_START)) != _ROS1_START:
+            raise DataError(f'{path} is damaged or no bag, nothing could be read')
 
 
 def _open_cut(path: Path, storage: Storage) -> CutMcap | None:

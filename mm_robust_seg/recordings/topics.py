@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mm_robust_seg.errors import DataError
+from mm_robust_seg.foreign_text import listed, shortened
 from mm_robust_seg.modalities.topic_names import is_of_camera
 from mm_robust_seg.modality import Modality
 
@@ -17,6 +18,7 @@ SHORT = {IMAGE: 'sensor_msgs/Image', COMPRESSED: 'sensor_msgs/CompressedImage'}
 TWINS = ('/compressedDepth', '/compressed')
 """What follows the name of an image topic on which the same images are, compressed."""
 _MOST_CANDIDATES = 64
+_MOST_LISTED, _LONGEST_LISTED = 16, 100
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _check(path: Path, recorded: Mapping[str, Recorded], chosen: Mapping[Modalit
     for modality, topic in chosen.items():
         if recorded[topic].type not in SHORT:
             raise DataError(
-                f'{topic} in {path} is of type {recorded[topic].type}: expected '
+                f'{_described(topic, recorded[topic].type)} in {path} is no image topic: expected '
                 f'{" or ".join(SHORT.values())}; name the image topic with --{modality}-topic'
             )
         sharing = [str(m) for m, other in chosen.items() if other == topic]
@@ -121,9 +123,13 @@ def _check(path: Path, recorded: Mapping[str, Recorded], chosen: Mapping[Modalit
             )
 
 
+def _described(name: str, kind: str) -> str:
+    return shortened(f'{name} ({SHORT.get(kind, kind)})', _LONGEST_LISTED)
+
+
 def _listed(recorded: Mapping[str, Recorded]) -> str:
     names = sorted(recorded, key=lambda topic: (recorded[topic].type not in SHORT, topic))
     kinds = {name: recorded[name].type for name in names}
-    topics = ', '.join(f'{name} ({SHORT.get(kind, kind)})' for name, kind in kinds.items())
+    topics = listed([_described(name, kind) for name, kind in kinds.items()], _MOST_LISTED)
     options = ', '.join(f'--{modality}-topic' for modality in Modality)
     return f'It holds {topics or "no topic"}. Name the right ones with {options}'

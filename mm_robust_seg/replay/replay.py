@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,7 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
     enabled = {f'inputs.{m}.enabled': m in bag.sensors for m in Modality}
     config = with_values(Config(), {**enabled, **request.settings})
     bundle = load_bundle(find_bundle(config.engine.bundle))
-    items = section.images(bag)
-    first = next(items)
+    first, items = bag.first_and_rest(section.images(bag))
     log = ReplayLog(config, bundle.classes, first.time_ns)
     failure: RobustSegError | None = None
     with ExitStack() as stack:
@@ -94,7 +93,7 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
         pipeline, engine = build_pipeline(config, bundle, first.time_ns)
         stack.callback(engine.close)
         player = Player(pipeline, log, request.silences, first.time_ns, section.origin_ns)
-        stream = watched(chain([first], items), progress, 'replaying', section.count)
+        stream = watched(items, progress, 'replaying', section.count)
         scenario = request.scenario
         faulty = FaultyBag(scenario, bag.sensors, first.time_ns) if scenario else None
         masks = player.play(faulty.play(stream) if faulty else stream)

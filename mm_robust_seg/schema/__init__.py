@@ -15,7 +15,7 @@ from mm_robust_seg.schema.parameters import (
     with_values,
 )
 from mm_robust_seg.schema.tree import dotted, from_tree
-from mm_robust_seg.schema.yaml_files import load, read_yaml
+from mm_robust_seg.schema.yaml_files import load, parsed_json, read_json, read_text, read_yaml
 
 __all__ = [
     'check_all',
@@ -27,6 +27,9 @@ __all__ = [
     'naming',
     'parameter',
     'parse_settings',
+    'parsed_json',
+    'read_json',
+    'read_text',
     'read_yaml',
     'required',
     'shown',

@@ -1,4 +1,4 @@
-"""The one reader of YAML files, and of JSON files of the same meaning.
+"""The one reader of YAML and JSON files.
 
 Whatever the file is, it ends in plain data or in one sentence: its size, and with anchors what it
 would grow to, is bounded, a key may come only once, and nothing but a plain file is opened.
@@ -6,7 +6,9 @@ would grow to, is bounded, a key may come only once, and nothing but a plain fil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import json
+import math
 from pathlib import Path
 import stat
 from typing import Any, NoReturn, TypeVar
@@ -22,6 +24,7 @@ T = TypeVar('T')
 _MOST_BYTES = 1 << 20
 _MOST_VALUES = 20_000
 _MOST_DIGITS = 40
+_DEEP = 'it is nested too deeply'
 _NUMBERS = ('tag:yaml.org,2002:int', 'tag:yaml.org,2002:float')
 
 
@@ -40,36 +43,70 @@ def load(cls: type[T], path: Path, what: str) -> T:
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Return the content of a YAML or JSON file as plain data.
+    """Return the content of a YAML file, or of a JSON file by its suffix, as plain data.
 
     Raises:
         ConfigError: if it cannot be read, is damaged, or too large.
     """
-    try:
-        text = _text(path)
-        return _json(text) if path.suffix == '.json' else _yaml(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f'{path} cannot be read as {what}: {_reason(error)}') from error
-    except RecursionError:
-        raise ConfigError(f'{path} cannot be read as {what}: it is nested too deeply') from None
+    return _read(path, what, _MOST_BYTES, parsed_json if path.suffix == '.json' else _yaml)
 
 
-def _text(path: Path) -> str:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError('it is no plain file')
-    if status.st_size > _MOST_BYTES:
-        raise ValueError(f'it has {status.st_size} bytes, more than {_MOST_BYTES}')
-    return path.read_text(encoding='utf-8')
+def read_json(path: Path, what: str, most_bytes: int = _MOST_BYTES) -> Any:
+    """Return the content of a JSON file as plain data.
+
+    Raises:
+        ConfigError: if it cannot be read, is damaged, or larger than ``most_bytes``.
+    """
+    return _read(path, what, most_bytes, parsed_json)
 
 
-def _json(text: str) -> Any:
+def parsed_json(text: str) -> Any:
+    """Return what a JSON text says; bounded as a file is, but for its size.
+
+    Raises:
+        ValueError: if it is damaged, nested too deeply, or has endless or infinite numbers.
+    """
+
     def whole(digits: str) -> int:
         return int(digits) if len(digits) <= _MOST_DIGITS else _refuse_number(digits)
 
-    return json.loads(
-        text, object_pairs_hook=_once, parse_int=whole, parse_constant=_refuse_constant
-    )
+    def real(digits: str) -> float:
+        value = float(digits) if len(digits) <= _MOST_DIGITS else _refuse_number(digits)
+        return value if math.isfinite(value) else _refuse_constant(digits)
+
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_once,
+            parse_int=whole,
+            parse_float=real,
+            parse_constant=_refuse_constant,
+        )
+    except RecursionError:
+        raise ValueError(_DEEP) from None
+
+
+def read_text(path: Path, most_bytes: int = _MOST_BYTES) -> str:
+    """Return a plain file of UTF-8, which no pipe, device or endless file is.
+
+    Raises:
+        OSError, ValueError: if it is no such file, or larger than ``most_bytes``.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError('it is no plain file')
+    if status.st_size > most_bytes:
+        raise ValueError(f'it has {status.st_size} bytes, more than {most_bytes}')
+    return path.read_text(encoding='utf-8')
+
+
+def _read(path: Path, what: str, most_bytes: int, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(read_text(path, most_bytes))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f'{path} cannot be read as {what}: {_reason(error)}') from error
+    except RecursionError:
+        raise ConfigError(f'{path} cannot be read as {what}: {_DEEP}') from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import json
 from pathlib import Path
 
 from mm_robust_seg.errors import ConfigError
+from mm_robust_seg.foreign_text import one_line
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import parameter_count
 from mm_robust_seg.network.adapters.placement import blocks_of, choose_blocks, cost_of, MakeAdapter
 from mm_robust_seg.network.segmenter import Segmenter
+from mm_robust_seg.schema import read_json
 
 Blocks = dict[ModalitySet, tuple[str, ...]]
 
@@ -52,11 +53,12 @@ def read_importance(path: Path) -> dict[str, float]:
         ConfigError: if the file is something else.
     """
     try:
-        blocks = json.loads(path.read_text(encoding='utf-8'))['blocks']
+        blocks = read_json(path, 'importance')['blocks']
         return {str(name): float(value) for name, value in blocks.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = one_line(f'{type(error).__name__} {error}')
         raise ConfigError(
-            f'{path} cannot be read as importance: {error}; expected a file that '
+            f'{path} cannot be read as importance: {reason}; expected a file that '
             '"mm-robust-seg importance" wrote'
         ) from error
 

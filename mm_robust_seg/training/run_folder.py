@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mm_robust_seg.bundle import MANIFEST
-from mm_robust_seg.errors import TrainingError
+from mm_robust_seg.errors import ConfigError, TrainingError
 from mm_robust_seg.files import write_json
-from mm_robust_seg.schema import with_values
+from mm_robust_seg.schema import read_json, shown, with_values
 from mm_robust_seg.training.recipe import Recipe
 
 RUN = 'run.json'
@@ -40,8 +40,8 @@ def open_run(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
         for key in _IDENTITY:
             if before.get(key) != json.loads(json.dumps(facts.get(key))):
                 raise TrainingError(
-                    f'{folder} was started with another {key}: {before.get(key)!r}, now '
-                    f'{facts.get(key)!r}; give another folder'
+                    f'{folder} was started with another {key}: {shown(before.get(key))}, '
+                    f'now {shown(facts.get(key))}; give another folder'
                 )
     elif (folder / MANIFEST).is_file():
         raise TrainingError(f'{folder} holds a bundle, which stays: give another folder')
@@ -70,15 +70,14 @@ def read_run(folder: Path) -> dict[str, Any]:
         TrainingError: if ``folder`` is no run, or one of another version.
     """
     try:
-        facts = json.loads((folder / RUN).read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise TrainingError(
-            f'{folder / RUN} cannot be read: {error}; expected a folder that train or adapt made'
-        ) from error
+        facts = read_json(folder / RUN, 'the file of a run')
+    except ConfigError as error:
+        raise TrainingError(f'{error}; expected a folder that train or adapt made') from error
     schema = facts.get('schema') if isinstance(facts, dict) else None
     if schema != RUN_SCHEMA:
         raise TrainingError(
-            f'{folder / RUN} has schema {schema!r}; this version reads {RUN_SCHEMA}: train again'
+            f'{folder / RUN} has schema {shown(schema)}; this version reads {RUN_SCHEMA}: train '
+            'again'
         )
     return dict(facts)
 

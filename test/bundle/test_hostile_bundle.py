@@ -187,6 +187,27 @@ def test_weights_are_found_wherever_a_graph_may_have_them(folder, kind):
     assert "'../secret' leaves the bundle folder" in refused(folder)
 
 
+@pytest.mark.parametrize('kind', ['Loop', 'Scan'])
+def test_a_graph_of_which_nobody_can_tell_when_it_ends_is_refused(folder, kind):
+    def change(model):
+        body = helper.make_graph([helper.make_node('Identity', ['a'], ['b'])], 'body', [], [])
+        inner = helper.make_graph(
+            [helper.make_node(kind, ['n', ''], ['o'], body=body)], 'i', [], []
+        )
+        model.graph.node.append(
+            helper.make_node('If', ['c'], ['y'], then_branch=inner, else_branch=inner)
+        )
+
+    change_graph(folder, change)
+    assert f'has a {kind}, of which nobody can tell how long it takes' in refused(folder)
+
+
+def test_a_graph_of_100_000_nodes_is_refused(folder):
+    nodes = [helper.make_node('Identity', ['rgb'], [f'n{n}']) for n in range(100_000)]
+    change_graph(folder, lambda model: model.graph.node.extend(nodes))
+    assert 'it has more than 20000 nodes' in refused(folder)
+
+
 @pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
 def test_half_a_graph_is_refused(folder, share):
     whole = (folder / GRAPH).read_bytes()

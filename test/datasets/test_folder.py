@@ -1,14 +1,17 @@
 """Folders of one's own: what may be left out, and what is said of everything that is wrong."""
 
 import json
+import os
 import shutil
 
 import cv2
+from hostile import png_claiming
 import numpy as np
 import pytest
 from tiny_datasets import colours, labels_of, own, ramp, write
 
 from mm_robust_seg.datasets.folder import FolderSplit
+from mm_robust_seg.datasets.image_folders import read_image
 from mm_robust_seg.errors import DataError
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality
 
@@ -252,3 +255,20 @@ def test_a_palette_of_class_ids_is_not_mistaken_for_ids(folder):
     assert cv2.imread(str(folder / 'labels/0.png'), cv2.IMREAD_UNCHANGED).ndim == 3
     with pytest.raises(DataError, match='nor a palette'):
         FolderSplit(folder, 'train')[0]
+
+
+@pytest.mark.parametrize('kind', ['huge', 'fifo', 'loop', 'folder'])
+def test_what_is_no_image_that_fits_is_refused_and_not_waited_for(folder, kind):
+    path = min((folder / 'rgb').iterdir())
+    path.unlink()
+    if kind == 'huge':
+        path.write_bytes(png_claiming(60_000, 60_000))
+    elif kind == 'fifo':
+        os.mkfifo(path)
+    elif kind == 'loop':
+        path.symlink_to(path.name)
+    else:
+        path.mkdir()
+    reason = 'more pixels than OpenCV may unpack' if kind == 'huge' else 'not an image'
+    with pytest.raises(DataError, match=rf'{path.name} (has {reason}|is missing or {reason})'):
+        read_image(path, Modality.RGB, np.uint8)

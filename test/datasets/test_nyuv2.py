@@ -1,6 +1,7 @@
 """NYU Depth V2, repacked and as published."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -149,6 +150,65 @@ def test_the_original_file_in_thirteen_classes(original):
 def test_what_is_missing_beside_the_original_is_named(original, break_it, message):
     break_it(original)
     with pytest.raises(DataError, match=message):
+        load_split('nyuv2', original, 'train')
+
+
+def damaged_zlib(path):
+    import scipy.io
+
+    scipy.io.savemat(path, {'trainNdxs': np.arange(1, 900)}, do_compression=True)
+    data = bytearray(path.read_bytes())
+    data[160:200] = bytes(40)
+    path.write_bytes(data)
+
+
+MATLAB = {
+    'objects': {'trainNdxs': np.array([{'a': 1}, [1, 2]], object)},
+    'text': {'trainNdxs': 'one'},
+    'struct': {'trainNdxs': {'a': 1}},
+    'bomb': {'trainNdxs': np.zeros((4000, 4000))},
+    'other name': {'testNdxs': np.array([[1]])},
+}
+
+
+@pytest.mark.parametrize('kind', [*MATLAB, 'zlib', 'huge', 'fifo'])
+def test_a_matlab_file_of_anything_else_is_refused(original, kind):
+    import scipy.io
+
+    path = original / 'splits.mat'
+    path.unlink()
+    if kind == 'zlib':
+        damaged_zlib(path)
+    elif kind == 'huge':
+        path.touch()
+        os.truncate(path, 1 << 40)
+    elif kind == 'fifo':
+        os.mkfifo(path)
+    else:
+        scipy.io.savemat(path, MATLAB[kind], do_compression=True)
+    reason = r'splits\.mat (cannot be read|has \d+ bytes|is missing)'
+    with pytest.raises(DataError, match=reason) as told:
+        load_split('nyuv2', original, 'train')
+    assert len(str(told.value)) < 2000
+
+
+def test_frames_larger_than_any_camera_has_are_not_allocated(original):
+    import h5py
+
+    with h5py.File(original / 'nyu_depth_v2_labeled.mat', 'a') as file:
+        del file['labels']
+        file.create_dataset('labels', (FRAMES, 100_000, 100_000), np.uint16, chunks=(1, 99, 99))
+    with pytest.raises(DataError, match=r'has labels of \(\d+, 100000, 100000\)'):
+        load_split('nyuv2', original, 'train')
+
+
+def test_arrays_that_are_no_numbers_are_refused(original):
+    import h5py
+
+    with h5py.File(original / 'nyu_depth_v2_labeled.mat', 'a') as file:
+        del file['depths']
+        file.create_dataset('depths', (FRAMES, 64, 48), h5py.string_dtype())
+    with pytest.raises(DataError, match='has depths that are no numbers'):
         load_split('nyuv2', original, 'train')
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+import sqlite3
+import struct
 
 from bag_making import (
     header,
@@ -19,6 +21,7 @@ import cv2
 import numpy as np
 import pytest
 from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import Writer
 from rosbags.typesys import get_typestore, Stores
 
 from mm_robust_seg.config import InputsConfig
@@ -385,3 +388,43 @@ def test_numbers_sort_by_value():
     assert sorted(['img10', 'img9', '2', 'a', '10'], key=natural_key) == [
         '2', '10', 'a', 'img9', 'img10',
     ]  # fmt: skip
+
+
+def test_many_topics_are_counted_and_not_listed(tmp_path):
+    """20,000 topics, of which no name is one of a camera."""
+    bag = write_bag(tmp_path / 'bag', 'sqlite3', count=1)
+    file = only_file(bag, '.db3')
+    with sqlite3.connect(file) as database:
+        row = database.execute('SELECT * FROM topics').fetchone()
+        rows = ((n, f'/t{n}/{"x" * 200}', *row[2:]) for n in range(1000, 21_000))
+        database.execute('DELETE FROM topics')
+        database.executemany(f'INSERT INTO topics VALUES ({", ".join("?" * len(row))})', rows)
+    database.close()
+    with pytest.raises(DataError, match='and 19984 more') as caught, open_bag(file):
+        pass
+    assert len(str(caught.value)) < 2500
+
+
+def test_a_chunk_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    bag = write_bag(tmp_path / 'bag', count=1)
+    file = only_file(bag, '.mcap')
+    chunk = struct.pack('<QQQ', 0, 1, 1 << 32) + bytes(16)
+    magic, rest = file.read_bytes()[:8], file.read_bytes()[8:]
+    file.write_bytes(magic + struct.pack('<BQ', 6, len(chunk)) + chunk + rest)
+    for path in (bag, file):
+        with pytest.raises(DataError, match='a chunk of 4294967296 bytes'), open_bag(path):
+            pass
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, storage, monkeypatch):
+    error = OSError(28, 'No space left on device')
+    error = error if storage == 'mcap' else sqlite3.OperationalError('database or disk is full')
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(Writer, 'write', full)
+    with pytest.raises(DataError, match=r'bag cannot be written: .*(No space|full).*; free some'):
+        write_bag(tmp_path / 'bag', storage, count=1)
+    assert not list(tmp_path.iterdir())

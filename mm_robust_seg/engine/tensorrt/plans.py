@@ -28,8 +28,9 @@ from mm_robust_seg.bundle import Bundle
 from mm_robust_seg.bundle_files import sha256
 from mm_robust_seg.engine.shared_graph import SHARED_GRAPH, SUFFIX
 from mm_robust_seg.engine.tensorrt.device_memory import DeviceFacts
-from mm_robust_seg.errors import EngineError
+from mm_robust_seg.errors import ConfigError, EngineError
 from mm_robust_seg.files import user_cache, write_bytes, write_json
+from mm_robust_seg.schema import read_json
 
 SCHEMA = 1
 FLAGS = ('STRONGLY_TYPED', 'no TF32', 'no auxiliary streams')
@@ -198,9 +199,9 @@ class PlanFolder:
     def _sidecar(self, source: Path) -> dict[str, Any]:
         path = self.plan_of(source).with_suffix('.json')
         try:
-            values = json.loads(path.read_text(encoding='utf-8'))
+            values = read_json(path, 'the description of a plan')
             stated = values.pop('sidecar_sha256')
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (ConfigError, KeyError, AttributeError, TypeError) as error:
             raise EngineError(
                 f'{path} cannot be read, so the plan beside it is not trusted: {error}'
             ) from error

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 import pickle
-import zipfile
 
 import numpy as np
 from safetensors import SafetensorError
@@ -15,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mm_robust_seg.errors import ConfigError, TrainingError
+from mm_robust_seg.errors import ConfigError, DataError, TrainingError
+from mm_robust_seg.files.archives import read_npz
 from mm_robust_seg.foreign_text import shortened
 
 _PACKAGES = {
@@ -35,13 +35,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             '.safetensors; convert others, such as .pth, first'
         )
     try:
-        if path.suffix == '.npz' and path.is_file() and not zipfile.is_zipfile(path):
-            raise ValueError('it is incomplete, or no .npz archive')
         if path.suffix == '.safetensors':
             return {name: value.float() for name, value in load_file(path).items()}
-        with np.load(path, allow_pickle=False) as archive:
-            return {k: torch.from_numpy(archive[k].astype(np.float32)) for k in archive}
-    except (OSError, ValueError, zipfile.BadZipFile, SafetensorError) as error:
+        arrays = read_npz(path)
+        return {k: torch.from_numpy(array.astype(np.float32)) for k, array in arrays.items()}
+    except (OSError, ValueError, DataError, SafetensorError) as error:
         raise TrainingError(f'{path} cannot be read as weights: {error}') from error
 
 

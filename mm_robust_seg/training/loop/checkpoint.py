@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.files import write_bytes
+from mm_robust_seg.schema import parsed_json
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -38,7 +39,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, 'pt') as archive:
             tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
-            facts = json.loads((archive.metadata() or {})['facts'])
+            facts = parsed_json((archive.metadata() or {})['facts'])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise TrainingError(
             f'{path} is not a usable checkpoint: {error}; delete it to start that stage again'
