@@ -19,6 +19,9 @@ from mm_robust_seg.transport import TransportNote
 TICK_S = 0.010
 """How often a due frame set, or a sensor that may have failed, is looked for."""
 
+PATIENCE_S = 3.0
+"""How long a stop waits for a runtime that is at work; then it goes on without it."""
+
 _SHORTEST_WAIT_S = 0.001
 T = TypeVar('T')
 
@@ -78,7 +81,9 @@ class EngineThread:
         self._is_busy = False
         self._is_closed = False
         self._is_cancelled: Callable[[], bool] = lambda: False
-        self._thread = threading.Thread(target=self._run, name='inference')
+        self._patience_left_s = PATIENCE_S
+        # A daemon: the interpreter would wait for ever for a runtime that does not return.
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
 
     def start(self, is_cancelled: Callable[[], bool]) -> None:
         """Build the pipeline on the thread, and wait for it.
@@ -87,7 +92,7 @@ class EngineThread:
             EngineError: if ``is_cancelled`` became true meanwhile.
             Exception: whatever ``build`` raised.
         """
-        self._is_cancelled = is_cancelled
+        self._is_cancelled = lambda: self._is_closed or is_cancelled()
         self._thread.start()
         while not self._built.wait(0.1):
             if is_cancelled():
@@ -95,13 +100,18 @@ class EngineThread:
         if self._failure is not None:
             raise self._failure
 
-    def close(self) -> None:
-        """End the thread, which frees the engine; waits for a load or inference in progress."""
+    def close(self) -> bool:
+        """End the thread, which frees the engine; tell whether it has ended.
+
+        A load or inference in progress is waited for, but no longer than the patience: a thread
+        that is left behind ends, and frees the engine, when the runtime returns.
+        """
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(self._patience_left_s)
+        return not self._thread.is_alive()
 
     def enable(self, is_enabled: bool) -> None:
         """Start or stop taking frame sets; the one in hand is still published."""
@@ -111,10 +121,12 @@ class EngineThread:
             self._is_enabled = is_enabled
             self._changed.notify_all()
 
-    def drain(self) -> None:
-        """Wait until no frame set is in hand."""
+    def drain(self) -> bool:
+        """Wait until no frame set is in hand, for the patience; tell whether there is none."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_busy)
+            is_idle = self._changed.wait_for(lambda: not self._is_busy, self._patience_left_s)
+            self._patience_left_s = PATIENCE_S if is_idle else 0.0
+        return is_idle
 
     def offer(self, raw: RawImage, arrival_ns: int) -> None:
         """Decode one image on the caller's thread, and see whether it completes a set.
@@ -180,7 +192,8 @@ class EngineThread:
             self._trouble = str(error)
             raise
         self._trouble = ''
-        self._publish(result)
+        if not self._is_closed:
+            self._publish(result)
 
     def _next_job(self, pipeline: Pipeline) -> Job | None:
         """Wait for the next due frame set; None when the thread is to end."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import functools
+import os
 import sys
 import threading
 import traceback
@@ -25,6 +26,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from mm_robust_seg.bundle import find_bundle, load_bundle
+from mm_robust_seg.engine.patience import is_any_abandoned
 from mm_robust_seg.errors import ConfigError, RobustSegError
 from mm_robust_seg.foreign_text import NAME_LENGTH, shortened
 from mm_robust_seg.ros.node.heaps import share_heaps
@@ -37,6 +39,7 @@ TransitionMethod = Callable[['SegmentationNode', LifecycleState], None]
 TransitionCallback = Callable[['SegmentationNode', LifecycleState], TransitionCallbackReturn]
 ChangeStateCallback = Callable[[ChangeState.Request, ChangeState.Response], ChangeState.Response]
 
+LEFT_ENGINE = 1
 _TRANSITIONS = {
     Transition.TRANSITION_CONFIGURE: 'configure',
     Transition.TRANSITION_CLEANUP: 'cleanup',
@@ -70,6 +73,9 @@ class SegmentationNode(LifecycleNode):
     Args:
         stopping: set when the process is to end; a configure in progress then fails.
         options: passed to rclpy.
+
+    Attributes:
+        has_left_engine: whether a runtime did not return when it was to be freed.
     """
 
     def __init__(self, stopping: threading.Event, **options: Any) -> None:
@@ -77,6 +83,7 @@ class SegmentationNode(LifecycleNode):
         self._stopping = stopping
         self._session: Session | None = None
         self._is_finalized = False
+        self.has_left_engine = False
         self._config_parameters = Parameters(self)
         for warning in self._config_parameters.warnings:
             self.get_logger().warning(warning)
@@ -132,8 +139,12 @@ class SegmentationNode(LifecycleNode):
     def close(self) -> None:
         """Stop the threads and free the engine; harmless when repeated."""
         session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        if session is not None and not session.close():
+            self.has_left_engine = True
+            self.get_logger().error(
+                'the engine does not return: its thread and memory are left behind until it does; '
+                'restart the process to have them back'
+            )
 
     def _advice(self) -> str:
         """Say what somebody has to do before masks come; empty while they do."""
@@ -222,6 +233,8 @@ class SegmentationNode(LifecycleNode):
 def main(args: Sequence[str] | None = None, autostart: bool = False) -> int:
     """Spin the node until SIGINT or SIGTERM; return the exit code.
 
+    A runtime that does not return is left behind: the process then ends with ``LEFT_ENGINE``.
+
     rclpy's own handlers are not used: they take the context away while the threads still publish.
 
     Args:
@@ -262,6 +275,8 @@ def main(args: Sequence[str] | None = None, autostart: bool = False) -> int:
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
+    if node.has_left_engine or is_any_abandoned():
+        os._exit(LEFT_ENGINE)  # the interpreter's own end could crash in the runtime's thread
     return 0
 
 

@@ -17,7 +17,7 @@ from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.departures import Departures
-from mm_robust_seg.ros.node.engine_thread import EngineThread
+from mm_robust_seg.ros.node.engine_thread import EngineThread, PATIENCE_S
 from mm_robust_seg.ros.node.present import PresentTime
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
 from mm_robust_seg.ros.node.wake_calls import WakeCalls
@@ -58,11 +58,12 @@ class Session:
         self._engine_thread.start(is_cancelled)
         self._log.info(f'bundle {self._bundle.name}: {self._engine_thread.description}')
 
-    def close(self) -> None:
-        """Stop, and free the engine."""
+    def close(self) -> bool:
+        """Stop, and free the engine; False if its runtime does not return, and is left behind."""
         self.deactivate()
-        self._engine_thread.close()
+        has_ended = self._engine_thread.close()
         self._departures.close()
+        return has_ended
 
     def activate(self) -> None:
         """Subscribe to the sensors and start to publish; on an error, do neither."""
@@ -97,7 +98,8 @@ class Session:
             self._watchdog.close()
             self._departures.publish_inactive()
         self._engine_thread.enable(False)
-        self._engine_thread.drain()
+        if not self._engine_thread.drain() and self._arrivals is not None:
+            self._log.error(f'the inference in hand has not ended within {PATIENCE_S:g} s')
         if self._arrivals is not None:
             self._arrivals.close()
         if self._wake_calls is not None:
