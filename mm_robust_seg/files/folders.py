@@ -92,6 +92,10 @@ def renewing(folder: Path, last: str, earlier: Listing = nothing) -> Iterator[Pa
                 yield made
                 with signals_held_back():
                     _put_in_place(made, real, last, earlier)
+            except OSError as error:
+                if isinstance(error.filename, str):
+                    error.filename = error.filename.replace(str(made), str(folder))
+                raise
             finally:
                 shutil.rmtree(workshop, ignore_errors=True)
     except OSError as error:

@@ -17,6 +17,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
 
+from mm_robust_seg import foreign_text
 from mm_robust_seg.errors import ConfigError, DataError
 from mm_robust_seg.recordings.cut_mcap import check_chunks, CutMcap
 from mm_robust_seg.schema import read_yaml
@@ -103,13 +104,13 @@ def _open_folder(path: Path, storage: Storage) -> None:
     files.sort(key=lambda p: natural_key(p.name))
     for file in files:
         _require_plain(file)
-    if (path / METADATA).is_file():
-        listed = _listed_files(path / METADATA)
+    listed = _listed_files(path / METADATA, storage) if (path / METADATA).is_file() else None
+    if listed is not None:
         if files and (missing := [name for name in listed if not (path / name).exists()]):
             storage.lacks_files = True
             storage.notes.append(
-                f'{", ".join(missing)} of {len(listed)} files of {path} {_is(missing)} missing: '
-                'what was recorded there is left out'
+                f'{foreign_text.listed(missing)} of {len(listed)} files of {path} {_is(missing)} '
+                'missing: what was recorded there is left out'
             )
             files = [file for file in files if file.name in listed] or files
         elif _open_listed(path, storage, files):
@@ -120,7 +121,7 @@ def _open_folder(path: Path, storage: Storage) -> None:
             f'{path} is not a bag: expected a rosbag2 folder with {METADATA}, or with '
             '*.mcap or *.db3 files'
         )
-    else:
+    elif not storage.notes:
         storage.notes.append(f'{path} has no {METADATA}: the recording was not closed properly')
     for file in files:
         try:
@@ -149,18 +150,22 @@ def _note_unlisted(storage: Storage, files: Sequence[Path], listed: Sequence[str
     unlisted = [file.name for file in files if listed and file.name not in listed]
     if unlisted:
         storage.notes.append(
-            f'{", ".join(unlisted)} {_is(unlisted)} not in {METADATA} and left out: '
+            f'{foreign_text.listed(unlisted)} {_is(unlisted)} not in {METADATA} and left out: '
             'give the file itself to read it'
         )
 
 
-def _listed_files(metadata: Path) -> list[str]:
-    """Return the names of the files that belong to a bag; none where that cannot be read."""
+def _listed_files(metadata: Path, storage: Storage) -> list[str] | None:
+    """Return the names of the files that belong to a bag; None where that cannot be read."""
     try:
         paths = read_yaml(metadata, 'what a recorder wrote')[_INFORMATION]['relative_file_paths']
         return [PurePath(path).name for path in paths]
-    except (ConfigError, KeyError, TypeError):  # the reader of bags says what is wrong with it
-        return []
+    except ConfigError as error:
+        reason = str(error)
+    except (KeyError, TypeError):
+        reason = f'{metadata} does not say which files belong to the bag'
+    storage.notes.append(f'{reason}: the files beside it are read without it')
+    return None
 
 
 def _is(names: Sequence[str]) -> str:

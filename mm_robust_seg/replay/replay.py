@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import Any
 from mm_robust_seg.build import build_pipeline
 from mm_robust_seg.bundle import find_bundle, load_bundle
 from mm_robust_seg.config import Config
+from mm_robust_seg.dataflow import Segmentation
 from mm_robust_seg.errors import RobustSegError
 from mm_robust_seg.files import renewing, write_json
 from mm_robust_seg.modality import Modality
@@ -85,7 +86,7 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
     bundle = load_bundle(find_bundle(config.engine.bundle))
     first, items = bag.first_and_rest(section.images(bag))
     log = ReplayLog(config, bundle.classes, first.time_ns)
-    failure: RobustSegError | None = None
+    failures: list[RobustSegError] = []
     with ExitStack() as stack:
         folder = stack.enter_context(renewing(request.out, SUMMARY, earlier_results))
         writer = stack.enter_context(BagWriter(request.mask_bag)) if request.mask_bag else None
@@ -97,12 +98,10 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
         scenario = request.scenario
         faulty = FaultyBag(scenario, bag.sensors, first.time_ns) if scenario else None
         masks = player.play(faulty.play(stream) if faulty else stream)
-        try:
-            for mask in islice(masks, request.limit):
-                results.add(mask, player.now_ns, log.truth_of(mask))
-        except RobustSegError as error:
-            failure = error
+        for mask in _up_to_damage(islice(masks, request.limit), failures):
+            results.add(mask, player.now_ns, log.truth_of(mask))
         results.close()
+        failure = failures[0] if failures else None
         figures = summarize(log.record())
         notes = [
             *bag.notes,
@@ -129,6 +128,16 @@ def replay(bag: ImageBag, request: Request, progress: Progress = SILENT) -> Outc
         }
         write_json(folder / SUMMARY, summary)
     return Outcome(summary, failure or vain)
+
+
+def _up_to_damage(
+    masks: Iterator[Segmentation], failures: list[RobustSegError]
+) -> Iterator[Segmentation]:
+    """Yield masks as long as there are some; what ended them before the bag did is noted."""
+    try:
+        yield from masks
+    except RobustSegError as error:
+        failures.append(error)
 
 
 def _rates_hz(section: Section, config: Config) -> dict[str, float]:

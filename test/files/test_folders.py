@@ -59,6 +59,12 @@ def test_a_full_disk_says_which_folder_it_is(tmp_path):
     assert caught.value.filename == str(tmp_path / 'new')
 
 
+def test_what_cannot_be_written_is_named_where_it_would_come_to_be(tmp_path):
+    with pytest.raises(OSError, match='No space') as caught, renewing(tmp_path, MAIN) as made:
+        raise OSError(28, 'No space left on device', str(made / 'masks' / '1.png'))
+    assert caught.value.filename == str(tmp_path / 'masks' / '1.png')
+
+
 def test_a_move_that_fails_brings_back_what_was_there(tmp_path, monkeypatch):
     renew(tmp_path, summary='1', a='1')
     replace = Path.replace

@@ -428,3 +428,20 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, storage, monke
     with pytest.raises(DataError, match=r'bag cannot be written: .*(No space|full).*; free some'):
         write_bag(tmp_path / 'bag', storage, count=1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        ('a: &a [*a]\n' + 'b: [' * 3000, 'cannot be read as what a recorder wrote'),
+        ('x' * (2 << 20), 'bytes, more than'),
+        ('rosbag2_bagfile_information: {}', 'does not say which files belong to the bag'),
+    ],
+)
+def test_metadata_that_cannot_be_read_is_left_out_and_said(tmp_path, text, reason):
+    bag = write_bag(tmp_path / 'bag', count=2)
+    (bag / 'metadata.yaml').write_text(text)
+    with open_bag(bag) as found:
+        assert len(list(found.images())) == 6
+        (note,) = found.notes
+    assert reason in note and note.endswith('the files beside it are read without it')

@@ -436,6 +436,22 @@ def test_earlier_results_stay_where_the_engine_cannot_be_built(replayed, tmp_pat
     assert contents(tmp_path / 'out') == before
 
 
+def test_a_full_disk_leaves_an_earlier_replay_as_it_was(replayed, tmp_path, monkeypatch, capsys):
+    """Unlike a damaged bag, whose masks up to the damage are results."""
+    bag = write_bag(tmp_path / 'bag', count=5)
+    before = contents(replayed(bag)[1])
+    written, original = [], cv2.imwrite
+
+    def full(*args):
+        written.append(args)
+        return len(written) < 4 and original(*args)
+
+    monkeypatch.setattr(cv2, 'imwrite', full)
+    assert replayed(bag)[0] == 2
+    assert 'cannot be written: is the disk full' in capsys.readouterr().err
+    assert contents(tmp_path / 'out') == before
+
+
 def test_ctrl_c_leaves_an_earlier_replay_as_it_was(replayed, tmp_path, monkeypatch):
     bag = write_bag(tmp_path / 'bag', count=3)
     code, out = replayed(bag)
