@@ -64,7 +64,9 @@ def build_engine(
         EngineError: if no backend can be used, saying why of each; or a graph cannot be loaded
             or run, does not fit the manifest, or computes something else than the bundle's
             golden label maps; or it is cancelled.
+        ConfigError: if combinations take images of different sizes.
     """
+    _require_one_size(bundle)
     served = {c: path for c, path in bundle.graphs.items() if c <= sensors}
     bundle = replace(bundle, graphs=served)
     names = _candidates(config)
@@ -167,6 +169,17 @@ def build_pipeline(
     except BaseException:
         engine.close()
         raise
+
+
+def _require_one_size(bundle: Bundle) -> None:
+    """Refuse combinations whose images are of another size than those of the others."""
+    usual = bundle.inputs.height_px, bundle.inputs.width_px
+    others = [str(c) for c, facts in bundle.facts.items() if (facts.size_px or usual) != usual]
+    if others:
+        raise ConfigError(
+            f'bundle {bundle.name} takes images of {", ".join(others)} in a size of their own: '
+            f'expected {usual[1]} x {usual[0]} px for all; export the bundle in one size'
+        )
 
 
 def _require_graphs(config: Config, bundle: Bundle) -> None:

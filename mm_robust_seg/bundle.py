@@ -21,7 +21,7 @@ without one is refused before any runtime sees it (``bundle_files``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import hashlib
 import json
 from pathlib import Path
@@ -29,12 +29,13 @@ import re
 from typing import Any
 
 from mm_robust_seg.bundle_files import inside, verify_files, verify_graph
+from mm_robust_seg.combination_facts import CombinationFacts, parse_break_even
 from mm_robust_seg.errors import BundleError, ConfigError, RobustSegError
 from mm_robust_seg.files import shipped_roots
 from mm_robust_seg.foreign_text import NAME_LENGTH, SENTENCE_LENGTH, shortened
 from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modalities.input_spec import InputSpec
-from mm_robust_seg.modality import ModalitySet
+from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.schema import read_yaml, shown
 
 SCHEMA_VERSION = 2
@@ -67,6 +68,9 @@ class Bundle:
         golden: the label map that the graph of a combination makes of ``engine.golden``'s
             inputs; empty in a bundle that was written without.
         manifest: as it is written, for who writes the bundle again.
+        facts: what else is known of combinations, where anything is.
+        break_even: by sensor and kind of damage, the share of its image from which on it costs
+            more than it gives; as far as it was measured.
     """
 
     path: Path
@@ -85,6 +89,8 @@ class Bundle:
     golden: Mapping[ModalitySet, Path]
     shared_graph: Path | None
     manifest: Mapping[str, Any]
+    facts: Mapping[ModalitySet, CombinationFacts] = field(default_factory=dict)
+    break_even: Mapping[Modality, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a name that no folder may have; see :func:`check_name`."""
@@ -162,7 +168,6 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         if entries[combination]['adapter'] is not None:
             adapters[combination] = inside(path, entries[combination]['adapter'])
     inputs = _inputs(manifest)
-    _check_units(manifest['units'], inputs)
     for modality in ModalitySet(m for combination in graphs for m in combination):
         inputs[modality]  # refuses a modality of which the manifest states nothing
     count = len(manifest['classes'])
@@ -204,6 +209,8 @@ def _from_manifest(path: Path, manifest: Mapping[str, Any]) -> Bundle:
         if 'shared_graph' in manifest
         else None,
         manifest=manifest,
+        facts={c: CombinationFacts.parse(c, entries[c]) for c in graphs},
+        break_even=parse_break_even(manifest.get('break_even', {}), max(graphs, key=len)),
     )
 
 
@@ -251,13 +258,10 @@ def _inputs(manifest: Mapping[str, Any]) -> InputSpec:
         raise BundleError('inputs.validity is true in schema 1: expected schema 2')
     if manifest['schema'] > 1 and 'validity' not in manifest['inputs']:
         raise BundleError('inputs.validity is missing: expected true or false')
-    return inputs
-
-
-def _check_units(found: Any, inputs: InputSpec) -> None:
-    expected = {str(m): KINDS[m].unit for m in inputs.normalizations}
+    found, expected = manifest['units'], {str(m): KINDS[m].unit for m in inputs.normalizations}
     if found != expected:
         raise BundleError(f'units are {found}: expected {expected}')
+    return inputs
 
 
 def _color(value: Any) -> tuple[int, int, int]:
@@ -272,9 +276,11 @@ def _verify(bundle: Bundle) -> None:
     single = [bundle.base, *filter(None, [bundle.shared_graph])]
     used = [*single, *(path for kind in kinds for path in kind.values())]
     verify_files(bundle.path, bundle.checksums, used)
-    size = bundle.inputs.height_px, bundle.inputs.width_px
-    sizes = {str(m): size for m in bundle.inputs.normalizations}
-    for graph in dict.fromkeys(_onnx_file(bundle, path) for path in bundle.graphs.values()):
+    usual = bundle.inputs.height_px, bundle.inputs.width_px
+    files = {_onnx_file(bundle, path): c for c, path in bundle.graphs.items()}
+    for graph, combination in files.items():
+        size = bundle.facts[combination].size_px or usual
+        sizes = {str(m): size for m in bundle.inputs.normalizations}
         verify_graph(bundle.path, bundle.checksums, graph, sizes)
 
 

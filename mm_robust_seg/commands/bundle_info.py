@@ -47,17 +47,23 @@ def facts(bundle: Bundle) -> dict[str, Any]:
         'golden': [str(combination) for combination in bundle.golden],
         'base_bytes': bundle.base.stat().st_size,
         'combinations': {str(c): _combination(bundle, c) for c in bundle.combinations},
+        'break_even': {str(m): dict(table) for m, table in bundle.break_even.items()},
         'scores': {name: dict(row) for name, row in bundle.scores.items()},
         'provenance': dict(bundle.provenance),
     }
 
 
 def _combination(bundle: Bundle, combination: ModalitySet) -> dict[str, int | float | None]:
-    adapter = bundle.adapters.get(combination)
+    adapter, known = bundle.adapters.get(combination), bundle.facts[combination]
+    height_px, width_px = known.size_px or (bundle.inputs.height_px, bundle.inputs.width_px)
     return {
         'graph_bytes': bundle.graphs[combination].stat().st_size,
         'adapter_bytes': adapter.stat().st_size if adapter else None,
         'adapter_share': _share(bundle, combination),
+        'height_px': height_px,
+        'width_px': width_px,
+        'temperature': known.temperature,
+        'miou': known.miou,
     }
 
 
@@ -88,11 +94,23 @@ def _blocks(bundle: Bundle) -> list[Block]:
             f"base weights: {base_kb:.0f} kB; share: the adapter's of the network's parameters; "
             f'scores in percent: {meaning}'
         ),
+        *_break_even(bundle),
         Heading('inputs'),
         _rows(bundle.inputs.numbers()),
         Heading('provenance'),
         _rows(dict(bundle.provenance)),
     ]
+
+
+def _break_even(bundle: Bundle) -> list[Block]:
+    rows = [
+        (str(modality), kind, f'{share:.0%}')
+        for modality, table in bundle.break_even.items()
+        for kind, share in table.items()
+    ]
+    if not rows:
+        return []
+    return [Heading('better without'), Table(('sensor', 'damaged by', 'from'), rows, left=2)]
 
 
 def _combinations(bundle: Bundle) -> Table:

@@ -67,6 +67,21 @@ class Noise:
 Damage = RandomMissing | Noise
 
 
+def damaged_values(
+    damage: Damage, inputs: Inputs, rng: np.random.Generator, validity: bool
+) -> Inputs:
+    """Return damaged inputs of which nobody tells the network: their validity is as it was.
+
+    Args:
+        validity: whether the inputs have one, their last channel.
+    """
+    if not validity:
+        return damage(inputs, rng)
+    spoilt = damage({m: image[:, :-1] for m, image in inputs.items()}, rng)
+    valid = {m: image[:, -1:] for m, image in inputs.items()}
+    return {m: np.concatenate([x * valid[m], valid[m]], axis=1) for m, x in spoilt.items()}
+
+
 def benchmark_damages(complete: ModalitySet) -> tuple[Damage, ...]:
     """List the damages of the benchmark; RMM leaves at least one modality as it is."""
     hit = [damaged for damaged in all_combinations(complete) if damaged != complete]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.datasets.samples import Dataset, Sample
 from mm_robust_seg.engine.base import Engine
-from mm_robust_seg.evaluation.damage import Damage, Inputs
+from mm_robust_seg.evaluation.damage import Damage, damaged_values, Inputs
 from mm_robust_seg.modalities.input_spec import InputSpec
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.scores.metrics import ConfusionMatrix, miou_of
@@ -93,7 +93,8 @@ def run_dataset(
             guess = predictor.labels(inputs, combination, *truth.shape)
             counts[row] = ConfusionMatrix.of(guess, truth, class_count).counts
         for number, (damage, counts) in enumerate(damaged.items()):
-            spoilt = damage(inputs, np.random.default_rng((seed, index, number)))
+            chance = np.random.default_rng((seed, index, number))
+            spoilt = damaged_values(damage, inputs, chance, spec.validity)
             guess = predictor.labels(spoilt, complete, *truth.shape)
             counts[row] = ConfusionMatrix.of(guess, truth, class_count).counts
         advance()

@@ -126,10 +126,10 @@ def test_inside_joins_plain_paths(tmp_path):
     assert inside(tmp_path, 'a/b.onnx') == tmp_path / 'a' / 'b.onnx'
 
 
-@pytest.mark.parametrize('schema', [0, 2, '1', None])
+@pytest.mark.parametrize('schema', [0, 3, '1', None])
 def test_another_schema_is_refused(folder, schema):
     edit(folder, lambda m: m.update(schema=schema))
-    with pytest.raises(BundleError, match=r'has schema .*; this version reads 1'):
+    with pytest.raises(BundleError, match=r'has schema .*; this version reads 1 and 2'):
         load_bundle(folder)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mm_robust_seg.evaluation.damage import benchmark_damages, Noise, RandomMissing
+from mm_robust_seg.evaluation.damage import (
+    benchmark_damages,
+    damaged_values,
+    Noise,
+    RandomMissing,
+)
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 
 
@@ -79,3 +84,18 @@ def test_the_benchmark_damages_every_subset_but_the_whole_at_every_rate():
     assert COMPLETE not in {d.damaged for d in damages if isinstance(d, RandomMissing)}
     alone = benchmark_damages(ModalitySet.parse('rgb'))
     assert [type(damage) for damage in alone] == [Noise] * 3
+
+
+@pytest.mark.parametrize('damage', [RandomMissing(COMPLETE, 0.5), Noise(0.2, 0.5)])
+def test_nobody_tells_a_network_of_the_damage(inputs, damage):
+    for image in inputs.values():
+        image[:, -1] = np.arange(100) < 60
+        image[...] = image * image[:, -1:]
+    spoilt = damaged_values(damage, inputs, rng(), validity=True)
+    values = damage({m: image[:, :-1] for m, image in inputs.items()}, rng())
+    for m, image in inputs.items():
+        np.testing.assert_array_equal(spoilt[m][:, -1], image[:, -1])
+        assert not spoilt[m][..., 60:].any()
+        np.testing.assert_array_equal(spoilt[m][:, :-1, :, :60], values[m][..., :60])
+    before, after = damage(inputs, rng()), damaged_values(damage, inputs, rng(), validity=False)
+    assert all(np.array_equal(before[m], after[m]) for m in inputs)
