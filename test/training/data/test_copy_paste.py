@@ -59,9 +59,19 @@ def test_an_object_is_moved_and_mirrored():
     assert {len(x) for x in columns} == {8}
     starts = [x[0] for x in columns]
     assert len(set(starts)) > 15
+
+
+def test_images_are_mirrored_with_the_mask():
     still = replace(RECIPE, most=1, move_x=0.0, move_y=0.0)
-    places = {np.flatnonzero(s.labels.any(0))[0] for s in outcomes(1.2, still)[1]}
-    assert places == {20, 24}
+    target, source = capture('a', 1.2, 10), capture('b', 1.0, 90, labels=1)
+    source.images[Modality.THERMAL][:] = np.arange(60)
+    seen = set()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        found = pasted(target, [target, source], OBJECTS, still, rng)
+        columns = np.flatnonzero(found.labels.any(0))
+        seen.add((columns[0], *found.images[Modality.THERMAL][12, columns]))
+    assert seen == {(20, *range(20, 28)), (24, *range(27, 19, -1))}
 
 
 @pytest.mark.parametrize(
