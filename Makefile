@@ -16,9 +16,11 @@ TEST_LISTS := torch runtime onnxruntime ros train pretrained test
 files = $(1:%=requirements/%.txt)
 
 export PYTHON
-LONG_BENCHMARKS := benchmarks/bench_faults.py benchmarks/bench_hostile.py benchmarks/bench_time.py
+LONG_BENCHMARKS := benchmarks/bench_faults.py benchmarks/bench_hostile.py benchmarks/bench_time.py \
+  benchmarks/bench_flood.py
 
-.PHONY: help demo lint test check format bench bench-engines bench-faults bench-time bench-hostile soak clean
+.PHONY: help demo lint test check format bench bench-engines bench-faults bench-time bench-hostile \
+  bench-flood soak clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -59,6 +61,9 @@ bench-time: $(TEST_ENV)/.ready ## measure cameras of other rates and latencies, 
 
 bench-hostile: $(TEST_ENV)/.ready ## give the commands 600 hostile files, 15 min (ARGS="--count 60" for some)
 	@$(TEST_PYTHON) -m benchmarks.bench_hostile $(ARGS)
+
+bench-flood: $(TEST_ENV)/.ready ## measure what a camera gone wild costs the others, 9 min (ARGS="--help")
+	@$(TEST_PYTHON) -m benchmarks.bench_flood --flood-s 60 $(ARGS)
 
 soak: $(TEST_ENV)/.ready ## run the node under random faults for 20 min (ARGS="--minutes 5", ARGS="--busy 2" under load)
 	@$(TEST_PYTHON) -m benchmarks.soak $(ARGS)

@@ -218,6 +218,11 @@ class OutputConfig:
     """What is published."""
 
     max_rate_hz: float = parameter(0.0, 'Bound on the mask rate; 0 means none.', 0.0, 1000.0)
+    shed_load: bool = parameter(
+        True,
+        'While our threads get too little time: pictures once a second, then confidence too, then '
+        'masks for half of the time.',
+    )
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class Pipeline:
             **self._synchronizer.counters,
             'rate_limited': self._rate_limit.refused,
             'clock_jumps': self._health.clock_jumps,
+            'passed_over': self._health.passed_over,
             'engine_failures': self._switch.failures,
         }
 

@@ -1,4 +1,4 @@
-"""What the middleware tells besides the images."""
+"""What the middleware, and whoever reads its messages, tell besides the images."""
 
 from __future__ import annotations
 
@@ -42,4 +42,40 @@ class ClockPaused:
     """The clock stands still; may be repeated, and ends when a later time is told."""
 
 
-TransportNote = PublisherCount | LostMessages | IncompatibleQos | ClockPaused
+@dataclass(frozen=True)
+class BeingDecoded:
+    """A message that came at ``arrival_ns`` is decoded beside the others: it holds up nobody."""
+
+    modality: Modality
+    arrival_ns: int
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A message was not decoded, since a newer one of its sensor was waiting.
+
+    Attributes:
+        stamp_ns: as the message has it.
+    """
+
+    modality: Modality
+    stamp_ns: int
+    arrival_ns: int
+
+
+@dataclass(frozen=True)
+class HeldUp:
+    """Since then until now messages may have come that nobody could read."""
+
+    since_ns: int
+
+
+TransportNote = (
+    PublisherCount
+    | LostMessages
+    | IncompatibleQos
+    | ClockPaused
+    | BeingDecoded
+    | PassedOver
+    | HeldUp
+)

@@ -71,6 +71,11 @@ class InputConfig(ABC):
         """What is expected where a JPEG would alter the values; empty if it is welcome."""
         return 'PNG or a raw image'
 
+    def stamp_ns(self, message_ns: int, arrival_ns: int) -> int:
+        """Return when an image was taken, by the stamp and the arrival of its message."""
+        sent_ns = message_ns if self.stamp == 'message' else arrival_ns
+        return sent_ns + round(self.stamp_offset_s * 1e9)
+
     def network(self, normalization: Normalization) -> Normalization:
         """Return what makes a network's input of the images of this input."""
         return normalization

@@ -20,8 +20,8 @@ from rclpy.parameter import Parameter
 from scripted_engine import ScriptedEngine
 
 from mm_robust_seg import build
-from mm_robust_seg.ros.node import engine_thread
 from mm_robust_seg.ros.node.node import LEFT_ENGINE, SegmentationNode
+from mm_robust_seg.ros.node.threads import engine_thread
 
 pytestmark = pytest.mark.ros
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+import weakref
 
 from hypothesis import given
 from hypothesis import settings as examples
@@ -305,6 +306,20 @@ def test_reset_forgets_frames_and_old_stamps_are_new_again():
     assert driver.play(frames) == []
     driver.synchronizer.reset(0)
     assert len(driver.play(frames)) == pytest.approx(len(first), abs=2)
+
+
+def test_the_last_image_of_a_dead_camera_is_not_kept_for_ever():
+    last = frame(THERMAL, 100)
+    held = weakref.ref(last)
+    driver = offered(frame(RGB, 100), last)
+    del last
+    found = driver.synchronizer.take(140 * MS, COMPLETE)
+    for at_ms in (5_000, 10_200):
+        assert held() is not None
+        driver.synchronizer.offer(frame(RGB, at_ms))
+        found = driver.synchronizer.take((at_ms + 500) * MS, COMPLETE)
+    assert found is not None
+    assert held() is None
 
 
 def test_nothing_comes_of_nothing():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import copy
 from dataclasses import dataclass
 from functools import partial
+import time
 from typing import Any
 
 from rclpy.node import Node
@@ -20,10 +21,11 @@ from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.conversions import raw_image
-from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.events import event_callbacks
-from mm_robust_seg.ros.node.foreign_encodings import translated
 from mm_robust_seg.ros.node.self_check import Publisher, type_name
+from mm_robust_seg.ros.node.threads.attendance import Attendance
+from mm_robust_seg.ros.node.threads.decoders import Decoders
+from mm_robust_seg.ros.node.threads.engine_thread import EngineThread
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount, TransportNote
 
 _QUIET_S = 5.0
@@ -45,7 +47,7 @@ class Reception:
 
 
 class Arrivals:
-    """Subscriptions to the enabled sensors; hands what comes to the engine thread.
+    """Subscriptions to the enabled sensors; has what comes decoded, beside the others.
 
     Their reliability, history and depth follow the parameters ``qos_overrides.<topic>.*``, as
     those of ROS tools do.
@@ -57,6 +59,10 @@ class Arrivals:
             tells besides.
         camera_infos: where the last parameters of each camera are kept; emptied at the end.
         report: is told what the engine thread raised.
+
+    Attributes:
+        reception: what has come of each sensor.
+        attendance: knows whether messages are read at all.
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class Arrivals:
         self._infos: list[Subscription] = []
         self._topics: dict[Modality, str] = {}
         self.reception: Mapping[Modality, Reception] = {m: Reception() for m in config.enabled}
+        self.attendance = Attendance(self._call)
+        self._decoders = Decoders(config.enabled, engine_thread, report)
         try:
             for modality in config.enabled:
                 image = self._subscribe(modality, config[modality].transport)
@@ -108,15 +116,20 @@ class Arrivals:
         return self._node.create_subscription(CameraInfo, topic, callback, qos.SENSOR)
 
     def close(self) -> None:
-        """Destroy the subscriptions."""
+        """Destroy the subscriptions, and end the threads that decode."""
         for subscription in (*self._images.values(), *self._infos):
             self._node.destroy_subscription(subscription)
+        self._decoders.close()
         self._camera_infos.clear()
 
     @property
     def subscriptions(self) -> Mapping[Modality, Subscription]:
         """The image subscriptions, with topic, type and quality of service."""
         return self._images
+
+    def waiting_ns(self) -> Mapping[Modality, int]:
+        """Return when the newest message of each sensor came that waits to be decoded."""
+        return self._decoders.waiting_ns()
 
     def count_publishers(self) -> None:
         """Tell how many publishers each image topic has."""
@@ -136,6 +149,7 @@ class Arrivals:
         ]
 
     def _on_image(self, modality: Modality, message: Any) -> None:
+        self.attendance.reads(time.monotonic())
         arrival_ns = self._engine_thread.now_ns()
         try:
             raw = raw_image(message, modality)
@@ -151,9 +165,16 @@ class Arrivals:
                 return
             if meaning := KINDS[modality].doubtful.get(raw.encoding):
                 self._log.warning(f'{modality} comes as {raw.encoding}: {meaning}', once=True)
-            self._engine_thread.offer(translated(raw, message), arrival_ns)
+            self._decoders.put(raw, message, arrival_ns)
         except Exception as error:
             self._report(error)
+
+    def _call(self, answer: Callable[[], None]) -> None:
+        """Have the thread that reads messages answer; without one nobody waits for it."""
+        if self._node.executor is None:
+            answer()
+        else:
+            self._node.executor.create_task(answer)
 
     def _on_lost(self, modality: Modality, count: int) -> None:
         self.reception[modality].lost += count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 import json
+import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -20,7 +21,8 @@ from mm_robust_seg.report.views import camera_view, caption, colorize, overlay
 from mm_robust_seg.ros.node import diagnostics, qos
 from mm_robust_seg.ros.node.conversions import header, image_message, time_message
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
-from mm_robust_seg.ros.node.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.load import Load
 
 try:  # not part of every installation
     from vision_msgs.msg import LabelInfo, VisionClass
@@ -38,6 +40,7 @@ class Departures:
         bundle: says what the classes are, and which adapter a combination has.
         camera_infos: the last parameters of each camera that has told any.
         now_ns: the present on the node's clock.
+        load: says what is given up while the machine has too little time.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class Departures:
         bundle: Bundle,
         camera_infos: Mapping[Modality, CameraInfo],
         now_ns: Callable[[], int],
+        load: Load,
     ) -> None:
+        self._load = load
         self._node, self._bundle, self._camera_infos = node, bundle, camera_infos
         self._now_ns = now_ns
         self._name = node.get_fully_qualified_name().lstrip('/')
@@ -75,6 +80,11 @@ class Departures:
         """Destroy the publishers."""
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
+
+    @property
+    def masks(self) -> int:
+        """How many were published."""
+        return self._deliveries.count
 
     def publish_labels(self) -> None:
         """Latch what the ids in the mask mean."""
@@ -110,9 +120,14 @@ class Departures:
 
     def publish_pictures(self, result: Segmentation) -> None:
         """Publish confidence and the pictures that somebody has subscribed to."""
-        stamped = header(result.header_stamp_ns, result.reference.frame_id)
-        if self._confidence.get_subscription_count():
+        stamped, now_s = (
+            header(result.header_stamp_ns, result.reference.frame_id),
+            time.monotonic(),
+        )
+        if self._confidence.get_subscription_count() and self._load.admits_confidence(now_s):
             self._confidence.publish(image_message(result.confidence, 'mono8', stamped))
+        if not self._load.admits_pictures(now_s):
+            return
         if self._color_mask.get_subscription_count():
             picture = colorize(result.labels, self._classes)
             self._color_mask.publish(image_message(picture, 'rgb8', stamped))
@@ -141,7 +156,11 @@ class Departures:
             modality,
             diagnostics.engine_status(self._name, engine, {'bundle': self._bundle.name}),
             diagnostics.output_status(
-                self._name, engine, self._deliveries.summary(now_ns), rivals
+                self._name,
+                engine,
+                {**self._deliveries.summary(now_ns), **self._load.values()},
+                rivals,
+                self._load.message,
             ),
         ]
         self._state.publish(modality)

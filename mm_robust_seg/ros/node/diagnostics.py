@@ -13,7 +13,7 @@ from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, Segmentati
 from mm_robust_seg.finding import Participation
 from mm_robust_seg.foreign_text import SENTENCE_LENGTH, shortened
 from mm_robust_seg.modality import ModalitySet
-from mm_robust_seg.ros.node.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.engine_thread import EngineState
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,18 @@ def engine_status(
 
 
 def output_status(
-    node: str, engine: EngineState, summary: Mapping[str, object], rivals: str = ''
+    node: str,
+    engine: EngineState,
+    summary: Mapping[str, object],
+    rivals: str = '',
+    overload: str = '',
 ) -> DiagnosticStatus:
     """Describe the stream of masks.
 
     Args:
         summary: of ``Deliveries``.
         rivals: of ``several_publishers``.
+        overload: of ``Load``: what is too much, and what would help.
     """
     if not engine.is_enabled:
         level, message = HealthLevel.WARN, 'switched off by ~/enable'
@@ -160,8 +165,10 @@ def output_status(
         if degraded := summary['degraded_hz']:
             level = HealthLevel.WARN
             message += f', {degraded} of them from degraded sensors, as no better one is left'
-    if overload := engine.counters['overload']:
-        message += f'; {overload} frame sets skipped so far while the engine was busy'
+    if skipped := engine.counters['overload']:
+        message += f'; {skipped} frame sets skipped so far while the engine was busy'
+    if overload:
+        level, message = max(level, HealthLevel.WARN), f'OVERLOADED: {overload}; {message}'
     if rivals:
         level, message = max(level, HealthLevel.WARN), f'{rivals}; {message}'
     return status(level, f'{node}: output', message, {**summary, **engine.counters})

@@ -15,8 +15,8 @@ from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.files import shipped
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.ros.node.arrivals import Arrivals
-from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.self_check import explain, Facts, Surroundings, type_name
+from mm_robust_seg.ros.node.threads.engine_thread import EngineThread
 
 _PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 _TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'

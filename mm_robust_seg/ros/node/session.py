@@ -17,12 +17,13 @@ from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.departures import Departures
-from mm_robust_seg.ros.node.engine_thread import EngineThread, PATIENCE_S
 from mm_robust_seg.ros.node.present import PresentTime
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
+from mm_robust_seg.ros.node.threads.engine_thread import EngineThread, PATIENCE_S
+from mm_robust_seg.ros.node.threads.load import Load
+from mm_robust_seg.ros.node.threads.watchdog import Watchdog
 from mm_robust_seg.ros.node.wake_calls import WakeCalls
 from mm_robust_seg.ros.node.watch import StateWatch
-from mm_robust_seg.ros.node.watchdog import Watchdog
 from mm_robust_seg.transport import PublisherCount
 
 _QUIET_S = 5.0
@@ -43,9 +44,10 @@ class Session:
         self._log = node.get_logger()
         self._camera_infos: dict[Modality, CameraInfo] = {}
         now_ns = PresentTime(node)
-        self._departures = Departures(node, bundle, self._camera_infos, now_ns)
+        self._load = Load(config.output.shed_load)
+        self._departures = Departures(node, bundle, self._camera_infos, now_ns, self._load)
         self._engine_thread = EngineThread(
-            self._build, self._departures.publish, self._report, now_ns
+            self._build, self._departures.publish, self._report, now_ns, self._load.rest_s
         )
         self._is_enabled = True
         self._arrivals: Arrivals | None = None
@@ -86,6 +88,7 @@ class Session:
                 departures,
                 self._self_check,
                 self._wake_calls,
+                self._load,
             )
             self._watchdog = Watchdog(watch.look, engine_thread.arrived, self._report)
         except Exception:
@@ -137,6 +140,7 @@ class Session:
         """Apply live parameters; raises ConfigError where the model cannot follow."""
         self._engine_thread.ask(lambda pipeline, _: pipeline.reconfigure(config))
         self._engine_thread.wake()
+        self._load.sheds = config.output.shed_load
         self._config = config
 
     def _report(self, error: Exception) -> None:

@@ -19,10 +19,11 @@ from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.departures import Departures
 from mm_robust_seg.ros.node.diagnostics import State
-from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.self_check_facts import SelfCheck
+from mm_robust_seg.ros.node.threads.engine_thread import EngineThread
+from mm_robust_seg.ros.node.threads.load import Load
 from mm_robust_seg.ros.node.wake_calls import WakeCalls
-from mm_robust_seg.transport import ClockPaused
+from mm_robust_seg.transport import BeingDecoded, ClockPaused, HeldUp
 
 T = TypeVar('T')
 SELF_CHECK_S = 5.0
@@ -129,10 +130,11 @@ class StateWatch:
     Args:
         node: gives log and clock.
         engine_thread: holds the verdicts.
-        arrivals: knows how many publishers each sensor has.
+        arrivals: knows how many publishers each sensor has, and what is not read yet.
         departures: publishes.
         self_check: explains once why inputs are silent.
         wake_calls: call for drivers that hang.
+        load: is told how busy we are.
     """
 
     def __init__(
@@ -143,11 +145,12 @@ class StateWatch:
         departures: Departures,
         self_check: SelfCheck,
         wake_calls: WakeCalls,
+        load: Load,
     ) -> None:
         self._clock, self._changes = node.get_clock(), ChangeLog(node.get_logger())
         self._engine_thread, self._arrivals = engine_thread, arrivals
         self._departures, self._self_check = departures, self_check
-        self._wake_calls = wake_calls
+        self._wake_calls, self._load, self._held_s = wake_calls, load, 0.0
         self._state: State | None = None
         self._published_s = float('-inf')
         self._states = Changes[Hashable](Allowance(_STATES, _STATES_HZ))
@@ -162,7 +165,10 @@ class StateWatch:
             self._published_s = now_s
             self._arrivals.count_publishers()
             self._wake_calls.prepare()
+            self._look_at_load(now_s)
         before = self._state
+        is_watched = before is not None and bool(before.report.usable)
+        self._held_s = self._arrivals.attendance.look(now_s, is_watched)
         self._state = state = self._engine_thread.ask(self._assess)
         if before is None or state.gist != before.gist:
             self._engine_thread.wake()
@@ -175,11 +181,20 @@ class StateWatch:
             self._self_check.log()
         return not state.report.usable
 
+    def _look_at_load(self, now_s: float) -> None:
+        overload = self._engine_thread.state().counters['overload']
+        held_share = self._arrivals.attendance.held_share
+        self._load.look(held_share, self._departures.masks, overload, now_s)
+
     def _assess(self, pipeline: Pipeline, now_ns: int) -> State:
         """Return the state now."""
         is_paused = self._is_paused(now_ns, time.monotonic())
         if is_paused:
             pipeline.note(ClockPaused(), now_ns)
+        if self._held_s:
+            pipeline.note(HeldUp(now_ns - round(self._held_s * 1e9)), now_ns)
+        for modality, arrival_ns in self._arrivals.waiting_ns().items():
+            pipeline.note(BeingDecoded(modality, arrival_ns), now_ns)
         return State.after(self._state, pipeline.assess(now_ns), pipeline.active, is_paused)
 
     def _is_paused(self, now_ns: int, now_s: float) -> bool:

@@ -9,7 +9,13 @@ from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.finding import Finding
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.history import SensorHistory
-from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
+from mm_robust_seg.transport import (
+    BeingDecoded,
+    IncompatibleQos,
+    LostMessages,
+    PassedOver,
+    PublisherCount,
+)
 
 _GONE_PERIODS = 1.5
 """A sensor whose frames keep coming is not gone, whatever was counted."""
@@ -20,6 +26,10 @@ def timeout_s(modality: Modality, history: SensorHistory, config: Config) -> flo
     return config.monitor[modality].timeout_s or max(4 / history.nominal.hz, 0.1)
 
 
+SensorNote = PublisherCount | LostMessages | IncompatibleQos | BeingDecoded | PassedOver
+"""What is told of one sensor."""
+
+
 @dataclass
 class TopicStatus:
     """What the middleware says about the way of a sensor's messages.
@@ -28,15 +38,30 @@ class TopicStatus:
         publishers: how many publish the topic; None if nobody counts them.
         refused_policy: the QoS policy for which a publisher was refused; empty if none was.
         lost: messages lost on the way since the last one that came.
+        heard_ns: when the newest message came that is still being decoded; None without one.
     """
 
     publishers: int | None = None
     refused_policy: str = ''
     lost: int = 0
+    heard_ns: int | None = None
 
-    def update(self, note: PublisherCount | LostMessages | IncompatibleQos) -> None:
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether nothing can come: nobody publishes, or a publisher was refused."""
+        return self.publishers == 0 or bool(self.refused_policy)
+
+    def heard_after(self, arrival_ns: int) -> int | None:
+        """Return ``heard_ns`` if it is that of a later message."""
+        return self.heard_ns if self.heard_ns is not None and self.heard_ns > arrival_ns else None
+
+    def update(self, note: SensorNote) -> None:
         """Take in one note."""
-        if isinstance(note, LostMessages):
+        if isinstance(note, BeingDecoded):
+            self.heard_ns = max(note.arrival_ns, self.heard_ns or note.arrival_ns)
+        elif isinstance(note, PassedOver):
+            self.lost = 0
+        elif isinstance(note, LostMessages):
             self.lost += note.count
         elif isinstance(note, IncompatibleQos):
             self.refused_policy = note.policy

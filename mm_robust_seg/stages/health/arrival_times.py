@@ -55,10 +55,15 @@ class ArrivalTimes:
         """Take the rate anew."""
         self._window_ns.clear()
 
-    def silence_s(self, now_ns: int) -> float:
-        """Return how long no message came, of the time that was monitored."""
+    def silence_s(self, now_ns: int, held_ns: int = 0) -> float:
+        """Return how long no message came, of the time that was monitored.
+
+        Args:
+            now_ns: the present.
+            held_ns: for how long of it nobody could read messages.
+        """
         since_ns = self._started_ns if self.last_ns is None else self.last_ns
-        return (now_ns - since_ns - self._discounted_ns) * 1e-9
+        return (now_ns - since_ns - max(self._discounted_ns, held_ns)) * 1e-9
 
     def waited_ns(self, stamp_ns: int, arrival_ns: int) -> int:
         """Return how much of a message's age lies in the last unmonitored gap."""

@@ -49,7 +49,7 @@ class SensorHistory:
         good_format: of the first good image since the stream began.
         images: the run of equal images that the last one belongs to.
         rejected: unreadable messages in a row.
-        handling_ns: time the monitor had spent on messages when the last one came.
+        handling_ns, held_ns: of the ``SelfMonitor``, when the last message came.
     """
 
     def __init__(self, started_ns: int, configured_hz: float) -> None:
@@ -61,24 +61,27 @@ class SensorHistory:
         self.good_format: ImageFormat | None = None
         self.images = ImageRun(started_ns, self.nominal)
         self.rejected = 0
-        self.handling_ns = 0
+        self.handling_ns = self.held_ns = 0
         self._stamp_ns: int | None = None
         self._latest: deque[tuple[int, int]] = deque(maxlen=_LATEST)
 
-    def received(self, item: Frame | Rejection, reported_lost: int, handling_ns: int) -> None:
+    def received(self, item: Frame | Rejection, reported_lost: int) -> None:
         """Note a message, and how many were reported lost since the one before."""
-        self.handling_ns = handling_ns
-        waited_ns = self.arrivals.waited_ns(item.stamp_ns, item.arrival_ns)
-        self.age_s = (item.arrival_ns - item.stamp_ns - waited_ns) * 1e-9
-        self.arrivals.add(item.arrival_ns)
+        self.came(item.stamp_ns, item.arrival_ns, reported_lost)
+        self.rejected = self.rejected + 1 if isinstance(item, Rejection) else 0
+
+    def came(self, stamp_ns: int, arrival_ns: int, reported_lost: int) -> None:
+        """Note when a message came, whatever is in it."""
+        waited_ns = self.arrivals.waited_ns(stamp_ns, arrival_ns)
+        self.age_s = (arrival_ns - stamp_ns - waited_ns) * 1e-9
+        self.arrivals.add(arrival_ns)
         if self._stamp_ns is not None:
-            step_ns = item.stamp_ns - self._stamp_ns
+            step_ns = stamp_ns - self._stamp_ns
             if not self.publishers.rivals:
                 self.nominal.observe(step_ns)
             self._latest.append((step_ns, reported_lost))
-        self._stamp_ns = item.stamp_ns
-        self.stamps.add(item.stamp_ns, item.arrival_ns, self.age_s, reported_lost)
-        self.rejected = self.rejected + 1 if isinstance(item, Rejection) else 0
+        self._stamp_ns = stamp_ns
+        self.stamps.add(stamp_ns, arrival_ns, self.age_s, reported_lost)
 
     def published(self, note: PublisherCount, now_ns: int) -> None:
         """Note who publishes now. The rate of several together says nothing of one."""

@@ -23,11 +23,20 @@ from mm_robust_seg.stages.health.observation import Observation
 from mm_robust_seg.stages.health.self_monitor import SelfMonitor
 from mm_robust_seg.stages.health.skew import common_age_s
 from mm_robust_seg.stages.health.state import SensorState
-from mm_robust_seg.transport import ClockPaused, PublisherCount, TransportNote
+from mm_robust_seg.transport import (
+    ClockPaused,
+    HeldUp,
+    PassedOver,
+    PublisherCount,
+    TransportNote,
+)
 
 _LOOP_WINDOW_NS = 1_000_000_000
 _LOOPED_FRAMES = 2
 _LOOPED_FRAMES_OF_THE_ONLY_SENSOR = 3
+_LOSING_NS = 100_000_000
+"""In less time the messages that wait are not too many for their queues."""
+_OVERDUE_PERIODS = 1.25
 _SHORTEST_GAP_NS = 25_000_000
 """A pause of ours that is not noticed, however short a sensor's timeout is."""
 
@@ -41,6 +50,9 @@ class HealthMonitor:
       up does not blame the sensors. Call ``assess`` more often than that;
     - while handling messages (from ``arrival_ns`` to ``now_ns`` of ``observe``) takes most of
       the time, frames that are late, few or missing are not the sensor's fault;
+    - a message that is being decoded (``BeingDecoded``) or was passed over (``PassedOver``) came;
+    - while messages could not be read (``HeldUp``), or all sensors in use are quiet at once, time
+      does not count as silence, up to a bound;
     - while the clock stands still (``ClockPaused``), nothing is judged.
 
     Args:
@@ -49,13 +61,14 @@ class HealthMonitor:
 
     Attributes:
         clock_jumps: how often the clock jumped, or a bag began anew.
+        passed_over: messages that were not decoded, of all sensors.
 
     Raises:
         PluginError: if a check that the configuration asks for cannot be used.
     """
 
     def __init__(self, config: Config, now_ns: int) -> None:
-        self.clock_jumps = 0
+        self.clock_jumps = self.passed_over = 0
         self._config, self._checks = config, checks_of(config)
         self._topics = {m: TopicStatus() for m in Modality}
         self.reset(now_ns)
@@ -89,11 +102,15 @@ class HealthMonitor:
         self._advance(now_ns)
         if self._self_monitor.is_paused(now_ns):
             return isinstance(item, Frame)
-        topic, self._topics[item.modality] = self._topics[item.modality], TopicStatus()
+        topic = self._topics[item.modality]
+        self._topics[item.modality] = TopicStatus(heard_ns=topic.heard_after(item.arrival_ns))
         state, history = self._states[item.modality], self._histories[item.modality]
-        history.received(item, topic.lost, self._self_monitor.handling_ns)
-        self._self_monitor.add_handling(item.arrival_ns, now_ns)
-        if self._self_monitor.is_overloaded:
+        history.received(item, topic.lost)
+        self._attended(history)
+        if topic.heard_ns is None or topic.heard_ns < item.arrival_ns:
+            self._self_monitor.add_handling(item.arrival_ns, now_ns)
+        is_delayed = self._self_monitor.is_overloaded or self._self_monitor.is_starved(now_ns)
+        if is_delayed:
             for each in self._histories.values():
                 each.restart()
         if isinstance(item, Rejection):
@@ -112,7 +129,7 @@ class HealthMonitor:
             self._skew_s(item.modality),
             self._matching.missing(item.modality, now_ns),
             is_at_rest,
-            self._self_monitor.is_overloaded,
+            is_delayed,
         )
         found = [finding for check in self._checks if (finding := check(seen, self._config))]
         if not any(finding.fails for finding in found):
@@ -133,10 +150,33 @@ class HealthMonitor:
         self._advance(now_ns)
         if isinstance(note, ClockPaused):
             self._self_monitor.pause(now_ns)
+        elif isinstance(note, HeldUp):
+            self._self_monitor.hold(note.since_ns, now_ns)
+            if now_ns - note.since_ns >= _LOSING_NS:
+                self._forget_steps()
         else:
+            lost = self._topics[note.modality].lost
             self._topics[note.modality].update(note)
-            if isinstance(note, PublisherCount) and note.modality in self._histories:
-                self._histories[note.modality].published(note, now_ns)
+            history = self._histories.get(note.modality)
+            if history and isinstance(note, PublisherCount):
+                history.published(note, now_ns)
+            elif history and isinstance(note, PassedOver):
+                self.passed_over += 1
+                stamp_ns = self._config.inputs[note.modality].stamp_ns(
+                    note.stamp_ns, note.arrival_ns
+                )
+                history.came(stamp_ns, note.arrival_ns, lost)
+                self._attended(history)
+
+    def _forget_steps(self) -> None:
+        """Count missing images anew: those of a time in which we could not read are our loss."""
+        for history in self._histories.values():
+            history.stamps.forget_steps()
+
+    def _attended(self, history: SensorHistory) -> None:
+        """Note that a message was read: what held us up before it explains no later silence."""
+        history.handling_ns = self._self_monitor.handling_ns
+        history.held_ns = self._self_monitor.held_ns
 
     def jumped(self, now_ns: int) -> bool:
         """Tell whether the clock jumped or a bag began anew; true until ``reset``.
@@ -165,11 +205,11 @@ class HealthMonitor:
     def assess(self, now_ns: int) -> HealthReport:
         """Return the verdicts on all sensors."""
         self._advance(now_ns)
+        if self._self_monitor.quiet(self._are_quiet_at_once(now_ns), now_ns):
+            self._forget_steps()
         for modality, state in self._states.items():
             topic, history = self._topics[modality], self._histories[modality]
-            silence_s = self._self_monitor.monitored_s(
-                history.arrivals.silence_s(now_ns), history.handling_ns
-            )
+            silence_s = self._silence_s(modality, now_ns)
             is_out = not state.health.usable
             finding = absence(modality, history, topic, silence_s, is_out, self._config)
             if finding:
@@ -178,6 +218,31 @@ class HealthMonitor:
         latencies_s = {m: h.stamps.median_age_s for m, h in self._histories.items()}
         taking_part = self._matching.taking_part(latencies_s, now_ns)
         return HealthReport(now_ns, {m: self._verdict(m, now_ns) for m in Modality}, taking_part)
+
+    def _silence_s(self, modality: Modality, now_ns: int) -> float:
+        """Return how long no message of a sensor came, as far as that is its own doing."""
+        history, heard_ns = self._histories[modality], self._topics[modality].heard_ns
+        held_ns = self._self_monitor.held_since_ns(history.held_ns)
+        silence_s = self._self_monitor.monitored_s(
+            history.arrivals.silence_s(now_ns, held_ns), history.handling_ns
+        )
+        return silence_s if heard_ns is None else min(silence_s, (now_ns - heard_ns) * 1e-9)
+
+    def _are_quiet_at_once(self, now_ns: int) -> bool:
+        """Tell whether the next message of every sensor in use, of several, is overdue.
+
+        Not if the middleware says of one why nothing comes.
+        """
+        used = [m for m, state in self._states.items() if state.health.usable]
+        is_explained = any(self._topics[m].is_cut_off for m in used)
+        return (
+            len(used) > 1
+            and not is_explained
+            and all(
+                self._silence_s(m, now_ns) * self._histories[m].nominal.hz > _OVERDUE_PERIODS
+                for m in used
+            )
+        )
 
     def _verdict(self, modality: Modality, now_ns: int) -> SensorHealth:
         if modality in self._states:

@@ -11,6 +11,13 @@ _OVERLOAD = 0.5
 """Share of the time spent on handling messages from which the next ones may be handled late. The
 message in hand is not counted yet, so that 1 is never seen."""
 _MOST_DISCOUNTED_S = 1.0
+_MOST_HELD_NS = 5_000_000_000
+_HELD_WINDOW_NS = 1_000_000_000
+_LEAST_QUIET_NS, _MOST_QUIET_NS = 100_000_000, 500_000_000
+"""For so long it is more likely that we, or the machine, are held up than that all sensors are."""
+_STARVED = 0.25
+"""Share of the last second in which nobody could read messages, from which the others are late
+through us. Less of it, in short pieces, loses none: they wait."""
 
 
 class SelfMonitor:
@@ -19,6 +26,7 @@ class SelfMonitor:
     Attributes:
         has_jumped: whether the clock jumped since construction.
         handling_ns: time spent on handling messages since construction.
+        held_ns: time since construction in which nobody could read messages, or none came.
     """
 
     def __init__(self, now_ns: int) -> None:
@@ -28,6 +36,53 @@ class SelfMonitor:
         self.handling_ns = 0
         self._handled_ns: deque[tuple[int, int]] = deque()
         self._load_ns = 0
+        self.held_ns = 0
+        self._held_until_ns = now_ns
+        self._held_ns: deque[tuple[int, int]] = deque()
+        self._quiet_ns: int | None = None
+        self._quiet_held_ns = 0
+
+    def hold(self, since_ns: int, now_ns: int) -> None:
+        """Note that nobody could read messages until now."""
+        from_ns = max(since_ns, self._held_ns[-1][0] if self._held_ns else since_ns)
+        self._held_ns.append((now_ns, max(0, now_ns - from_ns)))
+        self._count_held(since_ns, now_ns)
+        while self._held_ns[0][0] <= now_ns - _HELD_WINDOW_NS:
+            self._held_ns.popleft()
+
+    def _count_held(self, since_ns: int, now_ns: int) -> int:
+        """Count the time until now as far as it has not been counted."""
+        held_ns = max(0, now_ns - max(since_ns, self._held_until_ns))
+        self._held_until_ns = max(now_ns, self._held_until_ns)
+        self.held_ns += held_ns
+        return held_ns
+
+    def quiet(self, are_quiet: bool, now_ns: int) -> bool:
+        """Note whether all sensors are quiet at once: for a while, that is no silence.
+
+        Returns:
+            Whether that has ended just now, after a time in which images will be missing.
+        """
+        if not are_quiet:
+            has_ended = self._quiet_held_ns >= _LEAST_QUIET_NS
+            self._quiet_ns, self._quiet_held_ns = None, 0
+            return has_ended
+        since_ns = now_ns if self._quiet_ns is None else self._quiet_ns
+        self._quiet_ns = now_ns
+        if self._quiet_held_ns < _MOST_QUIET_NS:
+            self._quiet_held_ns += now_ns - since_ns
+            self._count_held(since_ns, now_ns)
+        return False
+
+    def is_starved(self, now_ns: int) -> bool:
+        """Tell whether messages were read too seldom of late to blame a sensor for its timing."""
+        start_ns = now_ns - _HELD_WINDOW_NS
+        held_ns = sum(held_ns for at_ns, held_ns in self._held_ns if at_ns > start_ns)
+        return held_ns > _STARVED * _HELD_WINDOW_NS
+
+    def held_since_ns(self, held_ns: int) -> int:
+        """Return for how long messages could not be read since ``held_ns``, but not for ever."""
+        return min(self.held_ns - held_ns, _MOST_HELD_NS)
 
     def pause(self, now_ns: int) -> None:
         """Note that the clock stands still; the pause ends when it goes on."""

@@ -25,8 +25,7 @@ def decode(raw: RawImage, inputs: InputsConfig, arrival_ns: int) -> Frame | Reje
     afterwards.
     """
     settings = inputs[raw.modality]
-    sent_ns = raw.stamp_ns if settings.stamp == 'message' else arrival_ns
-    stamp_ns = sent_ns + round(settings.stamp_offset_s * 1e9)
+    stamp_ns = settings.stamp_ns(raw.stamp_ns, arrival_ns)
     try:
         stored = _stored(raw, settings)
     except MalformedError as error:

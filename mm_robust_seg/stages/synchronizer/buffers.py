@@ -9,6 +9,8 @@ from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.modality import Modality
 
 LONG_AGO_NS = -(1 << 63)
+_LONGEST_HOLD_NS = 10_000_000_000
+"""The largest ``inputs.<m>.hold_s``."""
 
 
 class FrameBuffers:
@@ -60,14 +62,16 @@ class FrameBuffers:
     def use(self, members: Mapping[Modality, Frame], moment_ns: int, now_ns: int) -> None:
         """Note that a set was given; drop what no later one can use.
 
-        Of the frames up to the moment that is all but the newest one.
+        Of the frames up to the moment that is all but the newest one, and that too once nobody
+        may hold it any more: a camera that has died need not keep its last image in memory.
         """
         for modality, frame in members.items():
             self._used_ns[modality] = max(self._used_ns[modality], frame.stamp_ns)
             self._unused[modality].discard(frame.stamp_ns)
         for modality, frames in self._frames.items():
             past = sorted(stamp_ns for stamp_ns in frames if stamp_ns <= moment_ns)
-            for stamp_ns in past[:-1]:
+            is_held = bool(past) and past[-1] >= moment_ns - _LONGEST_HOLD_NS
+            for stamp_ns in past[:-1] if is_held else past:
                 was_given = stamp_ns <= self._given_ns
                 came_late = was_given and frames[stamp_ns].arrival_ns > self._given_at_ns
                 self._drop(modality, stamp_ns, 'late' if came_late else 'unmatched')

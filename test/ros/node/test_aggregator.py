@@ -13,7 +13,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from mm_robust_seg.dataflow import HealthLevel, HealthReport, Reason, SensorHealth
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.ros.node import diagnostics
-from mm_robust_seg.ros.node.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.engine_thread import EngineState
 
 pytestmark = pytest.mark.ros
 

@@ -16,10 +16,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mm_robust_seg.config import Config
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.node import arrivals as module
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.arrivals import Arrivals
 from mm_robust_seg.ros.node.events import event_callbacks
+from mm_robust_seg.ros.node.threads import decoders
 from mm_robust_seg.schema import with_values
 from mm_robust_seg.transport import IncompatibleQos, LostMessages, PublisherCount
 
@@ -180,10 +180,11 @@ def test_an_image_has_arrived_before_it_is_translated(node, listen, monkeypatch)
         translated_ns.append(now_ns)
         return raw
 
-    monkeypatch.setattr(module, 'translated', translate)
+    monkeypatch.setattr(decoders, 'translated', translate)
     arrivals = listen(node, recorder)
     before_ns = node.get_clock().now().nanoseconds
     arrivals.subscriptions[RGB].callback(Image(encoding='nv24', data=b''))
+    _spin_until(node, lambda: recorder.images)
     [(_, arrival_ns)] = recorder.images
     assert before_ns <= arrival_ns < translated_ns[0]
 
@@ -205,4 +206,5 @@ def test_what_the_engine_thread_raises_is_reported(node, listen):
     arrivals = listen(node, Broken(), errors.append)
     arrivals.count_publishers()
     arrivals.subscriptions[RGB].callback(Image(encoding='rgb8', data=b''))
-    assert [str(error) for error in errors] == 4 * ['no pipeline']
+    _spin_until(node, lambda: len(errors) == 4)
+    assert {str(error) for error in errors} == {'no pipeline'}

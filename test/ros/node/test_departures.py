@@ -28,7 +28,8 @@ from mm_robust_seg.ros.node import departures as module
 from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.departures import Departures
 from mm_robust_seg.ros.node.diagnostics import State
-from mm_robust_seg.ros.node.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.load import Load
 
 pytestmark = pytest.mark.ros
 
@@ -93,7 +94,7 @@ def bundle(tiny_bundle):
 
 @pytest.fixture
 def departures(node, bundle):
-    return Departures(node, bundle, {}, lambda: NOW_NS)
+    return Departures(node, bundle, {}, lambda: NOW_NS, Load(sheds=True))
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def _sent(node):
 
 def test_a_mask_comes_with_its_camera_info_and_frame_info_of_the_same_stamp(node, bundle):
     infos = {Modality.RGB: CameraInfo(width=64), Modality.THERMAL: CameraInfo(width=32)}
-    Departures(node, bundle, infos, lambda: NOW_NS).publish(_result())
+    Departures(node, bundle, infos, lambda: NOW_NS, Load(sheds=True)).publish(_result())
     sent = _sent(node)
     assert set(sent) == {'~/mask', '~/camera_info', '~/frame_info'}
     [mask], [info], [frame_info] = sent['~/mask'], sent['~/camera_info'], sent['~/frame_info']
@@ -195,7 +196,7 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
 
     monkeypatch.setattr(module, 'LabelInfo', LabelInfo)
     monkeypatch.setattr(module, 'VisionClass', SimpleNamespace)
-    departures = Departures(node, bundle, {}, lambda: NOW_NS)
+    departures = Departures(node, bundle, {}, lambda: NOW_NS, Load(sheds=True))
     publisher = node.topics['~/label_info']
     assert (publisher.kind, publisher.profile) == (LabelInfo, qos.LATCHED)
     assert not publisher.messages, 'nothing is said before the node is active'
@@ -209,6 +210,6 @@ def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypat
 
 def test_without_vision_msgs_the_labels_come_as_text_alone(node, bundle, monkeypatch):
     monkeypatch.setattr(module, 'LabelInfo', None)
-    Departures(node, bundle, {}, lambda: NOW_NS).publish_labels()
+    Departures(node, bundle, {}, lambda: NOW_NS, Load(sheds=True)).publish_labels()
     assert '~/label_info' not in node.topics
     assert len(node.topics['~/labels'].messages) == 1

@@ -20,7 +20,7 @@ from mm_robust_seg.finding import Participation
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.ros.node import diagnostics
 from mm_robust_seg.ros.node.diagnostics import Deliveries, Delivery, State
-from mm_robust_seg.ros.node.engine_thread import EngineState
+from mm_robust_seg.ros.node.threads.engine_thread import EngineState
 
 pytestmark = pytest.mark.ros
 

@@ -26,9 +26,9 @@ from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
 from mm_robust_seg.ros.node import node as module
 from mm_robust_seg.ros.node import qos, session
-from mm_robust_seg.ros.node.engine_thread import EngineThread
 from mm_robust_seg.ros.node.node import SegmentationNode
 from mm_robust_seg.ros.node.session import Session
+from mm_robust_seg.ros.node.threads.engine_thread import EngineThread
 from mm_robust_seg.schema import flatten
 
 pytestmark = pytest.mark.ros
@@ -243,9 +243,9 @@ def test_depth_in_an_encoding_without_unit_is_warned_of_once(inactive, robot, mo
     inactive.trigger_activate()
     camera = robot.create_publisher(Image, 'depth/image', qos.SENSOR)
     _spin_until(camera.get_subscription_count, robot, inactive)
-    for _ in range(3):
+    for count in (1, 2, 3):
         camera.publish(Image(height=1, width=1, encoding='mono16', step=2, data=b'\x10\x00'))
-    _spin_until(lambda: len(received) == 3, robot, inactive)
+        _spin_until(lambda count=count: len(received) == count, robot, inactive)
     assert {raw.encoding for raw in received} == {'mono16'}
     assert capfd.readouterr().err.count('depth comes as mono16') == 1
 

@@ -21,8 +21,9 @@ from std_srvs.srv import SetBool, Trigger
 from mm_robust_seg.dataflow import UNLABELED
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.pipeline import Pipeline
-from mm_robust_seg.ros.node import departures, qos, session, watchdog
+from mm_robust_seg.ros.node import departures, qos, session
 from mm_robust_seg.ros.node.conversions import stamp_ns
+from mm_robust_seg.ros.node.threads import watchdog
 
 pytestmark = pytest.mark.ros
 

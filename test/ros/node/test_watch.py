@@ -21,9 +21,11 @@ from mm_robust_seg.foreign_text import SENTENCE_LENGTH
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.ros.node import diagnostics
 from mm_robust_seg.ros.node import watch as module
-from mm_robust_seg.ros.node import watchdog as watchdog_module
+from mm_robust_seg.ros.node.threads import watchdog as watchdog_module
+from mm_robust_seg.ros.node.threads.attendance import Attendance
+from mm_robust_seg.ros.node.threads.load import Load
+from mm_robust_seg.ros.node.threads.watchdog import Watchdog
 from mm_robust_seg.ros.node.watch import Allowance, Changes, StateWatch
-from mm_robust_seg.ros.node.watchdog import Watchdog
 
 pytestmark = pytest.mark.ros
 
@@ -52,13 +54,21 @@ class FakeParts:
         engine_thread = SimpleNamespace(
             ask=lambda question: question(self, round(self.now_s * 1e9)),
             wake=lambda: None,
-            state=lambda: None,
+            state=lambda: SimpleNamespace(counters={'overload': 0}),
         )
-        arrivals = SimpleNamespace(count_publishers=lambda: None)
-        departures = SimpleNamespace(publish_state=lambda state, _: self.states.append(state))
+        arrivals = SimpleNamespace(
+            count_publishers=lambda: None,
+            waiting_ns=dict,
+            attendance=Attendance(lambda answer: answer()),
+        )
+        departures = SimpleNamespace(
+            publish_state=lambda state, _: self.states.append(state), masks=0
+        )
         wake_calls = SimpleNamespace(prepare=lambda: None, look=lambda report, now_ns: None)
         check = SimpleNamespace(log=lambda: None)
-        self.watch = StateWatch(node, engine_thread, arrivals, departures, check, wake_calls)
+        self.watch = StateWatch(
+            node, engine_thread, arrivals, departures, check, wake_calls, Load(sheds=True)
+        )
 
     @property
     def active(self):

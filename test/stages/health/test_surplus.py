@@ -102,7 +102,7 @@ def test_one_camera_is_even_and_two_that_are_out_of_phase_are_not(rate_hz, jitte
     def history(stamps_ns) -> SensorHistory:
         made = SensorHistory(0, 0.0)
         for stamp_ns in stamps_ns:
-            made.received(Frame(RGB, round(stamp_ns), round(stamp_ns), image), 0, 0)
+            made.received(Frame(RGB, round(stamp_ns), round(stamp_ns), image), 0)
         return made
 
     one = [(n + random.uniform(-jitter, jitter)) * period_ns for n in range(100, 140)]

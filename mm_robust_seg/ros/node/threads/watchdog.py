@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 import threading
 
-from mm_robust_seg.ros.node.engine_thread import TICK_S
+from mm_robust_seg.ros.node.threads.engine_thread import TICK_S
 
 IDLE_S = 0.05
 """Between two looks while no sensor is usable; no more than half the shortest usual timeout."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import threading
+import time
 from typing import TypeVar
 
-from mm_robust_seg.dataflow import Job, RawImage, Segmentation
+from mm_robust_seg.dataflow import Frame, Job, RawImage, Segmentation
 from mm_robust_seg.engine.base import Engine
 from mm_robust_seg.errors import EngineError
 from mm_robust_seg.pipeline import Pipeline
@@ -56,6 +57,7 @@ class EngineThread:
         publish: is given every mask.
         report: is told what ``publish`` or the pipeline raised; the thread goes on.
         now_ns: the present on the node's clock.
+        rest_s: says how long to rest after a mask that took so many seconds.
 
     Attributes:
         now_ns: as given.
@@ -69,8 +71,10 @@ class EngineThread:
         publish: Callable[[Segmentation], None],
         report: Callable[[Exception], None],
         now_ns: Callable[[], int],
+        rest_s: Callable[[float], float] = lambda busy_s: 0.0,
     ) -> None:
         self._build, self._publish, self._report, self.now_ns = build, publish, report, now_ns
+        self._rest_s, self._rests_until_s = rest_s, 0.0
         self.description = self._trouble = ''
         self.arrived = threading.Event()
         self._changed = threading.Condition()
@@ -128,12 +132,15 @@ class EngineThread:
             self._patience_left_s = PATIENCE_S if is_idle else 0.0
         return is_idle
 
-    def offer(self, raw: RawImage, arrival_ns: int) -> None:
+    def offer(self, raw: RawImage, arrival_ns: int) -> bool:
         """Decode one image on the caller's thread, and see whether it completes a set.
 
         Args:
             raw: the message.
             arrival_ns: when it arrived; decoding it takes time, which the pipeline is told too.
+
+        Returns:
+            Whether it could be read.
         """
         pipeline = self._loaded()
         item = pipeline.decode(raw, arrival_ns)
@@ -141,6 +148,7 @@ class EngineThread:
             pipeline.admit(item, self.now_ns())
             self._changed.notify_all()
         self.arrived.set()
+        return isinstance(item, Frame)
 
     def note(self, note: TransportNote) -> None:
         """Pass on what the middleware tells besides the images."""
@@ -181,7 +189,10 @@ class EngineThread:
         self._built.set()
         try:
             while (job := self._next_job(pipeline)) is not None:
+                start_s = time.monotonic()
                 self._attempt(lambda job=job: self._serve(pipeline, job))  # type: ignore[misc]
+                end_s = time.monotonic()
+                self._rests_until_s = end_s + self._rest_s(end_s - start_s)
         finally:
             engine.close()
 
@@ -209,14 +220,16 @@ class EngineThread:
         return None
 
     def _take(self, pipeline: Pipeline) -> Job | None:
-        return pipeline.take(self.now_ns()) if self._is_enabled else None
+        rests = time.monotonic() < self._rests_until_s
+        return pipeline.take(self.now_ns()) if self._is_enabled and not rests else None
 
     def _patience_s(self, pipeline: Pipeline) -> float | None:
         """Return how long to wait; None with no frame at hand, since the next one will wake."""
         deadline_ns = pipeline.next_deadline_ns if self._is_enabled else None
         if deadline_ns is None:
             return None
-        return min(max((deadline_ns - self.now_ns()) * 1e-9, _SHORTEST_WAIT_S), TICK_S)
+        due_s = (deadline_ns - self.now_ns()) * 1e-9
+        return min(max(due_s, self._rests_until_s - time.monotonic(), _SHORTEST_WAIT_S), TICK_S)
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
         try:

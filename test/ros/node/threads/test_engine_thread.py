@@ -10,7 +10,7 @@ import pytest
 
 from mm_robust_seg.errors import BundleError, EngineError
 from mm_robust_seg.modality import Modality
-from mm_robust_seg.ros.node.engine_thread import EngineState, EngineThread
+from mm_robust_seg.ros.node.threads.engine_thread import EngineState, EngineThread
 from mm_robust_seg.transport import LostMessages
 
 WAIT_S = 10
