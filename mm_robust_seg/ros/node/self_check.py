@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-import difflib
 
 from mm_robust_seg.finding import READABLE, Reason, SensorHealth
 from mm_robust_seg.foreign_text import listed
-from mm_robust_seg.modalities.topic_names import is_of_camera, speaks_of
+from mm_robust_seg.modalities.topic_names import likeliest
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 RAW = 'raw'
 PACKED = ('compressed', 'compressedDepth')
 """The transports whose name follows that of the topic."""
-_MOST_HINTS = 3
 _LARGE_BYTES = 64 * 1024
 _FAR_S = 60.0
 _LEAST_RATIO = 0.5
+_LONG_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class Facts:
         topic: the topic that is subscribed to.
         type: the message type that is expected there.
         active_s: time since activation.
+        state_s: how long the sensor has been in the state of ``health``.
         received, lost: messages since activation.
         size_bytes: of the last message.
         age_s: from the stamp of the last message, its offset applied, to now; None before the
@@ -59,6 +59,7 @@ class Facts:
     age_s: float | None
     expected_hz: float
     health: SensorHealth
+    state_s: float = 0.0
 
     @property
     def transport(self) -> str:
@@ -80,12 +81,14 @@ class Surroundings:
         uses_sim_time: whether the node takes its time from ``/clock``.
         has_clock: whether somebody publishes ``/clock``.
         profile_hint: how to give Fast DDS room for images; empty where it has it, or is not used.
+        sender_hint: how to give it to the cameras; empty where Fast DDS is not used.
     """
 
     topics: Mapping[str, Sequence[str]]
     uses_sim_time: bool
     has_clock: bool
     profile_hint: str
+    sender_hint: str = ''
 
 
 def type_name(message_type: type) -> str:
@@ -105,6 +108,7 @@ def explain(facts: Facts, around: Surroundings) -> str:
         _misdated,
         _rejected,
         _unmatched,
+        _out_of_use,
         _lossy,
     ):
         sentence = rule(facts, around)
@@ -122,7 +126,9 @@ def _unpublished(facts: Facts, around: Surroundings) -> str:
     if elsewhere:
         advice = f'its images are there as {" and ".join(elsewhere)}: {setting} {elsewhere[-1]}'
     elif hints := remappings(facts, around.topics):
-        advice = 'if its images are on another topic, remap it: ' + ' or '.join(hints)
+        first = f'{facts.health.modality}_topic:={hints[0].partition(":=")[2]}'
+        told = f'{" or ".join(hints)} (launch files: {first})'
+        advice = f'if its images are on another topic, remap it: {told}'
     elif others := _likeliest(facts, offers):
         ways = ' or '.join(f'{t} with -r {facts.name}:={name}' for name, t in others)
         advice = f'if its images are on another topic, in another transport, {setting} {ways}'
@@ -143,16 +149,20 @@ def _as_it_comes(facts: Facts, types: Set[str]) -> str:
     """Say how to subscribe to what is there; a transport adds its name to the topic."""
     setting = f'set inputs.{facts.health.modality}.transport to'
     if IMAGE in types:
-        return f'{setting} {RAW}, and remap the input: -r {facts.name}:={facts.topic}'
+        return f'{setting} {RAW}, and remap the input: {_remapping(facts, facts.topic)}'
     if COMPRESSED not in types:
         return 'remap the input to a topic of that type'
     for transport in PACKED:
         name = facts.topic.removesuffix(f'/{transport}')
         if name != facts.topic:
-            return f'{setting} {transport}, and remap the input: -r {facts.name}:={name}'
+            return f'{setting} {transport}, and remap the input: {_remapping(facts, name)}'
     transport = PACKED[0]
     remapping = f'-r {facts.topic}/{transport}:={facts.topic}'
     return f'{setting} {transport}, and remap its topic: {remapping}'
+
+
+def _remapping(facts: Facts, topic: str) -> str:
+    return f'-r {facts.name}:={topic} (launch files: {facts.health.modality}_topic:={topic})'
 
 
 def _incompatible(facts: Facts, around: Surroundings) -> str:
@@ -223,32 +233,47 @@ def _unmatched(facts: Facts, around: Surroundings) -> str:
     return facts.health.detail if facts.health.reason is Reason.UNMATCHED else ''
 
 
-def _lossy(facts: Facts, around: Surroundings) -> str:
-    if not facts.active_s:
+def _out_of_use(facts: Facts, around: Surroundings) -> str:
+    reason, detail = facts.health.reason, facts.health.detail
+    if reason is Reason.RECOVERING and facts.state_s > _LONG_S:
+        return f'{reason} for {facts.state_s:.0f} s: {detail}'
+    if reason not in (Reason.SILENT, Reason.GONE, Reason.ABSENT):
         return ''
-    rate_hz = facts.received / facts.active_s
-    expected_hz = facts.expected_hz or (facts.received + facts.lost) / facts.active_s
-    if rate_hz >= _LEAST_RATIO * expected_hz:
+    advice = f'look whether its camera delivers (ros2 topic hz {facts.topic})'
+    if facts.lost and around.sender_hint:
+        advice = f'{facts.lost} messages were lost on the way: {around.sender_hint}'
+    return f'{reason}: {detail}; {advice}'
+
+
+def _lossy(facts: Facts, around: Surroundings) -> str:
+    """Judge by the rate of the last second, or of all the time while that is short."""
+    is_new, is_lossy = 0 < facts.active_s <= _LONG_S, facts.health.reason is Reason.LOSSY
+    since_hz = facts.received / facts.active_s if is_new else None
+    rate_hz = facts.health.evidence.get('rate_hz', since_hz)
+    if rate_hz is None:
+        return ''
+    expected_hz = facts.expected_hz or rate_hz * (1 + facts.lost / max(1, facts.received))
+    if rate_hz >= _LEAST_RATIO * expected_hz and not is_lossy:
         return ''
     found = f'{rate_hz:.1f} messages per second came; expected {expected_hz:.4g}'
     if facts.lost:
         found += f', and {facts.lost} were lost on the way'
+    elif is_lossy:
+        found = facts.health.detail
     if around.profile_hint and facts.size_bytes >= _LARGE_BYTES:
         return (
             f'{found}; Fast DDS loses most large images between processes in its default setting: '
             f'{around.profile_hint}'
         )
-    if facts.lost:
-        return f'{found}; look at the network and at the buffers of the middleware'
+    if facts.lost or is_lossy:
+        what = around.sender_hint or 'look at the network and at the buffers of the middleware'
+        return f'{found}; {what}'
     name = f'inputs.{facts.health.modality}.expected_rate_hz'
     return f'{found}; if this is the rate of the camera, set {name} to 0 to have it learned'
 
 
 def remappings(facts: Facts, topics: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return arguments that remap the input to published topics of its type, the likeliest first.
-
-    A topic whose name speaks of another sensor is no candidate.
-    """
+    """Return arguments that remap the input to published topics of its type, likeliest first."""
     alike = [(name, t) for name, t in _offers(topics) if t == facts.transport]
     return [f'-r {facts.name}:={name}' for name, _ in _likeliest(facts, alike)]
 
@@ -266,18 +291,4 @@ def _offers(topics: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
 
 
 def _likeliest(facts: Facts, offers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    modality = facts.health.modality
-
-    def likeness(offer: tuple[str, str]) -> tuple[bool, float]:
-        name, _ = offer
-        alike = difflib.SequenceMatcher(None, name, facts.base_topic).ratio()
-        return speaks_of(name) is modality, alike
-
-    candidates = [
-        offer
-        for offer in offers
-        if offer[0] != facts.base_topic
-        and is_of_camera(offer[0])
-        and speaks_of(offer[0]) in (None, modality)
-    ]
-    return sorted(candidates, key=likeness, reverse=True)[:_MOST_HINTS]
+    return likeliest(offers, facts.base_topic, facts.health.modality)

@@ -74,6 +74,7 @@ class SelfCheck:
             age_s=age_s,
             expected_hz=inputs.expected_rate_hz,
             health=report.sensors[modality],
+            state_s=(report.now_ns - report.sensors[modality].since_ns) * 1e-9,
         )
 
     def _surroundings(self) -> Surroundings:
@@ -91,16 +92,29 @@ class SelfCheck:
             uses_sim_time=bool(self._node.get_parameter('use_sim_time').value),
             has_clock=bool(self._node.count_publishers('/clock')),
             profile_hint=profile_hint(get_rmw_implementation_identifier(), os.environ),
+            sender_hint=sender_hint(get_rmw_implementation_identifier()),
         )
 
 
 def profile_hint(middleware: str, environment: Mapping[str, str]) -> str:
     """Return how to give Fast DDS room for images; empty if it has it, or is not in use."""
-    is_set = any(environment.get(name) for name in (*_PROFILES, _TRANSPORTS))
+    is_set = all(map(environment.get, _PROFILES)) or environment.get(_TRANSPORTS)
     if not middleware.startswith('rmw_fastrtps') or is_set:
         return ''
+    return f'export {_both()} before you start cameras and this node'
+
+
+def sender_hint(middleware: str) -> str:
+    """Return how to give the cameras room for images; empty where Fast DDS is not in use."""
+    if not middleware.startswith('rmw_fastrtps'):
+        return ''
+    return f'the sender needs shared memory for images too: export {_both()} where it is started'
+
+
+def _both() -> str:
+    """Name the variable of Fast DDS 3 and that of Fast DDS 2; each reads only its own."""
     try:
         profile = str(shipped('config/fastdds_profile.xml'))
     except ConfigError:
         profile = 'config/fastdds_profile.xml of mm_robust_seg'
-    return f'export {" and ".join(_PROFILES)} as {profile} before you start cameras and this node'
+    return f'{" and ".join(_PROFILES)} as {profile}'

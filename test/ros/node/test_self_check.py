@@ -244,11 +244,14 @@ def test_message_types_are_named_as_ros_tools_do():
     assert (type_name(Image), type_name(CompressedImage)) == (IMAGE, COMPRESSED)
 
 
-@pytest.mark.parametrize('name', ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'])
-def test_fast_dds_needs_a_profile_only_where_it_has_none(name):
+PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+@pytest.mark.parametrize('names', [PROFILES, ('FASTDDS_BUILTIN_TRANSPORTS',)])
+def test_fast_dds_needs_a_profile_only_where_it_has_none(names):
     hint = profile_hint('rmw_fastrtps_cpp', {})
     assert 'FASTRTPS_DEFAULT_PROFILES_FILE' in hint and 'fastdds_profile.xml' in hint
-    assert profile_hint('rmw_fastrtps_cpp', {name: 'set'}) == ''
+    assert profile_hint('rmw_fastrtps_cpp', dict.fromkeys(names, 'set')) == ''
     assert profile_hint('rmw_cyclonedds_cpp', {}) == ''
 
 
