@@ -84,6 +84,16 @@ def test_what_spoils_training_is_a_problem(folder, break_it):
     assert re.search(PROBLEMS[break_it], problems), problems
 
 
+def test_labels_that_are_masks_of_0_and_255_are_named(folder):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[10:30, 20:40] = 255
+    fill(folder, 'labels', mask)
+    problems = surveyed(folder).problems
+    assert any('train: ' in line and '0 and 255 alone, as a mask has' in line for line in problems)
+    fill(folder, 'labels', np.zeros((48, 64), np.uint8))
+    assert not any('as a mask has' in line for line in surveyed(folder).problems)
+
+
 def test_all_images_of_a_sensor_empty_is_a_problem(folder):
     fill(folder, 'depth', np.zeros((48, 64), np.uint16))
     assert surveyed(folder).problems == (

@@ -23,7 +23,12 @@ def split_problems(name: str, split: SplitSurvey) -> Iterator[str]:
         yield f'{name}: no sample can be used'
         return
     if np.count_nonzero(split.class_pixels) < 2:
-        yield f'{name}: the labels have fewer than two classes, so there is nothing to tell apart'
+        is_mask = bool(split.class_pixels[0]) and split.unlabeled_share > 0
+        masked = ': 0 and 255 alone, as a mask has; write 1 where it says 255, which is no class'
+        yield (
+            f'{name}: the labels have fewer than two classes, so there is nothing to tell apart'
+            f'{masked if is_mask else ""}'
+        )
     for modality, images in split.images.items():
         (low, high), unit = KINDS[modality].plausible, KINDS[modality].unit_sign
         typical = float(np.nanmedian(images.medians)) if images.high > 0 else 0.0
