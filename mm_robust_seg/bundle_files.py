@@ -9,7 +9,7 @@ import re
 
 from mm_robust_seg.errors import BundleError
 from mm_robust_seg.foreign_text import shortened
-from mm_robust_seg.onnx_wire import OnnxFacts, read_onnx
+from mm_robust_seg.onnx_wire import FLOAT, OnnxFacts, read_onnx, UINT8
 
 _FILE_NAME = re.compile(r'[A-Za-z0-9._+/-]{1,255}')
 _SHOWN_LENGTH = 80
@@ -112,12 +112,21 @@ def verify_graph(
                 f'{path} takes weights from {name}, of which the manifest has no SHA-256: '
                 'export the bundle again'
             )
-    for name, size in sizes.items():
-        found = facts.inputs.get(name, ())[-2:]
+    expected = {name: FLOAT for name in facts.inputs if name in sizes}
+    expected |= dict.fromkeys(facts.outputs, UINT8)
+    if odd := sorted(name for name, kind in expected.items() if facts.types[name] != kind):
+        raise BundleError(
+            f'{path} has {shortened(odd[0], _SHOWN_LENGTH)} of another type than float32 for '
+            'images and uint8 for outputs: export the bundle again'
+        )
+    images = {name: facts.inputs.get(name, ()) for name in sizes}
+    size: tuple[int, ...] = next(iter(sizes.values()), ())
+    for name, shape in {**images, **facts.outputs}.items():
+        found = shape[-2:]
         if len(found) == len(size) and -1 not in found and found != size:
             raise BundleError(
-                f'{path} takes {name} of {found[1]} x {found[0]} px, the manifest says '
-                f'{size[1]} x {size[0]}: export the bundle again'
+                f'{path} has {shortened(name, _SHOWN_LENGTH)} of {found[1]} x {found[0]} px, the '
+                f'manifest says {size[1]} x {size[0]}: export the bundle again'
             )
 
 

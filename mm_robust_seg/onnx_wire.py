@@ -22,7 +22,9 @@ _FIELDS: Mapping[str, Mapping[int, str]] = {
     _SPARSE: {1: _TENSOR, 2: _TENSOR},
     _TENSOR: {13: _ENTRY},
 }
-_GRAPH_INPUT, _OPERATOR = 11, 4
+_GRAPH_INPUT, _GRAPH_OUTPUT, _OPERATOR = 11, 12, 4
+FLOAT, UINT8 = 1, 2
+"""Types of elements, as the format numbers them."""
 _DEEPEST, _MOST_NODES, _MOST_FIELDS = 64, 20_000, 1_000_000
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
@@ -34,12 +36,16 @@ class OnnxFacts:
 
     Attributes:
         external: the locations of all tensors that lie in other files, as they are written.
-        inputs: shape of every input of the main graph, by name; -1 is an open dimension.
+        inputs, outputs: shape of every one of the main graph, by name; -1 is an open dimension.
+        types: type of the elements of every input and output of the main graph, by name; 0 where
+            there is none.
         operators: the types of all nodes.
     """
 
     external: frozenset[str]
     inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+    types: Mapping[str, int]
     operators: frozenset[str]
 
 
@@ -54,6 +60,8 @@ def read_onnx(data: bytes) -> OnnxFacts:
     operators: set[str] = set()
     nodes, fields = 0, 0
     inputs: dict[str, tuple[int, ...]] = {}
+    outputs: dict[str, tuple[int, ...]] = {}
+    types: dict[str, int] = {}
     pending = [('model', memoryview(data), 0)]
     while pending:
         kind, message, depth = pending.pop()
@@ -76,10 +84,10 @@ def read_onnx(data: bytes) -> OnnxFacts:
                 operators.add(bytes(value).decode(errors='replace'))
             if number in inner:
                 pending.append((inner[number], value, depth + 1))
-            elif number == _GRAPH_INPUT and kind == _GRAPH and depth == 1:
-                name, shape = _input(value)
-                inputs[name] = shape
-    return OnnxFacts(frozenset(external), inputs, frozenset(operators))
+            elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT) and kind == _GRAPH and depth == 1:
+                name, shape, types[name] = _port(value)
+                (inputs if number == _GRAPH_INPUT else outputs)[name] = shape
+    return OnnxFacts(frozenset(external), inputs, outputs, types, frozenset(operators))
 
 
 def _locations(entry: memoryview) -> list[str]:
@@ -91,18 +99,15 @@ def _locations(entry: memoryview) -> list[str]:
     return texts[2] if 'location' in texts[1] else []
 
 
-def _input(info: memoryview) -> tuple[str, tuple[int, ...]]:
-    """Return name and shape of a ``ValueInfoProto``."""
+def _port(info: memoryview) -> tuple[str, tuple[int, ...], int]:
+    """Return name, shape and type of a ``ValueInfoProto``."""
     name = ''.join(str(text, 'utf-8') for text in _messages(info, 1))
-    dimensions = [
-        dimension
-        for kind in _messages(info, 2)
-        for tensor in _messages(kind, 1)
-        for shape in _messages(tensor, 2)
-        for dimension in _messages(shape, 1)
-    ]
+    tensors = [tensor for kind in _messages(info, 2) for tensor in _messages(kind, 1)]
+    shapes = [shape for tensor in tensors for shape in _messages(tensor, 2)]
+    dimensions = [dimension for shape in shapes for dimension in _messages(shape, 1)]
+    types = [v for tensor in tensors for n, v in _fields(tensor) if n == 1 and isinstance(v, int)]
     sizes = ([v for n, v in _fields(d) if n == 1 and isinstance(v, int)] for d in dimensions)
-    return name, tuple(given[-1] if given else -1 for given in sizes)
+    return name, tuple(given[-1] if given else -1 for given in sizes), types[-1] if types else 0
 
 
 def _messages(message: memoryview, wanted: int) -> Iterator[memoryview]:

@@ -3,6 +3,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from mm_robust_seg import build
 from mm_robust_seg.build import build_engine, build_pipeline
 from mm_robust_seg.bundle import load_bundle
 from mm_robust_seg.config import Config, EngineConfig
+from mm_robust_seg.engine.patience import is_any_abandoned
 from mm_robust_seg.errors import ConfigError, EngineError, EngineUnavailableError
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet
 from mm_robust_seg.schema import with_values
@@ -300,3 +302,5 @@ def test_a_backend_that_never_returns_is_given_up(bundle, monkeypatch):
     with pytest.raises(EngineError, match=r'given up: .* in 0\.2 s'):
         build_engine(given, bundle)
     may_end.set()
+    while is_any_abandoned():
+        time.sleep(0.01)

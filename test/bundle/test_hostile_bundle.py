@@ -202,6 +202,28 @@ def test_a_graph_of_which_nobody_can_tell_when_it_ends_is_refused(folder, kind):
     assert f'has a {kind}, of which nobody can tell how long it takes' in refused(folder)
 
 
+@pytest.mark.parametrize('kind', [onnx.TensorProto.DOUBLE, onnx.TensorProto.STRING, 0])
+@pytest.mark.parametrize('port', ['depth', 'labels'])
+def test_ports_of_another_type_are_refused_before_a_runtime_crashes(folder, port, kind):
+    """OpenVINO ends the process at a convolution of doubles."""
+
+    def change(model):
+        for value in (*model.graph.input, *model.graph.output):
+            if value.name == port:
+                value.type.tensor_type.elem_type = kind
+
+    change_graph(folder, change)
+    assert f'has {port} of another type' in refused(folder)
+
+
+def test_outputs_of_another_size_are_refused(folder):
+    def change(model):
+        model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value = 7
+
+    change_graph(folder, change)
+    assert 'has labels of 7 x 48 px, the manifest says 64 x 48' in refused(folder)
+
+
 def test_a_graph_of_100_000_nodes_is_refused(folder):
     nodes = [helper.make_node('Identity', ['rgb'], [f'n{n}']) for n in range(100_000)]
     change_graph(folder, lambda model: model.graph.node.extend(nodes))

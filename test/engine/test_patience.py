@@ -57,6 +57,8 @@ def test_what_takes_too_long_is_given_up_and_closed_when_it_comes(is_cancelled):
     assert is_any_abandoned()
     may_end.set()
     assert engine.closed.wait(10.0)
+    while is_any_abandoned():
+        time.sleep(0.01)
 
 
 ENDLESS = """
