@@ -1,5 +1,6 @@
 """What is invalid has no weight: laws of the networks that are told which pixels are valid."""
 
+import copy
 import io
 import warnings
 
@@ -56,6 +57,15 @@ def test_a_sensor_that_is_invalid_everywhere_might_as_well_be_absent(networks, n
             without = networks[name](valid_inputs(combination - ModalitySet([gone])))
         torch.testing.assert_close(blind, without, rtol=1e-4, atol=1e-4)
         assert without.std() > 0.1
+
+
+def test_the_gate_of_what_is_invalid_may_be_as_wide_open_as_it_likes(segmenter):
+    network = copy.deepcopy(segmenter)
+    for level in network.fusion:
+        level.gate['thermal'].bias.add_(200.0)
+    blind = network(valid_inputs(COMPLETE, invalid=[THERMAL]))
+    without = network(valid_inputs(COMPLETE - ModalitySet([THERMAL])))
+    torch.testing.assert_close(blind, without, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize('gone', list(COMPLETE), ids=str)
