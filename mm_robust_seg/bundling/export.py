@@ -65,7 +65,8 @@ def export(request: ExportRequest, progress: Progress = SILENT) -> dict[str, Any
     recipe = recipe_of(facts)
     recipe = replace(recipe, data=replace(recipe.data, folder=str(request.data or '')))
     method = restored_method(request.run, facts, request.weights)
-    networks = _refined(method.networks(), request)
+    found = load_refinements(request.run) if request.weights == 'last' else {}
+    networks = {c: refined(x, found[c]) if c in found else x for c, x in method.networks().items()}
     if request.merging:
         merged = read_merging(request.merging, len(facts['classes']))
         for network in set(networks.values()):
@@ -80,17 +81,10 @@ def export(request: ExportRequest, progress: Progress = SILENT) -> dict[str, Any
     check_name(recipe.name)
     scores = _scores(networks, recipe, facts, progress) if request.is_scored else {}
     manifest = _manifest(facts, recipe, scores, request.weights)
-    inputs = recipe.input_spec
-    write_bundle(networks, method.adapters(), inputs, manifest, request.out, request.design)
+    temperatures = {combination: one.temperature for combination, one in found.items()}
+    inputs, adapters = recipe.input_spec, method.adapters()
+    write_bundle(networks, adapters, inputs, manifest, request.out, request.design, temperatures)
     return manifest
-
-
-def _refined(
-    networks: Mapping[ModalitySet, nn.Module], request: ExportRequest
-) -> dict[ModalitySet, nn.Module]:
-    """Build in what was fitted after training; it belongs to the last weights."""
-    found = load_refinements(request.run) if request.weights == 'last' else {}
-    return {c: refined(x, found[c]) if c in found else x for c, x in networks.items()}
 
 
 def _scores(

@@ -50,6 +50,7 @@ def write_bundle(
     manifest: Mapping[str, Any],
     folder: Path,
     design: str = 'folded',
+    temperatures: Mapping[ModalitySet, float] | None = None,
 ) -> None:
     """Write the bundle beside ``folder`` and put it in its place when it is complete.
 
@@ -58,6 +59,7 @@ def write_bundle(
         manifest: all of it but files, checksums, units and inputs.
         design: ``'folded'``: a graph per combination; ``'shared'``: one graph for all, with what
             the adapters change as an input (see ``network.adapter_inputs``).
+        temperatures: what the logits of ``networks`` are divided by already, where it is known.
 
     Raises:
         TrainingError: if the networks cannot share a graph, ``folder`` holds something that is
@@ -65,6 +67,8 @@ def write_bundle(
     """
     with replacing_bundle(folder) as building:
         entries = _write_files(networks, adapters, inputs, design, building)
+        for combination, temperature in (temperatures or {}).items():
+            entries[str(combination)]['temperature'] = temperature
         whole = {
             'schema': SCHEMA_VERSION,
             **manifest,
@@ -86,11 +90,11 @@ def _write_files(
     inputs: InputSpec,
     design: str,
     folder: Path,
-) -> dict[str, dict[str, str | None]]:
+) -> dict[str, dict[str, str | float | None]]:
     complete = networks[max(networks, key=len)]
     save_network(folder / BASE, complete)
     base, offsets = complete.state_dict(), tensor_offsets(folder / BASE)
-    entries: dict[str, dict[str, str | None]] = {}
+    entries: dict[str, dict[str, str | float | None]] = {}
     shared = SharedNetwork(networks) if design == 'shared' else None
     if shared is not None:
         write_bytes(folder / SHARED_GRAPH, shared_bytes(shared, complete, inputs, base, offsets))

@@ -122,6 +122,9 @@ def test_the_bundle_has_what_was_fitted(run, scenes, recipe, tmp_path):
     assert cli.main(words) == 0
     bundle = load_bundle(tmp_path / 'bundle')
     assert set(bundle.provenance['refinement']) == {str(c) for c in all_combinations()}
+    assert {c: one.temperature for c, one in bundle.facts.items()} == pytest.approx(
+        {c: one.temperature for c, one in found.items()}
+    )
     images, _ = validation_batch(FolderSplit(scenes, 'val'), recipe.input_spec, 0)
     for combination in (RGB, COMPLETE):
         network = refined(method.networks()[combination], found[combination])
