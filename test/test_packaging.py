@@ -65,6 +65,8 @@ def test_package_xml_agrees_with_the_package():
     root = ET.parse(ROOT / 'package.xml').getroot()
     assert root.get('format') == '3'
     assert root.findtext('name') == 'mm_robust_seg'
+    assert root.findtext('author') == root.findtext('maintainer')
+    assert root.findtext('url').startswith('https://')
     assert root.findtext('export/build_type') == 'ament_python'
 
 

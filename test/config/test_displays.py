@@ -37,6 +37,14 @@ def _shown(display: dict) -> Iterator[tuple[str, str]]:
             yield display[key], display['Reliability Policy'].replace('effort', 'Effort')
 
 
+def test_the_frame_of_the_rig_is_optical_and_the_one_that_rviz_shows():
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    from mm_robust_seg.ros.rig.camera import FRAME_ID
+
+    assert FRAME_ID.endswith('_optical_frame')
+    assert RVIZ['Visualization Manager']['Global Options']['Fixed Frame'] == FRAME_ID
+
+
 def test_rviz_classes_exist():
     assert {d['Class'] for d in DISPLAYS} <= _plugins(DISPLAY_CLASSES)
     assert {p['Class'] for p in RVIZ['Panels']} <= PANEL_CLASSES

@@ -21,7 +21,8 @@ from mm_robust_seg.simulation.faults import Carrier, Fault, FaultInjector, Fault
 from mm_robust_seg.simulation.scenario import Scenario
 from mm_robust_seg.simulation.world.camera import HORIZONTAL_VIEW_RAD
 
-FRAME_ID = 'rgb_camera'
+FRAME_ID = 'rgb_camera_optical_frame'
+"""Z forward, x right, y down (REP 103); common to the three, which share one pinhole."""
 
 
 class Camera:
