@@ -29,7 +29,7 @@ from mm_robust_seg.ros.node import qos
 from mm_robust_seg.ros.node.departures import Departures
 from mm_robust_seg.ros.node.diagnostics import State
 from mm_robust_seg.ros.node.threads.engine_thread import EngineState
-from mm_robust_seg.ros.node.threads.load import Load
+from mm_robust_seg.ros.node.threads.load import Load, Shed
 
 pytestmark = pytest.mark.ros
 
@@ -93,8 +93,13 @@ def bundle(tiny_bundle):
 
 
 @pytest.fixture
-def departures(node, bundle):
-    return Departures(node, bundle, {}, lambda: NOW_NS, Load(sheds=True))
+def load():
+    return Load(sheds=True)
+
+
+@pytest.fixture
+def departures(node, bundle, load):
+    return Departures(node, bundle, {}, lambda: NOW_NS, load)
 
 
 @pytest.fixture
@@ -188,6 +193,24 @@ def test_only_the_picture_that_somebody_listens_to_is_made(node, departures, mad
     assert made == MAKERS[listened]
     told = {topic for topic, publisher in node.topics.items() if publisher.messages}
     assert told == {f'~/{listened}'}
+
+
+@pytest.mark.parametrize(
+    ('shed', 'seldom'),
+    [
+        (Shed.NOTHING, set()),
+        (Shed.PICTURES, {'color_mask', 'overlay', 'thermal_view'}),
+        (Shed.RATE, set(MAKERS)),
+    ],
+)
+def test_what_is_shed_is_published_once_a_second(node, departures, load, shed, seldom):
+    for name in MAKERS:
+        node.topics[f'~/{name}'].listeners = 1
+    load.shed = shed
+    for _ in range(3):
+        departures.publish_pictures(_result())
+    told = {name: len(node.topics[f'~/{name}'].messages) for name in MAKERS}
+    assert told == {name: 1 if name in seldom else 3 for name in MAKERS}
 
 
 def test_label_info_is_latched_with_the_names_of_the_ids(node, bundle, monkeypatch):

@@ -185,6 +185,14 @@ def test_an_engine_that_is_too_slow_is_told_without_alarm():
     assert _values(status) == {'mask_hz': '9', 'degraded_hz': '0', 'overload': '4'}
 
 
+def test_an_overloaded_node_says_so_first():
+    engine = EngineState('OpenVINO', '', True, {'overload': 4})
+    summary = {'mask_hz': 9, 'degraded_hz': 0}
+    status = diagnostics.output_status('n', engine, summary, overload='too much; end other work')
+    assert status.level == b'\x01'
+    assert status.message.startswith('OVERLOADED: too much; end other work; 9 masks')
+
+
 @pytest.mark.parametrize(
     ('failures', 'trouble', 'level', 'text'),
     [

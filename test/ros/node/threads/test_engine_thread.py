@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from mm_robust_seg.errors import BundleError, EngineError
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.ros.node.threads import engine_thread as module
 from mm_robust_seg.ros.node.threads.engine_thread import EngineState, EngineThread
 from mm_robust_seg.transport import LostMessages
 
@@ -73,8 +75,8 @@ class Harness:
         self.reported = threading.Event()
         self.engine_thread = self.make(self.build)
 
-    def make(self, build, now_ns=lambda: 1):
-        return EngineThread(build, self.publish, self.report, now_ns)
+    def make(self, build, now_ns=lambda: 1, rest_s=lambda busy_s: 0.0):
+        return EngineThread(build, self.publish, self.report, now_ns, rest_s)
 
     def build(self, is_cancelled):
         self.threads.add(threading.current_thread().name)
@@ -116,6 +118,28 @@ def test_the_latest_job_wins_while_one_is_running(harness):
         harness.busy.wait(0.01)
     assert harness.done == [1, 4]
     assert harness.threads == {'inference'}
+
+
+def test_it_rests_as_long_as_it_is_told(harness, monkeypatch):
+    """No set is taken while it rests; the newest one is when that is over."""
+    clock = SimpleNamespace(monotonic=lambda: clock.now_s, now_s=100.0)
+    monkeypatch.setattr(module, 'time', clock)
+    harness.engine_thread = harness.make(harness.build, rest_s=lambda busy_s: 5.0)
+    thread = _started(harness)
+    harness.go.set()
+    thread.offer(1, 0)
+    while harness.done != [1]:
+        harness.busy.wait(0.01)
+    thread.drain()
+    for number in (2, 3):
+        thread.offer(number, 0)
+    thread.drain()
+    assert harness.done == [1]
+    clock.now_s += 5.0
+    thread.wake()
+    while len(harness.done) < 2:
+        harness.busy.wait(0.01)
+    assert harness.done == [1, 3]
 
 
 def test_the_pipeline_is_told_arrival_and_present(harness):
