@@ -59,7 +59,7 @@ bench-faults: $(TEST_ENV)/.ready ## measure how faults are found, 40 min (ARGS="
 bench-time: $(TEST_ENV)/.ready ## measure cameras of other rates and latencies, 2 min (ARGS="--help")
 	@$(TEST_PYTHON) -m benchmarks.bench_time $(ARGS)
 
-bench-hostile: $(TEST_ENV)/.ready ## give the commands 600 hostile files, 15 min (ARGS="--count 60" for some)
+bench-hostile: $(TEST_ENV)/.ready ## give the commands 600 hostile files, 10 min (ARGS="--count 60" for some)
 	@$(TEST_PYTHON) -m benchmarks.bench_hostile $(ARGS)
 
 bench-flood: $(TEST_ENV)/.ready ## measure what a camera gone wild costs the others, 9 min (ARGS="--help")
