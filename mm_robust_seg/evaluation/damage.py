@@ -56,11 +56,13 @@ class Noise:
         return {modality: self._noisy(array, rng) for modality, array in inputs.items()}
 
     def _noisy(self, array: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        noisy = array.copy()
+        noisy: NDArray[np.float32] = array.copy()
         draw = rng.random(array.shape, np.float32)
         noisy[draw < self.salt_pepper / 2] = array.max()
         noisy[draw >= 1 - self.salt_pepper / 2] = array.min()
-        noisy += np.float32(self.sigma) * rng.standard_normal(array.shape, np.float32)
+        gaussian = rng.standard_normal(array.shape, np.float32)
+        gaussian *= np.float32(self.sigma)
+        noisy += gaussian
         return noisy
 
 

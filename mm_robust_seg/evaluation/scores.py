@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_robust_seg.evaluation.damage import Noise, RandomMissing
+from mm_robust_seg.evaluation.damage import Damage, Noise, RandomMissing
 from mm_robust_seg.evaluation.run import Counts, DatasetRun
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.scores import bootstrap
@@ -145,18 +145,20 @@ def _damaged(run: DatasetRun, draws: Mapping[ModalitySet, Float], weights: Float
             **_means(mious, left),
             'damaged': {str(d.damaged): _miou(run.damaged[d], drawn[d]) for d in hit},
         }
-    levels = [d for d in drawn if isinstance(d, Noise)]
-    mean_draws = np.mean([drawn[d] for d in levels] or [[np.nan]], axis=0)
-    mean = float(np.mean([miou_of(run.damaged[d].sum(0)) for d in levels] or [np.nan]))
-    nm = {
+    noises = [d for d in drawn if isinstance(d, Noise)]
+    return {'rmm': rmm or None, 'nm': _noise(run, noises, drawn) if noises else None}
+
+
+def _noise(run: DatasetRun, noises: Sequence[Noise], drawn: Mapping[Damage, Float]) -> Scores:
+    mean = float(np.mean([miou_of(run.damaged[d].sum(0)) for d in noises]))
+    return {
         'avg': rounded(mean),
-        'avg_interval': _interval(mean_draws, mean),
+        'avg_interval': _interval(np.mean([drawn[d] for d in noises], axis=0), mean),
         'levels': [
             {'salt_pepper': d.salt_pepper, 'sigma': d.sigma, **_miou(run.damaged[d], drawn[d])}
-            for d in levels
+            for d in noises
         ],
     }
-    return {'rmm': rmm or None, 'nm': nm if levels else None}
 
 
 def _counter_intuitive(clean: Mapping[ModalitySet, Counts]) -> Scores:
