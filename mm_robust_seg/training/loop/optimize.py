@@ -107,15 +107,16 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
         rate = rate_factor(done / last, task.stage.warmup)
         for group in state.optimizer.param_groups:
             group['lr'] = group['peak'] * rate
+        step = _step(batch, state, training, index)
         with torch.autocast(device.type, torch.bfloat16, enabled=_is_mixed(recipe, device)):
-            losses = task.objective.loss(_step(batch, state, training, index))
+            losses = task.objective.loss(step)
         loss = float(losses.detach().mean())
         if not math.isfinite(loss):
             raise TrainingError(
                 f'{task.name}: the loss became {loss} in epoch {state.epoch}; lower '
                 'learning_rate, or look at the data'
             )
-        _descend(losses, state, training.group)
+        _descend(losses, state, training.group, step.rng)
         state.update_average()
         total += loss
         bar.advance()
@@ -142,12 +143,14 @@ def _step(batch: Batch, state: TaskState, training: Training, index: int) -> Ste
     )
 
 
-def _descend(losses: Tensor, state: TaskState, group: ProcessGroup) -> None:
+def _descend(
+    losses: Tensor, state: TaskState, group: ProcessGroup, rng: np.random.Generator
+) -> None:
     task, optimizer = state.task, state.optimizer
     parameters = [p for p in task.objective.trained.parameters() if p.requires_grad]
     optimizer.zero_grad(set_to_none=True)
     if losses.ndim:
-        conflict_free(losses, parameters)
+        conflict_free(losses, parameters, rng)
     else:
         losses.backward()
     group.average(p.grad for p in parameters if p.grad is not None)

@@ -24,9 +24,10 @@ def trained():
     optimizer = torch.optim.AdamW(parameters, 3e-3)
     losses = []
     for _ in range(5):
-        combined = objective.loss(make_step())
+        step = make_step()
+        combined = objective.loss(step)
         optimizer.zero_grad()
-        conflict_free(combined, parameters)
+        conflict_free(combined, parameters, step.rng)
         optimizer.step()
         losses.append(combined.detach())
     return method, losses
