@@ -99,6 +99,9 @@ METHODS: Mapping[str, MethodEntry] = {
         'prompt_attention', 'prompts as keys and values; a transformer only', _TOKENS
     ),
     'combined': _adapter('combined', 'scale and shift, and low-rank updates', _SSF),
+    'private_decoder': _adapter(
+        'private_decoder', 'a decoder per combination, and scale and shift before it', ''
+    ),
     'ours': MethodEntry(
         'adapters taught by the complete-input network, no worse than with fewer sensors',
         'Hinton et al., arXiv 1503.02531; More-vs-Fewer of arXiv 2507.19264; on combined',

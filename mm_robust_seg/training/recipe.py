@@ -26,6 +26,7 @@ from mm_robust_seg.schema import (
 PACKAGE = 'package'
 """In place of a file of weights: those that an installed package holds."""
 _LEAST_CROPS = 8
+OURS = ('combined', 'ssf', 'private_decoder')
 PRECISIONS = ('auto', 'float32', 'bfloat16')
 _NO_CHANCE = ('largest', 'together')
 
@@ -170,8 +171,10 @@ class SelfDistillationRecipe:
 class OursRecipe:
     """Method ``ours``; a weight of 0 leaves an ingredient out, and its cost."""
 
-    adapter: str = parameter('combined', 'What is trained.', choices=('combined', 'ssf'))
+    adapter: str = parameter('combined', 'What is trained.', choices=OURS)
     recalibrate: bool = parameter(True, 'Start from the statistics of the combination.')
+    mirror: bool = parameter(True, 'Learn from the mean answer to image and mirror image.')
+    passes: int = parameter(3, 'Over the split, that a private decoder learns from.', 1, 1000)
     temperature: float = parameter(2.0, 'Of the softmax that distillation compares.', 0.1, 100.0)
     logits_weight: float = parameter(1.0, 'Of distilling the logits.', 0.0, 1e3)
     features_weight: float = parameter(0.5, 'Of distilling the fused features.', 0.0, 1e3)
@@ -224,6 +227,10 @@ class PlacementRecipe:
     budget: float = parameter(0.003, "Share of the network's parameters.", 0.0, 1.0)
 
 
+def _decoders() -> StageRecipe:
+    return StageRecipe(epochs=10, learning_rate=2e-3, weight_decay=0.0)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One training run, whatever the method.
@@ -251,6 +258,7 @@ class Recipe:
     base: StageRecipe = field(default_factory=StageRecipe)
     adapters: StageRecipe = field(default_factory=StageRecipe)
     refinement: RefinementRecipe = field(default_factory=RefinementRecipe)
+    decoders: StageRecipe = field(default_factory=_decoders)
     placement: PlacementRecipe = field(default_factory=PlacementRecipe)
     self_distillation: SelfDistillationRecipe = field(default_factory=SelfDistillationRecipe)
     ours: OursRecipe = field(default_factory=OursRecipe)

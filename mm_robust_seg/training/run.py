@@ -22,6 +22,7 @@ from mm_robust_seg.report.progress import Progress, SILENT
 from mm_robust_seg.training.base_network import BASE, save_network, START
 from mm_robust_seg.training.costs import parameter_costs
 from mm_robust_seg.training.data.augment import class_weights
+from mm_robust_seg.training.data.batches import Batch
 from mm_robust_seg.training.loop.liveness import constant_features
 from mm_robust_seg.training.loop.optimize import optimize, Training
 from mm_robust_seg.training.loop.process_group import joined_group, ProcessGroup
@@ -115,24 +116,30 @@ def _context(
 ) -> MethodContext:
     network = segmenter.to(device=training.device, memory_format=torch.channels_last)
     return MethodContext(
-        training.recipe,
-        network,
-        trained,
-        loss,
-        partial(_first, training, _CALIBRATION_IMAGES),
-        blocks,
+        recipe=training.recipe,
+        segmenter=network,
+        trained=trained,
+        criterion=loss,
+        calibration=partial(_first, training, _CALIBRATION_IMAGES),
+        epoch=partial(_on_device, training),
+        blocks=blocks,
     )
+
+
+def _on_device(training: Training, epoch: int) -> Iterator[Batch]:
+    for images, labels in training.batches(epoch):
+        yield {m: x.to(training.device) for m, x in images.items()}, labels.to(training.device)
 
 
 def _first(training: Training, count: int) -> Iterator[Inputs]:
     """Yield the same first few training images at every call, in every process."""
     whole, seen = replace(training, group=ProcessGroup()), 0
     for epoch in itertools.count():
-        for images, labels in whole.batches(epoch):
+        for images, labels in _on_device(whole, epoch):
             if seen >= count:
                 return
             seen += len(labels)
-            yield {m: x.to(training.device) for m, x in images.items()}
+            yield images
 
 
 def _seeded(tasks: Iterator[Task], seed: int) -> Iterator[Task]:

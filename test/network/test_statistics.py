@@ -12,6 +12,7 @@ from mm_robust_seg.errors import TrainingError  # noqa: E402
 from mm_robust_seg.modality import COMPLETE, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.base import adapted, fold  # noqa: E402
 from mm_robust_seg.network.adapters.combined import Combined  # noqa: E402
+from mm_robust_seg.network.adapters.private_decoder import PrivateDecoder  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import ScaleShift  # noqa: E402
 from mm_robust_seg.network.adapters.statistics import (  # noqa: E402
     recalibrated,
@@ -34,7 +35,7 @@ def batches():
     return [random_inputs(COMPLETE, count=4, seed=seed) for seed in range(3)]
 
 
-@pytest.mark.parametrize('make', [ScaleShift, Combined])
+@pytest.mark.parametrize('make', [ScaleShift, Combined, PrivateDecoder])
 @torch.no_grad()
 def test_the_start_equals_a_network_with_replaced_statistics(segmenter, batches, make):
     adapter = make(segmenter, PAIR)

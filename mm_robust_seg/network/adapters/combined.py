@@ -42,6 +42,15 @@ class Combined(Adapter):
             self.scale_shift = ScaleShift(segmenter, combination, blocks)
             self.low_rank = LowRank(segmenter, combination, blocks, LEAST_RANK)
 
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Names of what :meth:`rescale` takes."""
+        return self.scale_shift.norms
+
+    def rescale(self, norm: str, gamma: Tensor, beta: Tensor) -> None:
+        """Scale and shift the output of a layer by (C,) each, in place of what it had."""
+        self.scale_shift.rescale(norm, gamma, beta)
+
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scale and shift first, then add the pairs."""
         changed = self.scale_shift.overrides(base)

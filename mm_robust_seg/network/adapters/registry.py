@@ -11,6 +11,7 @@ from mm_robust_seg.network.adapters.combined import Combined
 from mm_robust_seg.network.adapters.lora import LowRank
 from mm_robust_seg.network.adapters.norm import NormAffine
 from mm_robust_seg.network.adapters.placement import MakeAdapter
+from mm_robust_seg.network.adapters.private_decoder import PrivateDecoder
 from mm_robust_seg.network.adapters.prompt_tokens import PromptAttention, PromptInput
 from mm_robust_seg.network.adapters.prompts import prompt_add, prompt_concat
 from mm_robust_seg.network.adapters.ssf import ScaleShift
@@ -28,5 +29,6 @@ ADAPTERS: Mapping[str, MakeAdapter] = MappingProxyType(
         'prompt_input': PromptInput,
         'prompt_attention': PromptAttention,
         'combined': Combined,
+        'private_decoder': PrivateDecoder,
     }
 )

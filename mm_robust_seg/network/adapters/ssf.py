@@ -57,6 +57,17 @@ class ScaleShift(Adapter):
         beta = {key_of(site): torch.zeros(width) for site, width in widths.items() if shifts}
         self.gamma, self.beta = nn.ParameterDict(gamma), nn.ParameterDict(beta)
 
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Names of what :meth:`rescale` takes."""
+        return self.sites
+
+    def rescale(self, norm: str, gamma: Tensor, beta: Tensor) -> None:
+        """Scale and shift the output of a layer by (C,) each, in place of what it had."""
+        with torch.no_grad():
+            self.gamma[key_of(norm)].copy_(gamma)
+            self.beta[key_of(norm)].copy_(beta)
+
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Fold gamma and beta into the parameters of the layers."""
         folded = {}

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 import copy
+from typing import Protocol
 
 import torch
 from torch import nn, Tensor
 
 from mm_robust_seg.errors import TrainingError
 from mm_robust_seg.modality import Modality, ModalitySet
-from mm_robust_seg.network.adapters.base import key_of
-from mm_robust_seg.network.adapters.combined import Combined
-from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.network.shared_branch import SharedBranch
 
@@ -31,8 +29,19 @@ Fused = Segmenter | SharedBranch
 """What fuses the sensors and decodes what comes of it."""
 
 
+class Rescalable(Protocol):
+    """An adapter that can scale and shift the output of norms."""
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Names of the norms; other layers may be among them."""
+
+    def rescale(self, norm: str, gamma: Tensor, beta: Tensor) -> None:
+        """Scale and shift the output of ``norm`` by (C,) each."""
+
+
 def start_from_statistics(
-    adapter: ScaleShift | Combined,
+    adapter: Rescalable,
     segmenter: Segmenter,
     combination: ModalitySet,
     batches: Sequence[Images],
@@ -50,9 +59,8 @@ def start_from_statistics(
     Raises:
         TrainingError: if there are too few images to measure a variance.
     """
-    target = adapter.scale_shift if isinstance(adapter, Combined) else adapter
-    state = recalibrated(segmenter, combination, batches, target.sites)
-    for site in target.sites:
+    state = recalibrated(segmenter, combination, batches, adapter.norms)
+    for site in adapter.norms:
         if f'{site}.running_mean' not in state:
             continue
         norm = segmenter.get_submodule(site)
@@ -60,9 +68,7 @@ def start_from_statistics(
         spread = (variance + norm.eps).sqrt()
         gamma = (norm.running_var + norm.eps).sqrt() / spread
         beta = (1 - gamma) * norm.bias + norm.weight * (norm.running_mean - mean) / spread
-        with torch.no_grad():
-            target.gamma[key_of(site)].copy_(gamma)
-            target.beta[key_of(site)].copy_(beta)
+        adapter.rescale(site, gamma.detach(), beta.detach())
 
 
 @torch.no_grad()

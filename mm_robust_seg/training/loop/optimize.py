@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 import math
 from pathlib import Path
 import time
@@ -25,6 +26,9 @@ from mm_robust_seg.training.loop.task_state import TaskState
 from mm_robust_seg.training.loop.training_log import TrainingLog
 from mm_robust_seg.training.objectives.base import Step, Task
 from mm_robust_seg.training.recipe import Recipe
+
+NO_BATCH: Batch = ({}, torch.empty(0, dtype=torch.uint8))
+"""For a task that reads none."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
     task, recipe, device = state.task, training.recipe, training.device
     total, last = 0.0, task.stage.epochs * steps
     task.objective.set_mode()
-    for index, batch in enumerate(training.batches(state.epoch)):
+    batches = training.batches(state.epoch) if task.reads else repeat(NO_BATCH, steps)
+    for index, batch in enumerate(batches):
         done = state.steps + index
         rate = rate_factor(done / last, task.stage.warmup)
         for group in state.optimizer.param_groups:

@@ -73,6 +73,7 @@ class Task:
     Attributes:
         name: of the checkpoint; unique within a method, such as ``base`` or ``rgb+depth``.
         network: maps inputs of ``combination`` to logits while training goes on; validated.
+        reads: whether its steps need images and labels; none are loaded for one that has its own.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Task:
     stage: StageRecipe
     network: nn.Module
     combination: ModalitySet
+    reads: bool = True
 
 
 class Method(Protocol):
@@ -113,6 +115,8 @@ class MethodContext:
         trained: whether ``segmenter`` was trained.
         calibration: gives a few batches of the training split, the same ones at every call; on
             the device. Without any, nothing is recalibrated.
+        epoch: gives the augmented batches of an epoch, images and (N, h, w) uint8 labels, on the
+            device; of this process alone.
         blocks: where adapters may change the network, by combination; anywhere if not in it.
     """
 
@@ -121,6 +125,7 @@ class MethodContext:
     trained: bool
     criterion: Criterion
     calibration: Callable[[], Iterable[Inputs]] = tuple
+    epoch: Callable[[int], Iterable[tuple[Inputs, Tensor]]] = lambda _epoch: ()
     blocks: Mapping[ModalitySet, tuple[str, ...]] = field(default_factory=dict)
 
     @property

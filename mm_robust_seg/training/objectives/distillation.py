@@ -3,41 +3,44 @@
 The base is frozen. The adapter of a combination S minimises, with all terms on one batch,
 
 - the task's loss,
-- KL(complete || S) of the logits at a temperature (Hinton et al., arXiv 1503.02531),
+- KL(complete || S) of the logits at a temperature (Hinton et al., arXiv 1503.02531), the complete
+  ones being the mean of those of the image and of its mirror image,
 - the squared error of the four fused features, each relative to the complete network's,
 - More-vs-Fewer: max(0, L(S) - L(F)) for a random smaller combination F inside S, whose adapter is
   trained already and stays as it is (SimMLM, Li et al., arXiv 2507.19264).
 
-It starts from the statistics that S has in the frozen network. The complete network never changes:
+It starts from the statistics that S has in the frozen network. With a private decoder this is done
+only where there is something to train before the decoder; then the decoder is trained on
+(:mod:`~mm_robust_seg.training.objectives.private_decoder`). The complete network never changes:
 its logits stay bit-identical, and as the larger side of More-vs-Fewer it could not learn anything.
 
-Beyond plain adapters a step costs one forward pass of the complete network and, with two sensors
-or more, one of the smaller combination; both without gradients. Inference costs nothing more.
+Beyond plain adapters a step costs two forward passes of the complete network and, with two sensors
+or more, one of the smaller combination; all without gradients. Inference costs nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import NamedTuple
 
 import torch
 from torch import nn, Tensor
-from torch.nn import functional
 
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapted, adapted, Adapter
 from mm_robust_seg.network.adapters.combined import Combined
+from mm_robust_seg.network.adapters.private_decoder import PrivateDecoder
 from mm_robust_seg.network.adapters.ssf import ScaleShift
 from mm_robust_seg.network.adapters.statistics import start_from_statistics
-from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.training.objectives.adapters import PlainAdapters
-from mm_robust_seg.training.objectives.base import Criterion, Inputs, MethodContext, Step, Task
+from mm_robust_seg.training.objectives.base import Criterion, MethodContext, Step, Task
+from mm_robust_seg.training.objectives.private_decoder import TaughtDecoder
+from mm_robust_seg.training.objectives.teaching import passed, softened_divergence, taught
 
 _LEAST_POWER = 1e-6
-_KINDS: Mapping[str, type[Combined] | type[ScaleShift]] = {
+_KINDS: Mapping[str, type[Combined] | type[ScaleShift] | type[PrivateDecoder]] = {
     'combined': Combined,
     'ssf': ScaleShift,
+    'private_decoder': PrivateDecoder,
 }
 
 
@@ -68,12 +71,13 @@ class Distillation:
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum of the terms whose weight is not 0."""
         recipe = self.recipe
-        logits, levels = _run(self.segmenter, self.adapter, step.only(self.combination))
+        logits, levels = passed(self.segmenter, self.adapter, step.only(self.combination))
         total = self.criterion(logits, step.labels)
         if recipe.logits_weight or recipe.features_weight:
             with torch.no_grad():
                 complete = step.only(self.segmenter.modalities)
-                target, target_levels = _run(self.segmenter, None, complete)
+                mirrored = recipe.mirror and recipe.logits_weight > 0
+                target, target_levels = taught(self.segmenter, complete, mirrored)
             if recipe.logits_weight:
                 softened = softened_divergence(logits, target, recipe.temperature)
                 total = total + recipe.logits_weight * softened
@@ -104,14 +108,19 @@ class DistilledAdapters(PlainAdapters):
         context = self.context
         segmenter = context.segmenter.eval().requires_grad_(False)
         for combination in reversed(all_combinations(segmenter.modalities)[1:]):
-            adapter = self._started(combination)
-            fewer = {c: a for c, a in self._adapters.items() if c < combination}
-            objective = Distillation(context, combination, adapter, fewer)
+            adapter, name = self._started(combination), str(combination)
             network = Adapted(segmenter, adapter)
-            yield Task(str(combination), objective, context.recipe.adapters, network, combination)
+            if not isinstance(adapter, PrivateDecoder) or adapter.before_decoder():
+                fewer = {c: a for c, a in self._adapters.items() if c < combination}
+                objective = Distillation(context, combination, adapter, fewer)
+                yield Task(name, objective, context.recipe.adapters, network, combination)
+            if isinstance(adapter, PrivateDecoder):
+                with TaughtDecoder.of(context, combination, adapter) as decoder:
+                    stage = context.recipe.decoders
+                    yield Task(f'{name}-decoder', decoder, stage, network, combination, False)
             self._adapters[combination] = adapter.eval().requires_grad_(False)
 
-    def _started(self, combination: ModalitySet) -> Adapter:
+    def _started(self, combination: ModalitySet) -> Combined | ScaleShift | PrivateDecoder:
         """Make an adapter with the statistics of ``combination``, where there is data for it."""
         context, recipe = self.context, self.context.recipe.ours
         blocks = context.blocks.get(combination)
@@ -120,18 +129,6 @@ class DistilledAdapters(PlainAdapters):
         if batches:
             start_from_statistics(adapter, context.segmenter, combination, batches)
         return adapter
-
-
-def softened_divergence(logits: Tensor, target: Tensor, temperature: float) -> Tensor:
-    """Return T^2 KL(softmax(target / T) || softmax(logits / T)), the mean over pixels.
-
-    Args:
-        logits, target: (N, classes, h, w).
-    """
-    own = functional.log_softmax(logits.float() / temperature, dim=1)
-    wanted = functional.log_softmax(target.float() / temperature, dim=1)
-    divergence = (wanted.exp() * (wanted - own)).sum(1).mean()
-    return temperature**2 * divergence
 
 
 def relative_error(levels: list[Tensor], targets: list[Tensor]) -> Tensor:
@@ -148,26 +145,3 @@ def losses_by_sample(criterion: Criterion, logits: Tensor, labels: Tensor) -> Te
     """Return the (N,) loss of each sample on its own."""
     pairs = zip(logits.split(1), labels.split(1), strict=True)
     return torch.stack([criterion(*pair) for pair in pairs])
-
-
-class _Pass(NamedTuple):
-    logits: Tensor
-    levels: list[Tensor]
-
-
-def _run(segmenter: Segmenter, adapter: Adapter | None, inputs: Inputs) -> _Pass:
-    """Return logits and the four fused features, with the adapter in place."""
-    with _decoder_inputs(segmenter) as levels:
-        return _Pass(adapted(segmenter, adapter, inputs), levels)
-
-
-@contextmanager
-def _decoder_inputs(segmenter: Segmenter) -> Iterator[list[Tensor]]:
-    levels: list[Tensor] = []
-    handle = segmenter.decoder.register_forward_pre_hook(
-        lambda _module, arguments: levels.extend(arguments[0])
-    )
-    try:
-        yield levels
-    finally:
-        handle.remove()

@@ -34,7 +34,7 @@ from mm_robust_seg.training.objectives.base import (
     Task,
 )
 from mm_robust_seg.training.objectives.complete import CompleteInput
-from mm_robust_seg.training.objectives.distillation import softened_divergence
+from mm_robust_seg.training.objectives.teaching import softened_divergence
 
 STRIDE = 4
 """Input pixels per side of a reconstructed one."""

@@ -21,7 +21,7 @@ from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.prediction import projections
 from mm_robust_seg.training.objectives.base import MethodContext, Step, Task
 from mm_robust_seg.training.objectives.complete import CompleteInput
-from mm_robust_seg.training.objectives.distillation import softened_divergence
+from mm_robust_seg.training.objectives.teaching import softened_divergence
 
 
 class SelfDistillation:

@@ -23,8 +23,8 @@ from mm_robust_seg.training.objectives.distillation import (  # noqa: E402
     DistilledAdapters,
     losses_by_sample,
     relative_error,
-    softened_divergence,
 )
+from mm_robust_seg.training.objectives.teaching import softened_divergence, taught  # noqa: E402
 from mm_robust_seg.training.recipe import OursRecipe  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -122,8 +122,9 @@ def test_two_modalities_have_no_pairs():
     ('options', 'runs'),
     [
         ({}, {'rgb': 1, 'depth': 1}),
-        ({'logits_weight': 1.0}, {'rgb': 2, 'thermal': 1, 'depth': 2}),
-        ({'logits_weight': 1.0, 'features_weight': 1.0}, {'rgb': 2, 'thermal': 1, 'depth': 2}),
+        ({'logits_weight': 1.0}, {'rgb': 3, 'thermal': 2, 'depth': 3}),
+        ({'logits_weight': 1.0, 'mirror': False}, {'rgb': 2, 'thermal': 1, 'depth': 2}),
+        ({'features_weight': 1.0}, {'rgb': 2, 'thermal': 1, 'depth': 2}),
         ({'order_weight': 1.0}, {'rgb': 2, 'depth': 1}),
     ],
 )
@@ -213,7 +214,7 @@ def test_randomness_is_a_function_of_the_step(context):
     assert len({loss(seed) for seed in range(8)}) == 2
 
 
-@pytest.mark.parametrize('name', ['ssf', 'combined'])
+@pytest.mark.parametrize('name', ['ssf', 'combined', 'private_decoder'])
 def test_adapters_start_from_the_statistics_of_their_combination(name):
     step = make_step(seed=2)
     context = replace(
@@ -231,6 +232,15 @@ def test_adapters_start_from_the_statistics_of_their_combination(name):
         again.append(task.objective.trained.state_dict())
     assert losses[0] < losses[1]
     assert all(torch.equal(again[0][key], again[2][key]) for key in again[0])
+
+
+@torch.no_grad()
+def test_the_mirrored_answer_does_not_depend_on_which_of_the_two_is_the_mirror_image(context):
+    images = make_step().images
+    mirrored = {m: x.flip(-1) for m, x in images.items()}
+    one, other = (taught(context.segmenter, x, mirrored=True).logits for x in (images, mirrored))
+    torch.testing.assert_close(one, other.flip(-1))
+    assert not torch.allclose(one, taught(context.segmenter, images, mirrored=False).logits)
 
 
 def test_divergence_by_hand():

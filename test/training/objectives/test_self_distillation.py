@@ -10,11 +10,11 @@ torch = pytest.importorskip('torch', reason='needs PyTorch')
 from toy_training import make_context, make_step  # noqa: E402
 
 from mm_robust_seg.modality import COMPLETE, ModalitySet  # noqa: E402
-from mm_robust_seg.training.objectives.distillation import softened_divergence  # noqa: E402
 from mm_robust_seg.training.objectives.self_distillation import (  # noqa: E402
     one_of_every_size,
     SelfDistillation,
 )
+from mm_robust_seg.training.objectives.teaching import softened_divergence  # noqa: E402
 from mm_robust_seg.training.recipe import SelfDistillationRecipe  # noqa: E402
 
 pytestmark = pytest.mark.torch
