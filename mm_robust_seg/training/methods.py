@@ -62,7 +62,7 @@ def _adapter(name: str, summary: str, source: str) -> MethodEntry:
 
 _SSF = 'Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986'
 _TOKENS = 'Lee et al., CVPR 2023, arXiv 2303.03369'
-_PROMPTS = f'{_TOKENS}, as maps on a convolutional network'
+_PROMPTS = f'{_TOKENS}, on a convolutional network'
 
 METHODS: Mapping[str, MethodEntry] = {
     'complete': MethodEntry(
@@ -92,11 +92,19 @@ METHODS: Mapping[str, MethodEntry] = {
     'norm': _adapter('norm', 'affine parameters of the norms', 'arXiv 2310.03986'),
     'bitfit': _adapter('bitfit', 'biases', 'Ben Zaken et al., ACL 2022, arXiv 2106.10199'),
     'lora': _adapter('lora', 'low-rank updates', 'Hu et al., ICLR 2022, arXiv 2106.09685'),
-    'prompt_add': _adapter('prompt_add', 'prompt maps added to stem features', _PROMPTS),
-    'prompt_concat': _adapter('prompt_concat', 'prompt maps beside stem features', _PROMPTS),
-    'prompt_input': _adapter('prompt_input', 'prompt tokens; a transformer only', _TOKENS),
+    'prompt_add': _adapter(
+        'prompt_add', 'prompts added in six blocks, and the classifier', _PROMPTS
+    ),
+    'prompt_concat': _adapter(
+        'prompt_concat', 'prompt maps beside features, and the classifier', _PROMPTS
+    ),
+    'prompt_input': _adapter(
+        'prompt_input', 'prompt tokens, and the classifier; a transformer only', _TOKENS
+    ),
     'prompt_attention': _adapter(
-        'prompt_attention', 'prompts as keys and values; a transformer only', _TOKENS
+        'prompt_attention',
+        'prompts as keys and values, and the classifier; a transformer only',
+        _TOKENS,
     ),
     'combined': _adapter('combined', 'scale and shift, and low-rank updates', _SSF),
     'private_decoder': _adapter(

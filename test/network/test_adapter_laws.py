@@ -23,7 +23,8 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
 from mm_robust_seg.network.adapters.combined import Combined  # noqa: E402
 from mm_robust_seg.network.adapters.lora import LowRank  # noqa: E402
 from mm_robust_seg.network.adapters.norm import NormAffine  # noqa: E402
-from mm_robust_seg.network.adapters.prompts import prompt_add, prompt_concat  # noqa: E402
+from mm_robust_seg.network.adapters.prompt_tokens import PromptAttention, PromptInput  # noqa: E402
+from mm_robust_seg.network.adapters.prompts import ChannelPrompts, ConcatenatedPrompts  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import NORMS, scaled_sites, ScaleShift  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 from mm_robust_seg.training.base_network import load_network  # noqa: E402
@@ -120,7 +121,7 @@ def test_sensors_have_pairs_in_the_same_layers(segmenter):
 
 @torch.no_grad()
 def test_a_concatenated_prompt_equals_a_wider_convolution(segmenter):
-    adapter = perturbed(prompt_concat(segmenter, DEPTH))
+    adapter = perturbed(ConcatenatedPrompts(segmenter, DEPTH))
     ((site, module),) = adapter.hooks().items()
     convolution = segmenter.get_submodule(site)
     features = torch.randn(2, convolution.in_channels, 20, 30)
@@ -130,10 +131,38 @@ def test_a_concatenated_prompt_equals_a_wider_convolution(segmenter):
     torch.testing.assert_close(module(convolution(features)), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('make', [prompt_add, prompt_concat])
+def test_added_prompts_are_in_six_blocks_of_every_encoder(segmenter, transformer):
+    sites = ChannelPrompts(segmenter, PAIR).sites
+    deep = [[int(s.split('.')[3]) for s in sites if m.value in s] for m in PAIR]
+    assert deep == [[2, 5, 8, 11, 14, 17]] * 2
+    sites = ChannelPrompts(transformer, DEPTH).sites
+    assert len(sites) == 6
+    assert sites[-1] == 'encoders.depth.stages.3.norm'
+
+
 @torch.no_grad()
-def test_prompts_suit_any_input_size_and_move_with_the_network(segmenter, make):
-    folded = fold(segmenter, perturbed(make(segmenter, PAIR)))
+def test_an_added_prompt_is_added_to_the_output_of_its_block(segmenter):
+    site = 'encoders.depth.features.5'
+    adapter = ChannelPrompts(segmenter, DEPTH, (site,))
+    (prompt,) = adapter.parameters()
+    prompt.copy_(torch.arange(float(len(prompt))))
+    x = torch.randn(2, 32, 8, 12)
+    block, folded = segmenter.get_submodule(site), fold(segmenter, adapter).get_submodule(site)
+    torch.testing.assert_close(folded(x), block(x) + prompt[:, None, None], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    'make', [ChannelPrompts, ConcatenatedPrompts, PromptInput, PromptAttention]
+)
+def test_prompts_train_the_classifier_with_them(segmenter, transformer, make):
+    network = segmenter if make is ConcatenatedPrompts else transformer
+    overridden = make(network, DEPTH).overrides(network.state_dict())
+    assert {'decoder.classify.weight', 'decoder.classify.bias'} <= set(overridden)
+
+
+@torch.no_grad()
+def test_prompts_suit_any_input_size_and_move_with_the_network(segmenter):
+    folded = fold(segmenter, perturbed(ConcatenatedPrompts(segmenter, PAIR)))
     for size in [(64, 96), (96, 64), (32, 32)]:
         expected = (1, 5, size[0] // 4, size[1] // 4)
         assert folded(random_inputs(PAIR, size)).shape == expected
@@ -157,4 +186,4 @@ def test_scale_and_shift_cover_the_layers_of_a_transformer(transformer):
 
 def test_a_prompt_that_cannot_be_concatenated_is_refused(transformer):
     with pytest.raises(ConfigError, match=r'encoders\.depth .* no 1x1 convolution'):
-        prompt_concat(transformer, DEPTH)
+        ConcatenatedPrompts(transformer, DEPTH)

@@ -40,7 +40,7 @@ CASES = [
 ]
 NO_TRANSFORMER, ONLY_TRANSFORMER = {'prompt_concat'}, {'prompt_input', 'prompt_attention'}
 
-NOT_FOLDED = [ADAPTERS[name] for name in ('prompt_add', 'prompt_concat')]
+NOT_FOLDED = [ADAPTERS['prompt_concat']]
 
 
 def suits(adapter, network):

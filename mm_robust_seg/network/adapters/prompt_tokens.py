@@ -1,10 +1,11 @@
 """Missing-aware prompts (Lee et al., CVPR 2023; arXiv 2303.03369) for transformer encoders.
 
-Learned tokens tell the blocks of every remaining encoder which sensors are missing. Two things
-differ from the publication. The prompt has a softmax of its own whose result is added, zero at the
-start, so that a new adapter changes nothing; tokens in the common softmax would draw attention to
-themselves from the first step. And all blocks have prompts, not the first half: where resolution
-falls with depth, the first half has a fifth of the channels.
+Learned tokens tell the blocks of every remaining encoder which sensors are missing, and the
+classifier is trained with them. Two things differ from the publication. The prompt has a softmax
+of its own whose result is added, zero at the start, so that a new adapter changes nothing; tokens
+in the common softmax would draw attention to themselves from the first step. And all blocks have
+prompts, not the first half: where resolution falls with depth, the first half has a fifth of the
+channels.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch.nn import functional
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter, Blocks, key_of, sites
+from mm_robust_seg.network.adapters.head import TrainedHead
 from mm_robust_seg.network.backbones.mit import Attention, NORM_EPS, SIZES
 from mm_robust_seg.network.segmenter import Segmenter
 
@@ -40,6 +42,7 @@ class PromptAttention(Adapter):
     ) -> None:
         super().__init__()
         found = _attentions(segmenter, combination, blocks)
+        self.head = TrainedHead(segmenter, blocks)
         self.sites = tuple(found)
         self.key, self.value = nn.ParameterDict(), nn.ParameterDict()
         for site, attention in found.items():
@@ -50,7 +53,8 @@ class PromptAttention(Adapter):
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Put keys and values into the attention's prefix."""
         keys = {f'{site}.prefix_key': self.key[key_of(site)] for site in self.sites}
-        return keys | {f'{site}.prefix_value': self.value[key_of(site)] for site in self.sites}
+        values = {f'{site}.prefix_value': self.value[key_of(site)] for site in self.sites}
+        return keys | values | self.head.overrides(base)
 
 
 class PromptInput(Adapter):
@@ -71,6 +75,7 @@ class PromptInput(Adapter):
     ) -> None:
         super().__init__()
         found = _attentions(segmenter, combination, blocks)
+        self.head = TrainedHead(segmenter, blocks)
         self.sites = tuple(found)
         self.tokens, self.gate = nn.ParameterDict(), nn.ParameterDict()
         for site, attention in found.items():
@@ -80,7 +85,7 @@ class PromptInput(Adapter):
 
     def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Turn the tokens into keys and values as their block would."""
-        changed = {}
+        changed = self.head.overrides(base)
         for site in self.sites:
             tokens, gate = self.tokens[key_of(site)], self.gate[key_of(site)]
             norm = f'{site.rpartition(".")[0]}.norm1'

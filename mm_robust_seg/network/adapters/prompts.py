@@ -1,14 +1,16 @@
 """Missing-aware prompts (Lee et al., CVPR 2023; arXiv 2303.03369) for convolutional encoders.
 
-A transformer is told which sensors are missing by learned tokens. Here the stem's features of
-every remaining encoder are told by a learned map, one per combination: added to them, or
-concatenated with them. The maps are coarse and enlarged to whatever size the features have.
+A transformer is told which sensors are missing by learned tokens in six of its blocks, the same
+for every place in the image, and its classifier is trained with them. Here as many blocks of every
+remaining encoder are told by a learned vector, added to their output; or a learned map enters one
+convolution beside the features. (A map added to the stem's features alone, behind a frozen
+classifier, did next to nothing: a map belongs to places, which random windows move, and what is
+said once at the stem is forgotten.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn, Tensor
@@ -23,24 +25,49 @@ from mm_robust_seg.network.adapters.base import (
     is_within,
     key_of,
 )
+from mm_robust_seg.network.adapters.head import TrainedHead
+from mm_robust_seg.network.adapters.placement import blocks_of
 from mm_robust_seg.network.segmenter import Segmenter
 
 GRID = (12, 16)
 """Rows and columns of a prompt map."""
 PROMPT_CHANNELS = 16
 """Of a concatenated prompt."""
+PROMPTED_BLOCKS = 6
 
 
-class AddedMap(nn.Module):
-    """Add a learned map, zero at the start."""
+class ChannelPrompts(Adapter):
+    """A learned vector, zero at the start, on the output of six blocks of each encoder.
 
-    def __init__(self, channels: int) -> None:
+    It is added to the bias of the block's last layer, so it folds. The six are spread evenly
+    over the depth, the last block among them. The classifier is trained too. In ``blocks``, if
+    given, every block of an encoder has a prompt.
+    """
+
+    def __init__(
+        self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
+    ) -> None:
         super().__init__()
-        self.prompt = nn.Parameter(torch.zeros(1, channels, *GRID))
+        self.head = TrainedHead(segmenter, blocks)
+        found: list[str] = []
+        for modality in combination:
+            ends = _block_ends(segmenter, f'encoders.{modality}')
+            chosen = evenly_deep(ends) if blocks is None else ends
+            found.extend(end for end in chosen if is_within(end, blocks))
+        self.sites = tuple(found)
+        widths = {site: segmenter.get_parameter(f'{site}.bias').numel() for site in found}
+        self.prompt = nn.ParameterDict({key_of(s): torch.zeros(w) for s, w in widths.items()})
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (N, C, h, w) to the same shape."""
-        return features + _enlarged(self.prompt, features)
+    def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add the prompts to the biases."""
+        biases = {f'{s}.bias': base[f'{s}.bias'] + self.prompt[key_of(s)] for s in self.sites}
+        return biases | self.head.overrides(base)
+
+
+def evenly_deep(names: Sequence[str]) -> list[str]:
+    """Return ``PROMPTED_BLOCKS`` of the names in their order, evenly spaced, the last included."""
+    count = min(PROMPTED_BLOCKS, len(names))
+    return [names[len(names) * (number + 1) // count - 1] for number in range(count)]
 
 
 class ConcatenatedMap(nn.Module):
@@ -61,42 +88,32 @@ class ConcatenatedMap(nn.Module):
         return output + functional.conv2d(prompt, self.kernel.to(output.dtype))
 
 
-class PromptMaps(Adapter):
-    """A learned map for each remaining encoder.
+class ConcatenatedPrompts(Adapter):
+    """A map beside the features that enter one convolution of each remaining encoder.
 
-    Args:
-        place: names the module, by (segmenter, name of the encoder), behind which a map enters,
-            and how many channels that gives.
-        make_map: makes a map for so many channels.
+    The classifier is trained too.
+
+    Raises:
+        ConfigError: if an encoder has no such convolution.
     """
 
     def __init__(
-        self,
-        segmenter: Segmenter,
-        combination: ModalitySet,
-        blocks: Blocks = None,
-        *,
-        place: Callable[[Segmenter, str], tuple[str, int]],
-        make_map: Callable[[int], nn.Module],
+        self, segmenter: Segmenter, combination: ModalitySet, blocks: Blocks = None
     ) -> None:
         super().__init__()
-        self.maps = nn.ModuleDict()
+        self.head, self.maps = TrainedHead(segmenter, blocks), nn.ModuleDict()
         for modality in combination:
-            name, channels = place(segmenter, f'encoders.{modality}')
+            name, channels = first_pointwise(segmenter, f'encoders.{modality}')
             if is_within(name, blocks):
-                self.maps[key_of(name)] = make_map(channels)
+                self.maps[key_of(name)] = ConcatenatedMap(channels)
+
+    def overrides(self, base: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Put the classifier in place."""
+        return self.head.overrides(base)
 
     def hooks(self) -> dict[str, Hook]:
         """Let the maps enter."""
         return {key.replace('/', '.'): module for key, module in self.maps.items()}
-
-
-def stem(segmenter: Segmenter, encoder: str) -> tuple[str, int]:
-    """Return name and channels of an encoder's stem."""
-    name, convolution = _convolutions(segmenter, encoder)[0]
-    parent = name.rpartition('.')[0]
-    is_whole = isinstance(segmenter.get_submodule(parent), nn.Sequential)
-    return parent if is_whole else name, convolution.out_channels
 
 
 def first_pointwise(segmenter: Segmenter, encoder: str) -> tuple[str, int]:
@@ -117,8 +134,15 @@ def first_pointwise(segmenter: Segmenter, encoder: str) -> tuple[str, int]:
     )
 
 
-prompt_add = partial(PromptMaps, place=stem, make_map=AddedMap)
-prompt_concat = partial(PromptMaps, place=first_pointwise, make_map=ConcatenatedMap)
+def _block_ends(segmenter: Segmenter, encoder: str) -> list[str]:
+    """Name the last layer with a bias in every block of an encoder, in its order."""
+    ends = []
+    for block in blocks_of(segmenter):
+        layers = segmenter.get_submodule(block).named_modules(prefix=block)
+        biased = [n for n, m in layers if isinstance(getattr(m, 'bias', None), nn.Parameter)]
+        if is_within(block, (encoder,)) and biased:
+            ends.append(biased[-1])
+    return ends
 
 
 def _convolutions(segmenter: Segmenter, root: str) -> list[tuple[str, nn.Conv2d]]:

@@ -13,7 +13,7 @@ from mm_robust_seg.network.adapters.norm import NormAffine
 from mm_robust_seg.network.adapters.placement import MakeAdapter
 from mm_robust_seg.network.adapters.private_decoder import PrivateDecoder
 from mm_robust_seg.network.adapters.prompt_tokens import PromptAttention, PromptInput
-from mm_robust_seg.network.adapters.prompts import prompt_add, prompt_concat
+from mm_robust_seg.network.adapters.prompts import ChannelPrompts, ConcatenatedPrompts
 from mm_robust_seg.network.adapters.ssf import ScaleShift
 
 ADAPTERS: Mapping[str, MakeAdapter] = MappingProxyType(
@@ -24,8 +24,8 @@ ADAPTERS: Mapping[str, MakeAdapter] = MappingProxyType(
         'norm': NormAffine,
         'bitfit': BitFit,
         'lora': LowRank,
-        'prompt_add': prompt_add,
-        'prompt_concat': prompt_concat,
+        'prompt_add': ChannelPrompts,
+        'prompt_concat': ConcatenatedPrompts,
         'prompt_input': PromptInput,
         'prompt_attention': PromptAttention,
         'combined': Combined,
