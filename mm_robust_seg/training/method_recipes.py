@@ -30,9 +30,8 @@ class DedicatedRecipe:
     """Method ``dedicated``: each network is trained until it stops gaining."""
 
     patience: int = parameter(
-        6, 'Epochs without a gain that end it; 0: all of base.epochs.', 0, 1000
+        6, 'Epochs without a gain on what refinement.held_out keeps back; 0: train all.', 0, 1000
     )
-    held_out: float = parameter(0.1, 'Share of the training split that says so.', 0.0, 0.5)
 
 
 @dataclass(frozen=True)

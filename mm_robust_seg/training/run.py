@@ -81,7 +81,15 @@ def run_method(request: RunRequest, progress: Progress = SILENT) -> dict[str, An
                     f'{request.init}'
                 )
             training = Training(
-                recipe, data.train, data.val, request.out, request.device, group, log, data.objects
+                recipe,
+                data.train,
+                data.val,
+                request.out,
+                request.device,
+                group,
+                log,
+                data.objects,
+                data.held_out,
             )
             weights = class_weights(data.survey.splits['train'].class_pixels)
             loss = SegmentationLoss(torch.from_numpy(weights).to(request.device))

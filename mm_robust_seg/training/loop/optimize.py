@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 import math
@@ -19,7 +20,7 @@ from mm_robust_seg.report.progress import Bar
 from mm_robust_seg.training.data.batches import Batch, batch_count, training_batches
 from mm_robust_seg.training.data.objects import Objects
 from mm_robust_seg.training.data.samples_picture import samples_picture
-from mm_robust_seg.training.data.scores import confusion_of
+from mm_robust_seg.training.data.scores import confusion_of, Run
 from mm_robust_seg.training.loop.gradients import conflict_free
 from mm_robust_seg.training.loop.process_group import ProcessGroup
 from mm_robust_seg.training.loop.task_state import TaskState
@@ -38,6 +39,7 @@ class Training:
     Attributes:
         folder: of the checkpoints.
         objects: of ``train``, where the recipe needs them.
+        held_out: training samples that are kept back, by which tasks with patience end.
     """
 
     recipe: Recipe
@@ -48,6 +50,7 @@ class Training:
     group: ProcessGroup
     log: TrainingLog
     objects: Objects | None = None
+    held_out: Dataset | None = None
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield the training batches of an epoch."""
@@ -77,10 +80,15 @@ def optimize(task: Task, training: Training) -> TaskState:
     return state
 
 
-def rate_factor(done: float, warmup: float) -> float:
-    """Return the share of the peak learning rate: linear warm-up, then half a cosine."""
+def rate_factor(done: float, warmup: float, falls: bool = True) -> float:
+    """Return the share of the peak learning rate: linear warm-up, then half a cosine.
+
+    Where the end is not known it stays at the peak, and the averaged weights settle.
+    """
     if done < warmup:
         return done / warmup
+    if not falls:
+        return 1.0
     return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
 
 
@@ -91,6 +99,8 @@ def _train(state: TaskState, training: Training, steps: int, bar: Bar) -> None:
         loss = _epoch(state, training, steps, bar)
         group.broadcast(state.statistics())
         state.epoch += 1
+        if _stops(task, training):
+            _judge(state, training)
         state.seconds += time.monotonic() - started_s
         line = f'{task.name}: epoch {state.epoch}/{epochs}, loss {loss:.4f}'
         if group.is_main and _validation_is_due(state, training.recipe):
@@ -109,7 +119,7 @@ def _epoch(state: TaskState, training: Training, steps: int, bar: Bar) -> float:
     batches = training.batches(state.epoch) if task.reads else repeat(NO_BATCH, steps)
     for index, batch in enumerate(batches):
         done = state.steps + index
-        rate = rate_factor(done / last, task.stage.warmup)
+        rate = rate_factor(done / last, task.stage.warmup, falls=not _stops(task, training))
         for group in state.optimizer.param_groups:
             group['lr'] = group['peak'] * rate
         step = _step(batch, state, training, index)
@@ -178,16 +188,43 @@ def _validation_is_due(state: TaskState, recipe: Recipe) -> bool:
 
 def _validate(state: TaskState, training: Training) -> float:
     """Score the averaged weights, keep them if they are the best, show what they make."""
-    task, done = state.task, state.steps
-    trained = task.objective.trained
+    task, done, spec = state.task, state.steps, training.recipe.input_spec
+    with _averaged(state) as run:
+        miou = confusion_of([run], training.val, spec)[run].miou()
+        if not _stops(task, training):
+            state.save_if_best(miou)
+        picture = samples_picture(*run, training.val, spec)
+    training.log.scalars(task.name, done, {'val_miou': miou})
+    training.log.picture(task.name, done, picture)
+    return miou
+
+
+def _stops(task: Task, training: Training) -> bool:
+    """Tell whether the task may end before its last epoch."""
+    return task.patience > 0 and training.held_out is not None
+
+
+def _judge(state: TaskState, training: Training) -> None:
+    """Score the averaged weights on what is kept back; at the end, go back to the best."""
+    if training.group.is_main and training.held_out is not None:
+        with _averaged(state) as run:
+            spec = training.recipe.input_spec
+            miou = confusion_of([run], training.held_out, spec)[run].miou()
+        state.judge(miou)
+        training.log.scalars(state.task.name, state.steps, {'held_out_miou': miou})
+    training.group.broadcast([state.stale])
+    if state.finished:
+        if training.group.is_main:
+            state.return_to_best()
+        training.group.broadcast(state.average.values())
+
+
+@contextmanager
+def _averaged(state: TaskState) -> Iterator[Run]:
+    """Let the network have the averaged weights for a while."""
+    task, trained = state.task, state.task.objective.trained
     present = {k: v.detach().clone() for k, v in trained.state_dict().items()}
     state.use_average()
     task.network.eval()
-    run, spec = (task.network, task.combination), training.recipe.input_spec
-    miou = confusion_of([run], training.val, spec)[run].miou()
-    state.save_if_best(miou)
-    picture = samples_picture(*run, training.val, spec)
-    training.log.scalars(task.name, done, {'val_miou': miou})
-    training.log.picture(task.name, done, picture)
+    yield task.network, task.combination
     trained.load_state_dict(present)
-    return miou

@@ -25,7 +25,9 @@ class TaskState:
     Attributes:
         epoch: how many are done.
         seconds: spent on them, over all interruptions.
-        best: highest validation mIoU so far; -1 before the first.
+        best: highest validation mIoU so far, or of what is kept back if the task has patience; -1
+            before the first.
+        stale: () int64, epochs since the best, of a task with patience.
     """
 
     def __init__(self, task: Task, folder: Path, epoch_steps: int) -> None:
@@ -35,13 +37,15 @@ class TaskState:
             k: v.detach().clone() for k, v in task.objective.trained.state_dict().items()
         }
         self.epoch, self.seconds, self.best = 0, 0.0, -1.0
+        self.stale = torch.zeros((), dtype=torch.int64, device=_device_of(task))
         if last_path(folder, task.name).is_file():
             self._restore(last_path(folder, task.name))
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
-        return self.epoch >= self.task.stage.epochs
+        """Whether all epochs are done, or its patience is at an end."""
+        patience = self.task.patience
+        return self.epoch >= self.task.stage.epochs or 0 < patience <= int(self.stale)
 
     @property
     def steps(self) -> int:
@@ -94,6 +98,21 @@ class TaskState:
             tensors = {f'average/{k}': v for k, v in self.average.items()}
             checkpoint.save(best_path(self._folder, self.task.name), tensors, self._facts())
 
+    def judge(self, miou: float) -> None:
+        """Note the score of an epoch on what is kept back, and keep the weights if it is best."""
+        self.stale += 1
+        if miou > self.best:
+            self.stale.zero_()
+        self.save_if_best(miou)
+
+    def return_to_best(self) -> None:
+        """Put the averaged weights of the best epoch in place of the present ones."""
+        path = best_path(self._folder, self.task.name)
+        if not path.is_file():  # nothing that is kept back could be scored
+            return
+        parts, _ = _read(path)
+        self.average.update({k: v.to(self.average[k].device) for k, v in parts['average'].items()})
+
     def _facts(self) -> dict[str, Any]:
         return {
             'task': self.task.name,
@@ -101,12 +120,14 @@ class TaskState:
             'finished': self.finished,
             'seconds': round(self.seconds, 1),
             'best': self.best,
+            'stale': int(self.stale),
         }
 
     def _restore(self, path: Path) -> None:
         parts, facts = _read(path)
         self.epoch, self.seconds = int(facts['epoch']), float(facts['seconds'])
         self.best = float(facts['best'])
+        self.stale.fill_(int(facts.get('stale', 0)))
         _load_into(self.task.objective.trained, parts.get('trained', parts['average']), path)
         self.average.update({k: v.to(self.average[k].device) for k, v in parts['average'].items()})
         moments: dict[int, dict[str, Tensor]] = {}
@@ -115,6 +136,10 @@ class TaskState:
             moments.setdefault(int(index), {})[field] = value
         groups = self.optimizer.state_dict()['param_groups']
         self.optimizer.load_state_dict({'state': moments, 'param_groups': groups})
+
+
+def _device_of(task: Task) -> torch.device:
+    return next(task.objective.trained.parameters()).device
 
 
 def last_path(folder: Path, task: str) -> Path:

@@ -73,7 +73,9 @@ class Task:
     Attributes:
         name: of the checkpoint; unique within a method, such as ``base`` or ``rgb+depth``.
         network: maps inputs of ``combination`` to logits while training goes on; validated.
-        reads: whether its steps need images and labels; none are loaded for one that has its own.
+        reads: whether its steps need images and labels; none are loaded for one with its own.
+        patience: epochs without a gain, on training samples that are kept back, which end it: it
+            is then what it was at its best. 0: all epochs are trained.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Task:
     network: nn.Module
     combination: ModalitySet
     reads: bool = True
+    patience: int = 0
 
 
 class Method(Protocol):
@@ -154,8 +157,16 @@ class SegmentationLoss:
         return functional.cross_entropy(enlarged, target, weights, ignore_index=UNLABELED)
 
 
-def random_combination(modalities: ModalitySet, rng: np.random.Generator) -> ModalitySet:
-    """Draw a non-empty subset of ``modalities``, each with the same probability."""
+def random_combination(
+    modalities: ModalitySet, rng: np.random.Generator, complete: float = 0.0
+) -> ModalitySet:
+    """Draw a non-empty subset of ``modalities``.
+
+    Args:
+        complete: probability with which all of them are taken; else each subset is equally likely.
+    """
+    if rng.random() < complete:
+        return modalities
     members = tuple(modalities)
     number = int(rng.integers(1, 2 ** len(members)))
     return ModalitySet(m for bit, m in enumerate(members) if number >> bit & 1)

@@ -17,8 +17,9 @@ from mm_robust_seg.training.objectives.complete import WholeNetwork
 class DedicatedNetworks:
     """The method: the upper bound that adapters are measured against, at the price of storage.
 
-    Every network starts from the weights given; with a trained complete-input network that one
-    serves complete input as it is.
+    Each is trained until it stops gaining on training samples that are kept back, if any are. It
+    starts from the weights given; with a trained complete-input network that one serves complete
+    input as it is.
     """
 
     def __init__(self, context: MethodContext) -> None:
@@ -34,7 +35,8 @@ class DedicatedNetworks:
             if context.trained and combination == context.modalities:
                 continue
             objective = WholeNetwork(network, combination, context.criterion)
-            yield Task(str(combination), objective, context.recipe.base, network, combination)
+            stage, patience = context.recipe.base, context.recipe.dedicated.patience
+            yield Task(str(combination), objective, stage, network, combination, patience=patience)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:
         """Return each combination's own network."""

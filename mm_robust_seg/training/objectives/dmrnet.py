@@ -31,6 +31,7 @@ class SampledEmbedding:
     def __init__(self, context: MethodContext, training: ProbabilisticTraining) -> None:
         self.recipe, self.criterion = context.recipe.dmrnet, context.criterion
         self.modalities = context.modalities
+        self.complete = context.recipe.combinations.complete
         self.trained: nn.Module = training
         self.training = training
 
@@ -40,7 +41,7 @@ class SampledEmbedding:
 
     def loss(self, step: Step) -> Tensor:
         """Return the weighted sum for a combination drawn anew."""
-        combination = random_combination(self.modalities, step.rng)
+        combination = random_combination(self.modalities, step.rng, self.complete)
         generator = torch.Generator().manual_seed(int(step.rng.integers(2**63 - 1)))
         levels, mean, log_variance = self.training.sample(step.only(combination), generator)
         total = self.criterion(self.training.network.decoder(levels), step.labels)

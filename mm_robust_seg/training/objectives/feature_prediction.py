@@ -24,6 +24,7 @@ from torch import nn, Tensor
 from mm_robust_seg.modality import all_combinations, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.prediction import FIRST_LEVEL, PredictiveSegmenter, projections
+from mm_robust_seg.training.method_recipes import FeaturePredictionRecipe
 from mm_robust_seg.training.objectives.base import (
     MethodContext,
     random_incomplete,
@@ -31,7 +32,6 @@ from mm_robust_seg.training.objectives.base import (
     Step,
     Task,
 )
-from mm_robust_seg.training.recipe import FeaturePredictionRecipe
 
 _EPS = 1e-4
 

@@ -10,7 +10,12 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from mm_robust_seg.training.objectives.base import random_combination, Step, Task
+from mm_robust_seg.training.objectives.base import (
+    MethodContext,
+    random_combination,
+    Step,
+    Task,
+)
 from mm_robust_seg.training.objectives.complete import (
     CompleteInput,
     WholeNetwork,
@@ -18,11 +23,15 @@ from mm_robust_seg.training.objectives.complete import (
 
 
 class RandomCombination(WholeNetwork):
-    """The task's loss on a combination drawn anew for every batch."""
+    """The task's loss on a combination drawn anew for every batch, in a share of them complete."""
+
+    def __init__(self, context: MethodContext) -> None:
+        super().__init__(context.segmenter, context.modalities, context.criterion)
+        self.complete = context.recipe.combinations.complete
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the logits of a random combination."""
-        inputs = step.only(random_combination(self.combination, step.rng))
+        inputs = step.only(random_combination(self.combination, step.rng, self.complete))
         return self.criterion(self.segmenter(inputs), step.labels)
 
 
@@ -32,5 +41,5 @@ class ModalityDropout(CompleteInput):
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
         context = self.context
-        objective = RandomCombination(context.segmenter, context.modalities, context.criterion)
+        objective = RandomCombination(context)
         yield Task('base', objective, context.recipe.base, context.segmenter, context.modalities)

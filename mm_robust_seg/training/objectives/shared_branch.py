@@ -16,7 +16,6 @@ from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
 from mm_robust_seg.network.adapters.base import Adapter
 from mm_robust_seg.network.shared_branch import SharedBranch
 from mm_robust_seg.training.objectives.base import (
-    Criterion,
     MethodContext,
     random_combination,
     Step,
@@ -25,11 +24,12 @@ from mm_robust_seg.training.objectives.base import (
 
 
 class RandomlyFed:
-    """The task's loss of one network on a combination drawn anew for every batch."""
+    """The task's loss on a combination drawn anew for every batch, in a share of them complete."""
 
-    def __init__(self, network: SharedBranch, criterion: Criterion) -> None:
+    def __init__(self, network: SharedBranch, context: MethodContext) -> None:
         self.trained: nn.Module = network
-        self.network, self.criterion = network, criterion
+        self.network, self.criterion = network, context.criterion
+        self.complete = context.recipe.combinations.complete
 
     def set_mode(self) -> None:
         """Train everything."""
@@ -37,7 +37,7 @@ class RandomlyFed:
 
     def loss(self, step: Step) -> Tensor:
         """Return the loss of the logits of a random combination."""
-        inputs = step.only(random_combination(self.network.modalities, step.rng))
+        inputs = step.only(random_combination(self.network.modalities, step.rng, self.complete))
         return self.criterion(self.network(inputs), step.labels)
 
 
@@ -65,7 +65,7 @@ class OneBranch:
     def tasks(self) -> Iterator[Task]:
         """Yield the one optimisation."""
         context, network = self.context, self.network
-        objective = RandomlyFed(network, context.criterion)
+        objective = RandomlyFed(network, context)
         yield Task('base', objective, context.recipe.base, network, context.modalities)
 
     def networks(self) -> dict[ModalitySet, nn.Module]:

@@ -17,6 +17,7 @@ from toy_training import (  # noqa: E402
 
 from mm_robust_seg.modality import all_combinations, COMPLETE, ModalitySet  # noqa: E402
 from mm_robust_seg.network.probabilistic import divergence  # noqa: E402
+from mm_robust_seg.training.method_recipes import CombinationsRecipe  # noqa: E402
 from mm_robust_seg.training.objectives.base import random_combination  # noqa: E402
 from mm_robust_seg.training.objectives.dmrnet import DMRNet  # noqa: E402
 from mm_robust_seg.training.recipe import DMRNetRecipe  # noqa: E402
@@ -28,11 +29,7 @@ NO_DECODER = {'hard_weight': 0.0}
 
 def drawing(combination):
     """Return a seed whose generator draws ``combination`` first."""
-    return next(
-        seed
-        for seed in range(1000)
-        if random_combination(COMPLETE, np.random.default_rng(seed)) == combination
-    )
+    return next(seed for seed in range(1000) if drawn_by(seed) == combination)
 
 
 def step_of(combination, epoch=0, epochs=2):
@@ -168,4 +165,4 @@ def test_combination_and_noise_are_a_function_of_the_step():
 
 
 def drawn_by(seed):
-    return random_combination(COMPLETE, np.random.default_rng(seed))
+    return random_combination(COMPLETE, np.random.default_rng(seed), CombinationsRecipe().complete)
