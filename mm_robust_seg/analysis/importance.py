@@ -13,7 +13,7 @@ from torch import nn, Tensor
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.errors import ConfigError
 from mm_robust_seg.modalities.input_spec import InputSpec
-from mm_robust_seg.modality import Modality, ModalitySet
+from mm_robust_seg.modality import all_combinations, Modality, ModalitySet
 from mm_robust_seg.network.adapters.placement import blocks_of
 from mm_robust_seg.network.segmenter import Segmenter
 from mm_robust_seg.scores.metrics import ConfusionMatrix
@@ -30,12 +30,15 @@ class Importance:
     """What was measured.
 
     Attributes:
-        blocks: of each block of the network, in the order of ``placement.blocks_of``.
+        blocks: of each block of the network on complete input, in the order of
+            ``placement.blocks_of``.
+        combinations: the same on each incomplete combination; 0 for what does not run.
         fusion_inputs: of what each encoder gives to each level of the fusion.
         confusion: of complete input, and of complete input without each of the modalities.
     """
 
     blocks: Mapping[str, float]
+    combinations: Mapping[ModalitySet, Mapping[str, float]]
     fusion_inputs: Mapping[FusionInput, float]
     confusion: Mapping[ModalitySet, ConfusionMatrix]
 
@@ -50,7 +53,8 @@ def measured(
     """Measure on the samples at ``indices``.
 
     The importance of a layer is the sum over its output of ``|gradient * activation|``, the
-    gradient being that of the cross-entropy on complete input; its mean over the samples. To first
+    gradient being that of the cross-entropy on complete input, or on the combination in question,
+    as the network makes it without an adapter; its mean over the samples. To first
     order it bounds the change of the loss when parts of the output are removed (Molchanov et al.,
     ICLR 2017, arXiv 1611.06440, equation 7). A sum, since a mean would favour small layers.
 
@@ -61,23 +65,31 @@ def measured(
         ConfigError: if network and data set do not fit, or the network has one modality.
     """
     _check(segmenter, dataset)
-    blocks: Counter[str] = Counter()
-    fusion_inputs: Counter[FusionInput] = Counter()
     complete = segmenter.modalities
+    blocks: dict[ModalitySet, Counter[str]] = {c: Counter() for c in all_combinations(complete)}
+    fusion_inputs: Counter[FusionInput] = Counter()
     device = next(segmenter.parameters()).device
     for index in indices:
         arrays, small_labels = plain(dataset[index], spec)
         images = {m: torch.from_numpy(arrays[m])[None].to(device) for m in complete}
         labels = torch.from_numpy(small_labels)[None].to(device)
-        of_blocks, of_inputs = layer_importance(segmenter, images, labels)
-        blocks.update(of_blocks)
-        fusion_inputs.update(of_inputs)
+        for combination, sums in blocks.items():
+            given = {m: images[m] for m in combination}
+            of_blocks, of_inputs = layer_importance(segmenter, given, labels)
+            sums.update(of_blocks)
+            if combination == complete:
+                fusion_inputs.update(of_inputs)
         advance()
     incomplete = (complete - ModalitySet([m]) for m in complete)
     runs = [(segmenter, combination) for combination in (complete, *incomplete)]
     confusion = confusion_of(runs, dataset, spec, indices, advance)
+    means = {
+        combination: {name: sums[name] / len(indices) for name in blocks_of(segmenter)}
+        for combination, sums in blocks.items()
+    }
     return Importance(
-        {name: blocks[name] / len(indices) for name in blocks_of(segmenter)},
+        means.pop(complete),
+        means,
         {name: value / len(indices) for name, value in fusion_inputs.items()},
         {combination: matrix for (_, combination), matrix in confusion.items()},
     )
@@ -86,7 +98,7 @@ def measured(
 def layer_importance(
     segmenter: Segmenter, images: Mapping[Modality, Tensor], labels: Tensor
 ) -> tuple[dict[str, float], dict[FusionInput, float]]:
-    """Return the importance of blocks and fusion inputs for one batch of complete input.
+    """Return the importance of what runs of blocks and fusion inputs, for one batch.
 
     Args:
         images: (N, C_m, h, w) per modality.

@@ -16,7 +16,7 @@ from mm_robust_seg.modality import ModalitySet
 from mm_robust_seg.report.charts import heat_maps, HeatMap
 from mm_robust_seg.report.document import Block, Picture, Table, Text, write_document
 
-SCHEMA, IMPORTANCE = 2, 'importance.json'
+SCHEMA, IMPORTANCE = 3, 'importance.json'
 Facts = Mapping[str, Any]
 
 
@@ -24,7 +24,7 @@ def facts_of(found: Importance, classes: Sequence[SegmentationClass]) -> dict[st
     """Return what ``importance.json`` holds.
 
     ``classes`` has the IoU on complete input and by how much it falls without each modality;
-    None where a class does not occur. ``blocks`` is what placement reads.
+    None where a class does not occur. ``combinations`` is what placement reads.
     """
     complete = max(found.confusion, key=len)
     iou = {c: matrix.iou() for c, matrix in found.confusion.items()}
@@ -39,6 +39,7 @@ def facts_of(found: Importance, classes: Sequence[SegmentationClass]) -> dict[st
             for i, item in enumerate(classes)
         },
         'blocks': dict(found.blocks),
+        'combinations': {str(c): dict(blocks) for c, blocks in found.combinations.items()},
         'fusion_inputs': {
             m: [value for (_, of), value in found.fusion_inputs.items() if of.value == m]
             for m in without
@@ -89,7 +90,22 @@ def report(facts: Facts) -> list[Block]:
         Text('Sum of |gradient x activation| on complete input, mean over the samples.'),
         Table(('layer of the encoders', *names), layers),
         Table(('block behind them', 'all'), shared),
+        Text(
+            'The same on incomplete input, each block as a share of all in percent: adapters are '
+            'placed by it.'
+        ),
+        _by_combination(facts),
     ]
+
+
+def _by_combination(facts: Facts) -> Table:
+    combinations = facts['combinations']
+    sums = {c: sum(blocks.values()) or 1.0 for c, blocks in combinations.items()}
+    rows = [
+        (name, *(_percent(blocks[name] / sums[c]) for c, blocks in combinations.items()))
+        for name in facts['blocks']
+    ]
+    return Table(('block', *combinations), rows)
 
 
 def _picture(facts: Facts) -> Picture:

@@ -27,6 +27,8 @@ class Row:
         command: ``train`` or ``adapt``.
         starts_from_base: whether a ``train`` row starts from the base's weights; ``adapt`` always
             freezes the base.
+        importance: whether an ``adapt`` row places its adapters by the importance of the layers,
+            measured on the base and the training split.
         settings: parameters of the recipe that the row changes, ``name=value``.
         seeds: one training each.
     """
@@ -37,6 +39,7 @@ class Row:
     starts_from_base: bool
     settings: tuple[str, ...]
     seeds: tuple[int, ...]
+    importance: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class RowEntry:
     command: str = required('What trains it.', choices=('train', 'adapt'))
     method: str = required('One that the command knows.')
     init: str | None = parameter(None, 'What a training starts from.', choices=('base',))
+    importance: bool = parameter(False, 'Place adapters by the importance of the layers.')
     set: Mapping[str, Any] = parameter({}, 'Parameters of the recipe, by dotted name.')
     seeds: tuple[int, ...] | None = parameter(None, 'One training each.', 0)
 
@@ -138,6 +142,10 @@ def _row(name: str, entry: RowEntry, common: tuple[str, ...], seeds: tuple[int, 
         raise ConfigError(
             f'{where}.init is {entry.init!r}: expected it in a row of command train alone'
         )
+    if entry.importance and entry.command == 'train':
+        raise ConfigError(
+            f'{where}.importance is true: expected it in a row of command adapt alone'
+        )
     seeds = seeds if entry.seeds is None else entry.seeds
     if not seeds:
         raise ConfigError(f'{where} has no seeds: expected whole numbers, such as [0, 1, 2]')
@@ -148,6 +156,7 @@ def _row(name: str, entry: RowEntry, common: tuple[str, ...], seeds: tuple[int, 
         entry.command == 'adapt' or entry.init == 'base',
         common + _settings(f'{where}.set', entry.set),
         tuple(dict.fromkeys(seeds)),
+        entry.importance,
     )
 
 

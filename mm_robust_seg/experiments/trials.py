@@ -5,6 +5,7 @@ A trial is one row with one seed, in a folder of its own::
     <out>/<row>/seed0/
     |- trial.json               what was asked for, and how it failed if it did
     |- log.txt                  what the commands said
+    |- importance/              as importance made it, where the row asks for it
     |- run/  bundle/            as train or adapt, and export, made them
     `- evaluation/              as evaluate made it
 
@@ -31,6 +32,8 @@ Runner = Callable[[Sequence[str], Path], int]
 """Runs a command (its words after ``mm-robust-seg``), adds what it says to a log file, and
 returns its exit code."""
 
+_WEIGHED = 64
+"""Training samples by which importance is measured."""
 RUN, BASE = 'run.json', 'base.safetensors'
 
 
@@ -150,6 +153,7 @@ def identity_of(trial: Trial, plan: Plan) -> dict[str, Any]:
         'seed': trial.seed,
         'recipe': plan.digest,
         'noise': plan.noise,
+        **({'importance': True} if row.importance else {}),
     }
 
 
@@ -179,12 +183,25 @@ def _steps(
     elif request.pretrained:
         words += ['--pretrained', str(request.pretrained)]
     threads = ['--threads', str(request.threads)]
+    where = trial.folder / 'importance' / 'importance.json'
+    if row.importance:
+        words += ['--importance', str(where)]
     measure = ['evaluate', '--bundle', str(bundle), '--dataset', plan.dataset, '--split', 'val']
     measure += ['--out', str(trial.evaluation.parent), *_data(plan, request), *threads]
     measure += [] if plan.val_count is None else ['--samples', str(plan.val_count)]
     measure += [] if plan.noise else ['--skip-noise']
     export = ['export', str(trial.run), '--out', str(bundle), '--no-scores', *threads]
+    weigh = ['importance', str(base), '--dataset', plan.dataset, '--split', 'train']
+    weigh += [
+        '--samples',
+        str(_WEIGHED),
+        '--out',
+        str(where.parent),
+        *_data(plan, request),
+        *threads,
+    ]
     return [
+        ('importance', where.is_file() or not row.importance, weigh),
         (row.command, _is_finished(trial.run), words),
         ('export', (bundle / MANIFEST).is_file(), export),
         ('evaluate', trial.evaluation.is_file(), measure),

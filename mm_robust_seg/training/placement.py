@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mm_robust_seg.errors import ConfigError
@@ -16,8 +17,26 @@ from mm_robust_seg.schema import read_json
 Blocks = dict[ModalitySet, tuple[str, ...]]
 
 
+@dataclass(frozen=True)
+class BlockImportance:
+    """How much each block matters.
+
+    Attributes:
+        blocks: on complete input.
+        combinations: on incomplete input. What is missing decides what has to change; a file
+            that was written before this was measured has none.
+    """
+
+    blocks: Mapping[str, float]
+    combinations: Mapping[ModalitySet, Mapping[str, float]] = field(default_factory=dict)
+
+    def of(self, combination: ModalitySet) -> Mapping[str, float]:
+        """Return what matters for ``combination``, or for complete input where that is unknown."""
+        return self.combinations.get(combination, self.blocks)
+
+
 def placed_blocks(
-    make_adapter: MakeAdapter, segmenter: Segmenter, importance: Mapping[str, float], share: float
+    make_adapter: MakeAdapter, segmenter: Segmenter, importance: BlockImportance, share: float
 ) -> Blocks:
     """Choose the blocks of every incomplete combination's adapter.
 
@@ -28,7 +47,9 @@ def placed_blocks(
     Raises:
         ConfigError: if a block is not of this network, or the budget buys nothing.
     """
-    strange = sorted(set(importance) - set(blocks_of(segmenter)))
+    incomplete = all_combinations(segmenter.modalities)[1:]
+    named = {name for c in incomplete for name in importance.of(c)}
+    strange = sorted(named - set(blocks_of(segmenter)))
     if strange:
         raise ConfigError(
             f'{strange[0]} is no block of the network, nor are {len(strange) - 1} more: measure '
@@ -36,9 +57,10 @@ def placed_blocks(
         )
     budget = int(share * parameter_count(segmenter))
     chosen: Blocks = {}
-    for combination in all_combinations(segmenter.modalities)[1:]:
-        cost = {b: cost_of(make_adapter, segmenter, combination, b) for b in importance}
-        chosen[combination] = choose_blocks(importance, cost, budget)
+    for combination in incomplete:
+        matters = importance.of(combination)
+        cost = {b: cost_of(make_adapter, segmenter, combination, b) for b in matters}
+        chosen[combination] = choose_blocks(matters, cost, budget)
         if not chosen[combination]:
             raise ConfigError(
                 f'{budget} parameters buy no adapter for {combination}: raise placement.budget'
@@ -46,21 +68,29 @@ def placed_blocks(
     return chosen
 
 
-def read_importance(path: Path) -> dict[str, float]:
-    """Read the importance of each block: ``{"blocks": {"decoder.refine": 0.3, ...}}``.
+def read_importance(path: Path) -> BlockImportance:
+    """Read ``{"blocks": {"decoder.refine": 0.3, ...}, "combinations": {"rgb": {...}, ...}}``.
 
     Raises:
         ConfigError: if the file is something else.
     """
+    facts = read_json(path, 'importance')
     try:
-        blocks = read_json(path, 'importance')['blocks']
-        return {str(name): float(value) for name, value in blocks.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        combinations = facts.get('combinations', {}).items()
+        return BlockImportance(
+            _numbers(facts['blocks']),
+            {ModalitySet.parse(c): _numbers(blocks) for c, blocks in combinations},
+        )
+    except (ConfigError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = one_line(f'{type(error).__name__} {error}')
         raise ConfigError(
             f'{path} cannot be read as importance: {reason}; expected a file that '
             '"mm-robust-seg importance" wrote'
         ) from error
+
+
+def _numbers(blocks: Mapping[str, float]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in blocks.items()}
 
 
 def as_json(blocks: Blocks) -> dict[str, list[str]] | None:

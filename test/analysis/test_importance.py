@@ -17,7 +17,7 @@ from mm_robust_seg.analysis.importance import layer_importance, measured  # noqa
 from mm_robust_seg.analysis.importance_report import facts_of, layers_of  # noqa: E402
 from mm_robust_seg.datasets.load import load_split  # noqa: E402
 from mm_robust_seg.errors import ConfigError  # noqa: E402
-from mm_robust_seg.modality import Modality, ModalitySet  # noqa: E402
+from mm_robust_seg.modality import all_combinations, Modality, ModalitySet  # noqa: E402
 from mm_robust_seg.network.adapters.placement import blocks_of  # noqa: E402
 from mm_robust_seg.network.segmenter import Segmenter  # noqa: E402
 from mm_robust_seg.scores.metrics import ConfusionMatrix  # noqa: E402
@@ -71,6 +71,21 @@ def test_it_is_gradient_times_activation_of_every_block(segmenter, labels):
     assert set(blocks) == set(blocks_of(segmenter))
     assert set(inputs) == {(level, m) for level in range(4) for m in PAIR}
     assert min(*blocks.values(), *inputs.values()) > 0
+
+
+def test_it_is_measured_on_every_combination(segmenter, recipe, val):
+    found = measured(segmenter, val, [0], recipe.input_spec, nothing)
+    assert set(found.combinations) == {ModalitySet.parse('rgb'), ModalitySet.parse('depth')}
+    images, labels = validation_batch(val, recipe.input_spec, 0)
+    for combination, blocks in found.combinations.items():
+        given = {m: images[m] for m in combination}
+        alone, _ = layer_importance(segmenter, given, labels)
+        assert list(blocks) == list(blocks_of(segmenter))
+        assert all(
+            blocks[name] == pytest.approx(alone.get(name, 0.0), rel=1e-3) for name in blocks
+        )
+        absent = ''.join(str(m) for m in PAIR - combination)
+        assert not any(value for name, value in blocks.items() if absent in name)
 
 
 def test_what_enters_the_fusion_is_what_the_last_block_gives(segmenter, labels):
@@ -137,8 +152,9 @@ def test_the_command_writes_what_adapt_reads(base_run, scenes, tmp_path, capsys)
     assert (facts['dataset'], facts['split'], facts['samples']) == ('folder', 'train', 4)
     assert facts['modalities'] == ['rgb', 'thermal', 'depth']
     assert list(facts['classes']) == ['floor', 'ball', 'box']
-    blocks = read_importance(tmp_path / 'importance.json')
-    assert list(blocks) == list(blocks_of(load_base(base_run)))
+    read = read_importance(tmp_path / 'importance.json')
+    assert list(read.blocks) == list(blocks_of(load_base(base_run)))
+    assert set(read.combinations) == set(all_combinations()[1:])
     text = (tmp_path / 'importance.md').read_text()
     assert all(f'| {name} |' in text for name in ['mean', 'floor', 'features.17', 'fusion.3'])
     picture = cv2.imread(str(tmp_path / 'importance.png'))

@@ -61,6 +61,19 @@ def test_adapters_go_where_the_importance_file_says(command, base_run, tmp_path)
     assert command('adapt', '--base', base_run, '--out', out, '--resume') == 2
 
 
+def test_what_is_missing_decides_where_they_go(command, base_run, tmp_path):
+    facts = {
+        'blocks': {'decoder.refine': 5.0},
+        'combinations': {'rgb': {'fusion.3': 1.0}, 'rgb+depth': {'decoder.smooth.0': 1.0}},
+    }
+    (tmp_path / 'importance.json').write_text(json.dumps(facts))
+    importance = ['--importance', tmp_path / 'importance.json']
+    assert command('adapt', '--base', base_run, '--out', tmp_path / 'run', *importance) == 0
+    blocks = read_run(tmp_path / 'run')['blocks']
+    assert (blocks['rgb'], blocks['rgb+depth']) == (['fusion.3'], ['decoder.smooth.0'])
+    assert blocks['depth'] == ['decoder.refine']
+
+
 def test_our_adapters_can_be_placed_too(command, base_run, tmp_path):
     (tmp_path / 'importance.json').write_text('{"blocks": {"decoder.refine": 5.0}}')
     out, importance = tmp_path / 'run', ['--importance', tmp_path / 'importance.json']

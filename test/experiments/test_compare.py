@@ -75,6 +75,22 @@ def test_every_command_is_one_that_the_command_line_accepts(config, evaluation):
         assert cli._parser(words[0]).parse_args(words)
 
 
+def test_a_row_can_be_placed_by_importance(config, evaluation):
+    text = config.read_text().replace('method: ssf', 'method: ssf, importance: true')
+    config.write_text(text)
+    commands = Commands(evaluation)
+    comparison, _ = run_all(config, commands, only=['ssf'])
+    assert [words[0] for words in commands.calls] == ['importance', 'adapt', 'export', 'evaluate']
+    measure, adapt = (' '.join(words) for words in commands.calls[:2])
+    folder = config.parent / 'out/ssf/seed0/importance'
+    assert measure.startswith(f'importance {config.parent / "base"} --dataset mm5 --split train')
+    assert f'--importance {folder}/importance.json' in adapt
+    assert comparison['rows']['ssf']['status'] == 'done'
+    assert cli._parser('importance').parse_args(commands.calls[0])
+    run_all(config, commands, only=['ssf'])
+    assert len(commands.calls) == 4
+
+
 def test_what_is_finished_is_not_repeated_and_an_interrupted_training_resumes(config, evaluation):
     run_all(config, Commands(evaluation))
     again = Commands(evaluation)
@@ -344,6 +360,11 @@ def test_the_plans_that_are_shipped_name_methods_and_parameters_that_exist(name)
         ('command: adapt, method: ssf', 'command: adopt, method: ssf', "is 'adopt': expected"),
         ('command: adapt, method: ssf', 'command: adapt', 'rows.ssf.method is missing'),
         ('init: base', 'init: scratch', "init is 'scratch': expected"),
+        (
+            'method: dedicated',
+            'method: dedicated, importance: true',
+            'rows.dedicated.importance is true: expected it in a row of command adapt',
+        ),
         ('init: base', 'start: base', "unknown parameter 'rows.dedicated.start'"),
         ('seeds: [0]\nset', 'seeds: [a]\nset', "seeds[0] is 'a' of type str: expected int"),
         ('{adapters.epochs: 6}', '6', 'rows.ssf.set is 6'),

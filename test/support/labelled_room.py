@@ -126,6 +126,9 @@ class Commands:
             return 0
         run = Path(words[words.index('--out') + 1])
         run.mkdir(parents=True, exist_ok=True)
+        if words[0] == 'importance':
+            (run / 'importance.json').touch()
+            return 0
         own = {'rgb+thermal+depth': 0, 'rgb': 10}
         parameters = {'base': 1000, 'total_stored': 1060, 'per_combination': own}
         facts = {'finished': True, 'steps': 12, 'seconds': 3.0, 'parameters': parameters}
