@@ -38,7 +38,7 @@ class DedicatedRecipe:
 class OursRecipe:
     """Method ``ours``; a weight of 0 leaves an ingredient out, and its cost."""
 
-    adapter: str = parameter('combined', 'What is trained.', choices=OURS)
+    adapter: str = parameter('private_decoder', 'What is trained.', choices=OURS)
     recalibrate: bool = parameter(True, 'Start from the statistics of the combination.')
     mirror: bool = parameter(True, 'Learn from the mean answer to image and mirror image.')
     passes: int = parameter(3, 'Over the split, that a private decoder learns from.', 1, 1000)

@@ -112,10 +112,10 @@ METHODS: Mapping[str, MethodEntry] = {
     ),
     'ours': MethodEntry(
         'adapters taught by the complete-input network, no worse than with fewer sensors',
-        'Hinton et al., arXiv 1503.02531; More-vs-Fewer of arXiv 2507.19264; on combined',
+        'Hinton et al., arXiv 1503.02531; More-vs-Fewer of arXiv 2507.19264; on private_decoder',
         'adapt',
         DistilledAdapters,
-        ADAPTERS['combined'],
+        ADAPTERS['private_decoder'],
     ),
     'dmrnet': MethodEntry(
         'one network with a sampled embedding, on random combinations',

@@ -74,7 +74,11 @@ def read_importance(path: Path) -> BlockImportance:
     Raises:
         ConfigError: if the file is something else.
     """
-    facts = read_json(path, 'importance')
+    expected = 'expected a file that "mm-robust-seg importance" wrote'
+    try:
+        facts = read_json(path, 'importance')
+    except ConfigError as error:
+        raise ConfigError(f'{error}; {expected}') from error
     try:
         combinations = facts.get('combinations', {}).items()
         return BlockImportance(
@@ -83,10 +87,7 @@ def read_importance(path: Path) -> BlockImportance:
         )
     except (ConfigError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = one_line(f'{type(error).__name__} {error}')
-        raise ConfigError(
-            f'{path} cannot be read as importance: {reason}; expected a file that '
-            '"mm-robust-seg importance" wrote'
-        ) from error
+        raise ConfigError(f'{path} cannot be read as importance: {reason}; {expected}') from error
 
 
 def _numbers(blocks: Mapping[str, float]) -> dict[str, float]:

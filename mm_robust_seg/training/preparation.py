@@ -13,6 +13,7 @@ import torch
 from mm_robust_seg.datasets.samples import Dataset
 from mm_robust_seg.datasets.survey import Survey
 from mm_robust_seg.errors import ConfigError, TrainingError
+from mm_robust_seg.network.adapters.registry import ADAPTERS
 from mm_robust_seg.network.backbones.pretrained import packaged_weights, PretrainedWeights
 from mm_robust_seg.network.segmenter import Segmenter, told_of_validity
 from mm_robust_seg.report.progress import Progress, SILENT
@@ -173,7 +174,8 @@ def chosen_blocks(request: RunRequest, entry: MethodEntry, segmenter: Segmenter)
     if entry.adapter is None:
         raise ConfigError(f'{request.method} is not placed by importance: leave out --importance')
     importance = read_importance(request.importance)
-    return placed_blocks(entry.adapter, segmenter, importance, request.recipe.placement.budget)
+    make = ADAPTERS[request.recipe.ours.adapter] if request.method == 'ours' else entry.adapter
+    return placed_blocks(make, segmenter, importance, request.recipe.placement.budget)
 
 
 def initial_facts(

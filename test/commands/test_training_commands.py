@@ -77,6 +77,7 @@ def test_what_is_missing_decides_where_they_go(command, base_run, tmp_path):
 def test_our_adapters_can_be_placed_too(command, base_run, tmp_path):
     (tmp_path / 'importance.json').write_text('{"blocks": {"decoder.refine": 5.0}}')
     out, importance = tmp_path / 'run', ['--importance', tmp_path / 'importance.json']
+    importance += ['--set', 'ours.adapter=combined']
     assert command('adapt', '--method', 'ours', '--base', base_run, '--out', out, *importance) == 0
     facts = read_run(out)
     assert facts['blocks']['rgb'] == ['decoder.refine']

@@ -328,24 +328,51 @@ def test_a_gain_in_every_image_has_an_interval_above_zero_although_the_scores_ov
 # Plans
 
 
-@pytest.mark.parametrize('name', ['sim', 'mm5', 'nyuv2'])
-def test_the_plans_that_are_shipped_have_every_row(name):
-    plan = load_plan(ROOT / f'config/compare_{name}.yaml')
-    assert plan.dataset == name
-    assert [row.name for row in plan.rows] == [
-        'unadapted', 'modality_dropout', 'ssf', 'lora', 'bitfit', 'norm', 'prompt_add', 'dmrnet',
-        'gmd', 'ours', 'dedicated',
-    ]  # fmt: skip
-    assert (plan.val_count == 60) == (name == 'sim')
+PLANS = {name: ROOT / f'config/compare_{name}.yaml' for name in ('sim', 'mm5', 'nyuv2', 'sim_mit')}
 
 
-@pytest.mark.parametrize('name', ['sim', 'mm5', 'nyuv2'])
+def rows_of(name):
+    return {row.name: row for row in load_plan(PLANS[name]).rows}
+
+
+def test_every_method_has_a_row_in_some_plan_and_the_four_families_in_all():
+    pytest.importorskip('torch', reason='needs PyTorch')
+    from mm_robust_seg.training.methods import METHODS
+
+    methods = {name: {row.method for row in rows_of(name).values()} for name in PLANS}
+    assert set().union(*methods.values()) == METHODS.keys() - {'complete'}
+    families = {'ssf', 'lora', 'prompt_add', 'dmrnet', 'gmd'}
+    for name in ('sim', 'mm5', 'nyuv2'):
+        assert methods[name] >= families | {'none', 'modality_dropout', 'ours', 'dedicated'}
+    assert methods['sim_mit'] >= {'none', 'prompt_input', 'prompt_attention', 'dedicated'}
+    assert 'network.backbone=mit_b0' in rows_of('sim_mit')['prompt_input'].settings
+
+
+def test_mm5_has_three_seeds_where_rows_are_compared_and_ablations_of_ours():
+    rows = rows_of('mm5')
+    for name in ('modality_dropout', 'ssf', 'lora', 'ours', 'dedicated'):
+        assert rows[name].seeds == (0, 1, 2)
+    without = {n: row.settings for n, row in rows.items() if n.startswith('ours_without_')}
+    assert len(without) == 5
+    assert len(set(without.values())) == 5
+    assert [name for name, row in rows.items() if row.importance] == ['ours_by_importance']
+
+
+@pytest.mark.parametrize('name', PLANS)
+def test_the_plans_that_are_shipped_measure_damage_on_the_data_of_their_recipe(name):
+    plan = load_plan(PLANS[name])
+    assert plan.dataset == name.removesuffix('_mit')
+    assert plan.noise
+    assert (plan.val_count == 60) == (plan.dataset == 'sim')
+
+
+@pytest.mark.parametrize('name', PLANS)
 def test_the_plans_that_are_shipped_name_methods_and_parameters_that_exist(name):
     pytest.importorskip('torch', reason='needs PyTorch')
     from mm_robust_seg.training.methods import METHODS
     from mm_robust_seg.training.recipe import load_recipe
 
-    plan = load_plan(ROOT / f'config/compare_{name}.yaml')
+    plan = load_plan(PLANS[name])
     for row in plan.rows:
         assert METHODS[row.method].command == row.command
         load_recipe(plan.recipe, row.settings)

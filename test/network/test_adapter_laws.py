@@ -1,7 +1,6 @@
 """What single adapters compute, said in another way."""
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from mm_robust_seg.network.adapters.base import (  # noqa: E402
 from mm_robust_seg.network.adapters.combined import Combined  # noqa: E402
 from mm_robust_seg.network.adapters.lora import LowRank  # noqa: E402
 from mm_robust_seg.network.adapters.norm import NormAffine  # noqa: E402
+from mm_robust_seg.network.adapters.private_decoder import PrivateDecoder  # noqa: E402
 from mm_robust_seg.network.adapters.prompt_tokens import PromptAttention, PromptInput  # noqa: E402
 from mm_robust_seg.network.adapters.prompts import ChannelPrompts, ConcatenatedPrompts  # noqa: E402
 from mm_robust_seg.network.adapters.ssf import NORMS, scaled_sites, ScaleShift  # noqa: E402
@@ -87,10 +87,12 @@ def test_half_the_price_buys_more_sites(segmenter):
 
 @pytest.mark.parametrize('path', SHIPPED, ids=lambda path: f'{path.parts[-3]} {path.stem}')
 def test_shipped_adapters_load(path):
-    manifest = json.loads((path.parents[1] / 'manifest.json').read_text())
-    kind = Combined if manifest['provenance']['method'] == 'ours' else ScaleShift
+    state = load_file(path)
+    parts = {name.partition('.')[0] for name in state}
+    kinds = {'low_rank': Combined, 'own': PrivateDecoder, 'gamma': ScaleShift}
+    (kind,) = (kinds[part] for part in parts & kinds.keys())
     network = load_network(path.parents[1] / 'base.safetensors')
-    kind(network, ModalitySet.parse(path.stem)).load_state_dict(load_file(path))
+    kind(network, ModalitySet.parse(path.stem)).load_state_dict(state)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ from mm_robust_seg.training.recipe import OursRecipe  # noqa: E402
 
 pytestmark = pytest.mark.torch
 PAIR, RGB, DEPTH = (ModalitySet.parse(name) for name in ('rgb+depth', 'rgb', 'depth'))
-OFF = {'logits_weight': 0.0, 'features_weight': 0.0, 'order_weight': 0.0}
+OFF = {'adapter': 'combined', 'logits_weight': 0.0, 'features_weight': 0.0, 'order_weight': 0.0}
 
 
 def perturbed(adapter, scale=0.2):
