@@ -69,7 +69,9 @@ class SharedNetwork(nn.Module):
             for m, image in zip(self.combination, images, strict=True)
         }
         valid = self.valid(presence, images)
-        shares: Sequence[Shares | None] = by_level(valid) if valid else [None] * len(pyramids)
+        shares: Sequence[Shares | None] = (
+            by_level(valid) if valid else [None] * len(self.segmenter.fusion)
+        )
         levels = [
             fuse.blend(
                 fuse.projected({m: pyramid[level] for m, pyramid in pyramids.items()}),
