@@ -29,7 +29,7 @@ from mm_robust_seg.training.recipe import OursRecipe  # noqa: E402
 
 pytestmark = pytest.mark.torch
 PAIR, RGB, DEPTH = (ModalitySet.parse(name) for name in ('rgb+depth', 'rgb', 'depth'))
-OFF = {'adapter': 'combined', 'logits_weight': 0.0, 'features_weight': 0.0, 'order_weight': 0.0}
+OFF = {'logits_weight': 0.0, 'features_weight': 0.0, 'order_weight': 0.0}
 
 
 def perturbed(adapter, scale=0.2):
@@ -105,7 +105,7 @@ def test_networks_are_what_was_trained_and_export(finished):
 
 
 def test_fewer_are_the_trained_smaller_combinations():
-    method = DistilledAdapters(make_context(ours=OursRecipe(**OFF)))
+    method = DistilledAdapters(make_context(ours=OursRecipe(adapter='combined', **OFF)))
     for task in method.tasks():
         fewer = task.objective.fewer
         assert set(fewer) == {c for c in all_combinations() if c < task.combination}
@@ -113,7 +113,7 @@ def test_fewer_are_the_trained_smaller_combinations():
 
 
 def test_two_modalities_have_no_pairs():
-    method = DistilledAdapters(make_context(PAIR, ours=OursRecipe(**OFF)))
+    method = DistilledAdapters(make_context(PAIR, ours=OursRecipe(adapter='combined', **OFF)))
     assert [task.combination for task in method.tasks()] == [DEPTH, RGB]
     assert set(method.networks()) == {PAIR, RGB, DEPTH}
 
