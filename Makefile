@@ -16,10 +16,10 @@ TEST_LISTS := torch runtime onnxruntime ros train pretrained test
 files = $(1:%=requirements/%.txt)
 
 export PYTHON
-LONG_BENCHMARKS := benchmarks/bench_faults.py benchmarks/bench_hostile.py benchmarks/bench_time.py \
+LONG_BENCHMARKS := benchmarks/bench_faults.py benchmarks/bench_damage.py benchmarks/bench_hostile.py benchmarks/bench_time.py \
   benchmarks/bench_flood.py
 
-.PHONY: help demo lint test check format bench bench-engines bench-faults bench-time bench-hostile \
+.PHONY: help demo lint test check format bench bench-engines bench-faults bench-damage bench-time bench-hostile \
   bench-flood soak clean
 .DEFAULT_GOAL := help
 
@@ -55,6 +55,9 @@ bench-engines: $(TEST_ENV)/.ready ## measure inference engines, 4 min on a quiet
 
 bench-faults: $(TEST_ENV)/.ready ## measure how faults are found, 40 min (ARGS="--trials 10 --clean-s 60" for 11)
 	@$(TEST_PYTHON) -m benchmarks.bench_faults $(ARGS)
+
+bench-damage: $(TEST_ENV)/.ready ## measure how damage of real road images is found (ARGS="--data MSRS_FOLDER")
+	@$(TEST_PYTHON) -m benchmarks.bench_damage $(ARGS)
 
 bench-time: $(TEST_ENV)/.ready ## measure cameras of other rates and latencies, 2 min (ARGS="--help")
 	@$(TEST_PYTHON) -m benchmarks.bench_time $(ARGS)

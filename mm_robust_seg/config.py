@@ -207,7 +207,8 @@ class PolicyConfig:
     )
     degraded: str = parameter(
         'use',
-        'Sensors that are slow, late or frozen, while no better one is left: use them, or not.',
+        'Sensors that are slow, late, damaged or frozen, while no better one is left: use '
+        'them, or not.',
         choices=('use', 'refuse'),
     )
     force_set: str = parameter('', 'Always run this combination, such as rgb+depth; empty: off.')

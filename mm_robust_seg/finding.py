@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mm_robust_seg.modality import Modality, ModalitySet
 
 
@@ -33,6 +36,11 @@ class Reason(enum.Enum):
     SATURATED = 'SATURATED'
     FLAT = 'FLAT'
     NO_RETURN = 'NO_RETURN'
+    OBSTRUCTED = 'OBSTRUCTED'
+    GLARE = 'GLARE'
+    BLURRED = 'BLURRED'
+    NOISY = 'NOISY'
+    GHOST = 'GHOST'
     FORMAT = 'FORMAT'
     TRUNCATED = 'TRUNCATED'
     UNITS = 'UNITS'
@@ -69,10 +77,14 @@ WITHOUT_IMAGES = frozenset(
 )
 """Why a sensor has no image to work with: none comes, it cannot be read, or has no usable time."""
 
-READABLE = frozenset({Reason.SLOW, Reason.STALE, Reason.FROZEN})
-"""Why a sensor is out of use although its images show the scene: seldom, late, or as it was.
+DAMAGED = frozenset({Reason.OBSTRUCTED, Reason.GLARE, Reason.BLURRED, Reason.NOISY, Reason.GHOST})
+"""Why a part of the images of a sensor, or their detail, is lost."""
 
-Each of these images was a good one, and its stamp, or its age in the mask, says from when it is.
+READABLE = frozenset({Reason.SLOW, Reason.STALE, Reason.FROZEN, *DAMAGED})
+"""Why a sensor is out of use although its images show the scene: seldom, late, old, in part.
+
+Each of these images was a good one, and its stamp, or its age in the mask, says from when it is;
+or it is of the present, and ``SensorHealth.damage`` says what is lost of it.
 All other reasons are no better than no image: nothing is seen (DARK, SATURATED, FLAT, NO_RETURN),
 the values mean something else (UNITS, FORMAT), a check of the user's forbids it (EXTRA), or the
 stamp fits to no moment (CLOCK, STAMP_STUCK).
@@ -95,6 +107,53 @@ class Finding:
     fails: bool = True
 
 
+_ROWS, _COLUMNS = ('upper', 'middle', 'lower'), ('left', 'middle', 'right')
+_MOST_OF_IT, _FILLED, _EVERYWHERE = 0.75, 0.7, 0.8
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Which part of an image is of no use.
+
+    Attributes:
+        reason: what is wrong there: OBSTRUCTED, BLURRED, NOISY, GLARE or GHOST.
+        tiles: (rows, columns) bool, read-only; the image is divided into so many.
+        share: of the image that is lost, 0 to 1; a tile may be hidden in part.
+        strength: how strong it is there: BLURRED in px of an image 320 px wide, NOISY as deviation
+            in shares of the range, otherwise 0.
+    """
+
+    reason: Reason
+    tiles: NDArray[np.bool_]
+    share: float
+    strength: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.tiles.setflags(write=False)
+
+    @property
+    def place(self) -> str:
+        """Where it is, such as ``upper left``, ``left half`` or ``everywhere``."""
+        if self.tiles.mean() >= _EVERYWHERE:
+            return 'everywhere'
+        rows, columns = self.tiles.shape
+        halves = {
+            'left half': self.tiles[:, : columns // 2],
+            'right half': self.tiles[:, columns // 2 :],
+            'upper half': self.tiles[: rows // 2],
+            'lower half': self.tiles[rows // 2 :],
+        }
+        total = int(self.tiles.sum())
+        for name, half in halves.items():
+            if int(half.sum()) >= _MOST_OF_IT * total and half.mean() >= _FILLED:
+                return name
+        if total > self.tiles.size / 3:
+            return 'in many places'
+        down, right = (int(np.median(at)) for at in np.nonzero(self.tiles)) if total else (0, 0)
+        words = _ROWS[3 * down // rows], _COLUMNS[3 * right // columns]
+        return 'in the middle' if words == ('middle', 'middle') else ' '.join(words)
+
+
 @dataclass(frozen=True)
 class SensorHealth:
     """The monitor's verdict on one sensor.
@@ -104,6 +163,7 @@ class SensorHealth:
         detail: one plain sentence for a person.
         evidence: the numbers behind the verdict, by name with unit.
         since_ns: when this state began.
+        damage: the part of its images that is of no use; None while none is known.
     """
 
     modality: Modality
@@ -113,6 +173,7 @@ class SensorHealth:
     detail: str
     since_ns: int
     evidence: Mapping[str, float] = field(default_factory=dict)
+    damage: Damage | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +228,8 @@ class HealthReport:
     def readable(self) -> ModalitySet:
         """The sensors out of use that can make a mask if there is nothing better.
 
-        Those that show the present, if late or seldom; only without them those that are frozen.
+        Those that show the present, if late, seldom or in part; only without them those that are
+        frozen.
         """
         found = {
             m: health.reason
@@ -180,6 +242,11 @@ class HealthReport:
     def degraded(self, combination: ModalitySet) -> ModalitySet:
         """Return the sensors of a combination that are used for want of better ones."""
         return combination - self.usable - self.recovering
+
+    @property
+    def damaged(self) -> dict[Modality, NDArray[np.bool_]]:
+        """The tiles of no use, of the sensors that have some."""
+        return {m: h.damage.tiles for m, h in self.sensors.items() if h.damage is not None}
 
     def caption(self) -> str:
         """Say in one line what is wrong, such as ``thermal: SILENT``; empty if nothing is."""

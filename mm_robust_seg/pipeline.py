@@ -76,7 +76,7 @@ class Pipeline:
         """Make the mask; raises EngineError if inference fails with fewer sensors too."""
         ranked, frames = self._config.sync.reference_order, job.frames.frames
         known = {m: frames[m] for m in ranked if m in job.combination}
-        inputs = preprocess.prepare(known, self._inputs)
+        inputs = preprocess.prepare(known, self._inputs, job.report.damaged)
         inputs, _ = self._motion.compensate(inputs, job.frames, list(known))
         combination, prediction, switched = self._switch.infer(job.combination, inputs)
         return mask.segmentation(job, combination, prediction, ranked, switched)

@@ -34,6 +34,7 @@ def test_numbers_carry_a_unit_or_are_counts_and_ratios() -> None:
         '_len',
         '_frames',
         '_pixels',
+        '_px',
         '_limit',
         '_steps',
         '_calls',

@@ -12,6 +12,7 @@ from mm_robust_seg.dataflow import Reason
 from mm_robust_seg.modality import all_combinations, COMPLETE, Modality, ModalitySet
 from mm_robust_seg.simulation.faults import Fault
 from mm_robust_seg.simulation.faults.spec import PARAMETERS
+from mm_robust_seg.simulation.faults.vocabulary import DAMAGE
 
 GOOD, TRIAL, COMPARE, CLEAN = 'good', 'trial', 'compare', 'clean'
 """Kinds, and names, of phases: recovery, one fault to detect, sensors silent, nothing wrong."""
@@ -34,6 +35,7 @@ _LASTS_S: Mapping[Fault, float] = {
     Fault.SKEW: 2.4,
     Fault.CLOCK_JUMP: 1.0,
     Fault.LOOP: 1.0,
+    **dict.fromkeys(DAMAGE, 1.8),
 }
 _DEFAULT_LASTS_S = 0.6
 _SKEW_S = PARAMETERS[Fault.SKEW]['offset_s'].default

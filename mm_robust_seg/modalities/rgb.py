@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from mm_robust_seg.finding import Finding, Reason
 from mm_robust_seg.modalities.encodings import as_rgb, COLORS, DOUBTFUL_COLORS
+from mm_robust_seg.modalities.faults.canvas import Span
+from mm_robust_seg.modalities.faults.electronics import electronic_faults
+from mm_robust_seg.modalities.faults.lens import lens_faults, Look
 from mm_robust_seg.modalities.kind import Float, Image, Pixels, SensorKind, StoredValues
 from mm_robust_seg.modalities.measured import share
-from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
+from mm_robust_seg.modalities.sections import DamageMonitorConfig, InputConfig
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.schema import parameter
 
@@ -56,7 +59,7 @@ class RgbInputConfig(InputConfig):
 
 
 @dataclass(frozen=True)
-class RgbMonitorConfig(SensorMonitorConfig):
+class RgbMonitorConfig(DamageMonitorConfig):
     """Health rules of RGB; grey levels are 0 to 255."""
 
     dark_mean: float = parameter(
@@ -64,6 +67,14 @@ class RgbMonitorConfig(SensorMonitorConfig):
     )
     saturated_ratio: float = parameter(0.95, 'Share of white pixels that fails.', 0.0, 1.0)
     flat_std: float = parameter(1.0, 'Standard deviation under which the image is flat.', 0.0)
+    glare_ratio: float = parameter(
+        0.25, 'Share of the image blinded by glare that fails.', 0.0, 1.0
+    )
+
+    @property
+    def damage_limits(self) -> Mapping[Reason, float]:
+        """How strong each kind of damage must be to fail."""
+        return {**super().damage_limits, Reason.GLARE: self.glare_ratio}
 
 
 @dataclass(frozen=True)
@@ -185,6 +196,25 @@ def _noise(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return rng.standard_normal(pixels.shape, dtype=np.float32)
 
 
+def _span(pixels: Pixels) -> Span:
+    is_wide = pixels.dtype.itemsize > 1 and pixels.max(initial=0) > 255
+    return Span(0.0, 65535.0 if is_wide else 255.0)
+
+
+def _dirt_span(pixels: Pixels) -> Span:
+    return Span(0.0, float(pixels.mean()))
+
+
+_LOOK = Look(
+    span=_span,
+    dirt_span=_dirt_span,
+    dirt=(0.36, 0.3, 0.22),
+    dirt_contrast=0.04,
+    veil=0.6,
+    has_glare=True,
+)
+_DAMAGE = {**lens_faults(_LOOK), **electronic_faults(_span)}
+
 RGB = SensorKind(
     modality=Modality.RGB,
     short_name='RGB',
@@ -206,5 +236,5 @@ RGB = SensorKind(
     checks=(is_dark, is_saturated, is_flat),
     view=None,
     varied=varied,
-    faults={'dark': dark, 'saturated': saturated, 'flat': flat},
+    faults={'dark': dark, 'saturated': saturated, 'flat': flat, **_DAMAGE},
 )

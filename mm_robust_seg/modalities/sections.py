@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mm_robust_seg.finding import Reason
 from mm_robust_seg.modalities.kind import Normalization, Units
 from mm_robust_seg.schema import parameter
 
@@ -105,3 +107,37 @@ class SensorMonitorConfig:
     def shutter_max_s(self) -> float | None:
         """How long a closed shutter may explain equal frames; None for a sensor without one."""
         return None
+
+
+@dataclass(frozen=True)
+class DamageMonitorConfig(SensorMonitorConfig):
+    """Health rules of a sensor whose images have detail, by which damage is told.
+
+    Measured distances have none: they say themselves where nothing returned.
+    """
+
+    damage_s: float = parameter(
+        0.5, 'Time that damage of the image must last to be told; 0: never looked for.', 0.0, 60.0
+    )
+    damage_warn_ratio: float = parameter(
+        0.25, 'Share of the image that is lost from which damage warns.', 0.0, 1.0
+    )
+    damage_fail_ratio: float = parameter(
+        0.3, 'Share of the image that is hidden from which damage fails.', 0.0, 1.0
+    )
+    damage_blur_px: float = parameter(
+        1.7, 'Blur that fails: sigma in an image 320 px wide.', 0.0, 100.0
+    )
+    damage_noise_ratio: float = parameter(
+        0.02, 'Noise that fails: deviation as a share of the range.', 0.0, 10.0
+    )
+
+    @property
+    def damage_limits(self) -> Mapping[Reason, float]:
+        """How strong each kind of damage must be to fail."""
+        return {
+            Reason.OBSTRUCTED: self.damage_fail_ratio,
+            Reason.GHOST: self.damage_fail_ratio,
+            Reason.BLURRED: self.damage_blur_px,
+            Reason.NOISY: self.damage_noise_ratio,
+        }

@@ -11,6 +11,9 @@ import numpy as np
 
 from mm_robust_seg.finding import Finding, Reason
 from mm_robust_seg.modalities.encodings import YUV
+from mm_robust_seg.modalities.faults.canvas import span_of
+from mm_robust_seg.modalities.faults.electronics import electronic_faults, ghost_faults
+from mm_robust_seg.modalities.faults.lens import lens_faults, Look
 from mm_robust_seg.modalities.kind import (
     Float,
     Image,
@@ -21,7 +24,7 @@ from mm_robust_seg.modalities.kind import (
     ViewScale,
 )
 from mm_robust_seg.modalities.measured import grey, share
-from mm_robust_seg.modalities.sections import InputConfig, SensorMonitorConfig
+from mm_robust_seg.modalities.sections import DamageMonitorConfig, InputConfig
 from mm_robust_seg.modalities.thermal_units import (
     RADIOMETRIC,
     RELATIVE,
@@ -91,7 +94,7 @@ class ThermalInputConfig(InputConfig):
 
 
 @dataclass(frozen=True)
-class ThermalMonitorConfig(SensorMonitorConfig):
+class ThermalMonitorConfig(DamageMonitorConfig):
     """Health rules of thermal."""
 
     ffc_max_s: float = parameter(3.0, 'Longest freeze that is a shutter calibration.', 0.0, 60.0)
@@ -204,6 +207,11 @@ def wrong_units(pixels: Pixels, fault: Mapping[str, float], rng: np.random.Gener
     return scaled
 
 
+_LOOK = Look(
+    span=span_of, dirt_span=span_of, dirt=(0.45, 0.45, 0.45), dirt_contrast=0.02, veil=0.5
+)
+_DAMAGE = {**lens_faults(_LOOK), **electronic_faults(span_of), **ghost_faults(span_of)}
+
 THERMAL = SensorKind(
     modality=Modality.THERMAL,
     short_name='T',
@@ -224,6 +232,6 @@ THERMAL = SensorKind(
     checks=(is_flat, units_wrong),
     view=ViewScale(263.15, 323.15, cv2.COLORMAP_INFERNO, _COLD_SKY_K),
     varied=varied,
-    faults={'flat': flat, 'wrong_units': wrong_units},
+    faults={'flat': flat, 'wrong_units': wrong_units, **_DAMAGE},
     has_shutter=True,
 )

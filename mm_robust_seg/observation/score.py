@@ -8,7 +8,7 @@ which mask answers it. Arrivals are those at the listener; a replay has the reco
 availability: share of the reference frames for which a mask came that was made from a sensor; also
     of each phase, and ``availability_min``: the lowest of the phases with a working sensor.
 degraded: share of these masks that was made, for want of better ones, from sensors whose images
-    are slow, late or frozen; also of each phase.
+    are slow, late, damaged or frozen; also of each phase.
 answered: as availability, but counting the unlabeled masks too that the node sends while there is
     no image to make one from.
 mask_hz: reference frames with a mask per second.

@@ -11,6 +11,7 @@ import pytest
 from mm_robust_seg.config import InputsConfig, MonitorConfig
 from mm_robust_seg.dataflow import Frame, Reason, Rejection
 from mm_robust_seg.errors import ConfigError, DataError
+from mm_robust_seg.modalities import KINDS
 from mm_robust_seg.modality import COMPLETE, Modality, ModalitySet
 from mm_robust_seg.simulation.faults import Fault, FaultInjector, FaultSpec
 from mm_robust_seg.simulation.faults.spec import PARAMETERS
@@ -184,6 +185,18 @@ def test_wrong_units_scale_the_raw_counts():
     kelvin = np.median(decoded(sent.image).image)
     assert kelvin == pytest.approx(0.1 * np.median(decoded(original).image), rel=0.01)
     assert (sent.image.encoding, sent.image.step_bytes) == ('16UC1', original.step_bytes)
+
+
+@pytest.mark.parametrize('fault', [Fault.COVER, Fault.MUD, Fault.GHOST], ids=str)
+def test_what_sits_on_a_lens_stays_where_it_is(fault):
+    ramp = np.tile(np.linspace(20, 220, 80), (60, 1))[..., None]
+    for modality in fault.applies_to:
+        scene = (ramp.repeat(3, axis=2) if modality is RGB else 28_000 + 10 * ramp).round()
+        pixels = scene.astype(np.uint8 if modality is RGB else np.uint16)
+        values, chance = FaultSpec(fault).values, np.random.default_rng(0)
+        degrade = KINDS[modality].faults[fault.value]
+        first, again = (degrade(pixels, values, chance).astype(float) for _ in range(2))
+        assert np.abs(first - again).mean() < 0.1 * np.abs(first - scene).mean()
 
 
 CONTENT = [Fault.DARK, Fault.SATURATED, Fault.FLAT, Fault.NO_RETURN]

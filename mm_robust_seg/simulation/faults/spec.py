@@ -23,6 +23,9 @@ def _parameter(default: float, low: float, high: float, doc: str) -> FaultParame
     return FaultParameter(default, Spec(doc, low, high))
 
 
+_SHARE = _parameter(0.5, 0.01, 1.0, 'share of the image that it hides')
+_PATTERN = _parameter(0.0, 0.0, 1000.0, 'another number, other places')
+
 PARAMETERS: Mapping[Fault, Mapping[str, FaultParameter]] = {
     Fault.FFC: {
         'closed_s': _parameter(1.5, 0.1, 10.0, 'how long the shutter stays closed'),
@@ -35,12 +38,37 @@ PARAMETERS: Mapping[Fault, Mapping[str, FaultParameter]] = {
     Fault.LOSSY: {'loss_ratio': _parameter(0.2, 0.0, 1.0, 'share of the frames that is lost')},
     Fault.TRUNCATED: {'kept_ratio': _parameter(0.6, 0.0, 0.999, 'share of the bytes that comes')},
     Fault.WRONG_UNITS: {'gain': _parameter(0.1, 1e-4, 1e4, 'factor on the raw values')},
+    Fault.COVER: {
+        'share': _SHARE,
+        'from_deg': _parameter(90.0, 0.0, 360.0, 'where from: 0 the top, 90 the right side'),
+    },
+    Fault.MUD: {'share': _SHARE, 'pattern': _PATTERN},
+    Fault.DROPLETS: {'share': _SHARE, 'pattern': _PATTERN},
+    Fault.BLUR: {
+        'sigma_px': _parameter(4.0, 0.0, 40.0, 'of the Gaussian, in an image 320 px wide')
+    },
+    Fault.FOG: {'density': _parameter(0.8, 0.0, 0.98, 'share of the light that is the veil')},
+    Fault.GLARE: {
+        'share': _parameter(0.3, 0.01, 1.0, 'share of the image that is white'),
+        'x': _parameter(0.5, 0.0, 1.0, 'of the sun, from the left'),
+        'y': _parameter(0.2, 0.0, 1.0, 'of the sun, from the top'),
+    },
+    Fault.NOISE: {
+        'sigma': _parameter(0.1, 0.0, 1.0, 'of the Gaussian noise, as a share of the range'),
+        'impulses': _parameter(0.05, 0.0, 1.0, 'share of the pixels that are black or white'),
+    },
+    Fault.BANDING: {'sigma': _parameter(0.1, 0.0, 1.0, 'of the rows, as a share of the range')},
+    Fault.GHOST: {
+        'strength': _parameter(0.3, 0.0, 2.0, 'deviation of the pattern, as a share of the range'),
+        'pattern': _PATTERN,
+    },
     Fault.CLOCK_JUMP: {'by_s': _parameter(-5.0, -86400.0, 86400.0, 'how far the clock jumps')},
 }
 """The numbers of the faults that have some.
 
 The defaults are beyond the default limits of the health monitor. A camera that is slowed to less
-than a quarter of its rate counts as silent.
+than a quarter of its rate counts as silent. The range of RGB is that of its type, of a thermal
+image what it shows but for two percent at either end.
 """
 
 

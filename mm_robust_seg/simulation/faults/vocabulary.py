@@ -22,6 +22,15 @@ class Fault(enum.Enum):
     SATURATED = 'saturated'
     FLAT = 'flat'
     NO_RETURN = 'no_return'
+    COVER = 'cover'
+    MUD = 'mud'
+    DROPLETS = 'droplets'
+    BLUR = 'blur'
+    FOG = 'fog'
+    GLARE = 'glare'
+    NOISE = 'noise'
+    BANDING = 'banding'
+    GHOST = 'ghost'
     STALE = 'stale'
     FUTURE = 'future'
     STUCK_STAMP = 'stuck_stamp'
@@ -75,8 +84,21 @@ class _Facts(NamedTuple):
     about: str
 
 
+DAMAGE = (
+    Fault.COVER,
+    Fault.MUD,
+    Fault.DROPLETS,
+    Fault.BLUR,
+    Fault.FOG,
+    Fault.GLARE,
+    Fault.NOISE,
+    Fault.BANDING,
+    Fault.GHOST,
+)
+"""What leaves a part of the image, or some of its contrast; each has a strength."""
+
 _OF_CONTENT = frozenset(
-    {Fault.DARK, Fault.SATURATED, Fault.FLAT, Fault.NO_RETURN, Fault.WRONG_UNITS}
+    {Fault.DARK, Fault.SATURATED, Fault.FLAT, Fault.NO_RETURN, Fault.WRONG_UNITS, *DAMAGE}
 )
 """What a kind of sensor may have; ``modalities.SensorKind.faults`` says how it looks then."""
 
@@ -113,6 +135,26 @@ _FACTS: Mapping[Fault, _Facts] = {
     Fault.NO_RETURN: _Facts(
         Reason.NO_RETURN,
         'Hardly any pixel has a depth, as in bright sun, and those that have are stray.',
+    ),
+    Fault.COVER: _Facts(
+        Reason.OBSTRUCTED, 'Something dark and out of focus hides the image from one side.'
+    ),
+    Fault.MUD: _Facts(Reason.OBSTRUCTED, 'Opaque splashes with soft edges sit on the lens.'),
+    Fault.DROPLETS: _Facts(
+        Reason.OBSTRUCTED, 'Drops on the lens bend the light and put it out of focus.'
+    ),
+    Fault.BLUR: _Facts(Reason.BLURRED, 'The lens is out of focus.'),
+    Fault.FOG: _Facts(
+        Reason.BLURRED, 'The lens is misted: a veil, little contrast, and that is soft.'
+    ),
+    Fault.GLARE: _Facts(
+        Reason.GLARE, 'The sun shines in: a white spot, and a veil over all the rest.'
+    ),
+    Fault.NOISE: _Facts(Reason.NOISY, 'Noise, and pixels that are black or white.'),
+    Fault.BANDING: _Facts(Reason.NOISY, 'Rows are brighter or darker, others in every image.'),
+    Fault.GHOST: _Facts(
+        Reason.GHOST,
+        'A pattern stays while the scene moves, as after a shutter that did not close.',
     ),
     Fault.STALE: _Facts(
         Reason.STALE, 'The stamps are old, as when a driver queues images or its clock is behind.'

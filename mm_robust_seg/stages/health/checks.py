@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     timing_checks.stamp_stuck,
     timing_checks.is_stale,
     *image_checks.content_checks(),
+    image_checks.is_damaged,
     image_checks.is_frozen,
     timing_checks.has_surplus,
     timing_checks.is_lossy,

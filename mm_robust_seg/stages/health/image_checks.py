@@ -49,6 +49,11 @@ def _of(kind: SensorKind, check: ContentCheck) -> Check:
     return checked
 
 
+def is_damaged(seen: Observation, config: Config) -> Finding | None:
+    """OBSTRUCTED, GLARE, BLURRED, NOISY, GHOST: a part of the image, or its detail, is lost."""
+    return seen.damage
+
+
 def is_frozen(seen: Observation, config: Config) -> Finding | None:
     """FROZEN: the same image again and again; STILL, or FFC, while that is explained.
 

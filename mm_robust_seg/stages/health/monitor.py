@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import (
     Frame,
@@ -16,6 +18,7 @@ from mm_robust_seg.finding import Finding, READABLE, WITHOUT_IMAGES
 from mm_robust_seg.modality import Modality, ModalitySet
 from mm_robust_seg.stages.health.absence import absence, timeout_s, TopicStatus
 from mm_robust_seg.stages.health.checks import checks_of
+from mm_robust_seg.stages.health.damage import DamageWatch
 from mm_robust_seg.stages.health.frame_statistics import measure
 from mm_robust_seg.stages.health.history import ImageFormat, SensorHistory
 from mm_robust_seg.stages.health.matching import Matching
@@ -81,6 +84,7 @@ class HealthMonitor:
         self._states = {m: SensorState(m, hysteresis, now_ns) for m in enabled}
         self._self_monitor = SelfMonitor(now_ns)
         self._matching = Matching()
+        self._damage = DamageWatch()
         self._has_jumped = False
 
     def reconfigure(self, config: Config) -> None:
@@ -121,6 +125,8 @@ class HealthMonitor:
         self._matching.came(item.modality, item.stamp_ns)
         digest, statistics = measure(item)
         is_at_rest = self._is_at_rest(item, digest)
+        if history.images.frames == 1:  # a shut or frozen camera stands still for another reason
+            self._damage.look(item, self._config)
         seen = Observation(
             item,
             statistics,
@@ -129,6 +135,7 @@ class HealthMonitor:
             self._skew_s(item.modality),
             self._matching.missing(item.modality, now_ns),
             is_at_rest,
+            self._damage.finding(item.modality),
             is_delayed,
         )
         found = [finding for check in self._checks if (finding := check(seen, self._config))]
@@ -246,7 +253,9 @@ class HealthMonitor:
 
     def _verdict(self, modality: Modality, now_ns: int) -> SensorHealth:
         if modality in self._states:
-            return self._states[modality].health
+            health = self._states[modality].health
+            damage = self._damage.told(modality)
+            return replace(health, damage=damage) if damage else health
         return SensorHealth(
             modality, HealthLevel.OK, Reason.DISABLED, False, 'not enabled', now_ns
         )

@@ -32,6 +32,7 @@ class Observation:
         skew_s: how far the stamps lie behind those of the other sensors; None if not known.
         missing: why it is not in most of the last masks; None if it is, or is not meant to be.
         is_at_rest: whether the image stays the same because the scene does.
+        damage: what is to be said of a part of the image; None for nothing.
         is_delayed: whether we are too busy to handle messages in time: lateness is our own then.
     """
 
@@ -42,6 +43,7 @@ class Observation:
     skew_s: float | None = None
     missing: Missing | None = None
     is_at_rest: bool = False
+    damage: Finding | None = None
     is_delayed: bool = False
 
     @property

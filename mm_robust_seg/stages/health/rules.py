@@ -43,6 +43,11 @@ RULES: Mapping[Reason, Rule] = {
     Reason.FLAT: Rule(debounced=True),
     Reason.UNITS: Rule(debounced=True),
     Reason.NO_RETURN: Rule(debounced=True),
+    Reason.OBSTRUCTED: Rule(debounced=True),
+    Reason.GLARE: Rule(debounced=True),
+    Reason.BLURRED: Rule(debounced=True),
+    Reason.NOISY: Rule(debounced=True),
+    Reason.GHOST: Rule(debounced=True),
     Reason.FROZEN: Rule(debounced=False),
     Reason.FFC: Rule(debounced=False, needs_frames=False),
     Reason.STILL: Rule(debounced=False, needs_frames=False),
@@ -56,6 +61,6 @@ RULES: Mapping[Reason, Rule] = {
 """Everything but OK that a check may find; FROZEN, FFC, STILL and LOSSY count their frames
 themselves.
 
-FFC, STILL, SURPLUS, LOSSY, SKEW, UNMATCHED and a rate that is merely low are warnings. Of these,
-the earlier one here is shown.
+FFC, STILL, SURPLUS, LOSSY, SKEW, UNMATCHED, damage of a small part and a rate that is merely low
+are warnings. Of these, the earlier one here is shown.
 """
