@@ -17,7 +17,8 @@ from mm_robust_seg.simulation.faults.vocabulary import DAMAGE
 GOOD, TRIAL, COMPARE, CLEAN = 'good', 'trial', 'compare', 'clean'
 """Kinds, and names, of phases: recovery, one fault to detect, sensors silent, nothing wrong."""
 
-START_S = 4.0
+START_S = 8.0
+"""Until then the monitor learns what the cameras usually show."""
 _COMPARE_S, _COMPARE_GAP_S = 6.0, 4.0
 _FAULTS_IN_A_ROW, _CLEAN_S = 12, 15.0
 _GAP_S = 0.5
