@@ -60,7 +60,7 @@ def test_what_is_told_is_typed(told):
         ({'height_px': 48, 'width_px': '64'}, r'the size of rgb is .*each 32 to 4096'),
         ({'height_px': 16, 'width_px': 64}, 'the size of rgb'),
         ({'height_px': True, 'width_px': 64}, 'the size of rgb'),
-        ({'height_px': 96, 'width_px': 128}, 'takes rgb of 64 x 48 px, the manifest says 128 x'),
+        ({'height_px': 96, 'width_px': 128}, 'has rgb of 64 x 48 px, the manifest says 128 x'),
         ({'temperature': 0}, r'temperature of rgb is 0: expected 0\.01 to 100'),
         ({'temperature': '1'}, 'temperature of rgb'),
         ({'miou': 61.0}, r'miou of rgb is 61\.0: expected 0 to 1'),
