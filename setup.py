@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Install mm_robust_seg with pip, or with colcon as an ament_python package.
 
 The environment variable MM_ROBUST_SEG_BUNDLES names the model bundles to ship, such as ``sim`` or

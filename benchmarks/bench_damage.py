@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure how damage of real road images is found: by kind and strength, and false alarms.
 
 Needs the 181 pairs of MSRS (RGB, thermal, day and night) in a folder with rgb/ and thermal/; how

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure the inference engines of one bundle: switching, runtimes, memory, load time.
 
 All figures are ratios in one run, or memory, so they compare across machines; each is a median

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure over DDS how fast faults are found, and how rightly, beside the usual synchroniser.
 
 Simulated cameras and node are processes of their own. Every fault of the vocabulary is tried

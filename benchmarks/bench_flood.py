@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure what a camera gone wild costs the others: masks before, while and after it floods.
 
 RGB sends messages that are large, claim to be, or cannot be read; thermal and depth go on at

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Give the commands hostile bundles, bags, recipes and scenarios, and see how each run ends.
 
 Every case is a good input with one thing changed, made anew from its number and the seed. It is

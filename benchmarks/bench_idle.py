@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure what the node costs while it has nothing to do: CPU seconds per second (Linux).
 
 The node runs as a process of its own; it is measured configured, and active without images.

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure what moving held images with the scene costs, and what it is worth.
 
 Cost: of the small pictures, the flow and the warp, beside an inference of the same run. Worth: on

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure the live node over DDS: mask rate, latency, detection, switching.
 
 The simulated cameras and the node run as separate processes, as in the demo, with images of

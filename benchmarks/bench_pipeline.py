@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure what a mask costs: inference by combination, switching, and everything around it.
 
 Images of 640x480 from the simulated rig go through the pipeline of a bundle. All figures come

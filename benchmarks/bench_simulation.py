@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure how many full captures (RGB, thermal, depth, labels) one process takes per second."""
 
 from __future__ import annotations

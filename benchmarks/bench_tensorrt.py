@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Build a bundle's TensorRT engines here, compare them with ONNX Runtime and measure them.
 
 Prints a table in Markdown, to be pasted into a report. Figures are of one run; the order of the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure what becomes of cameras that differ in rate, phase and latency, or are wrong at times.
 
 The pipeline is stepped through streams as the node steps it, without a network, so that time costs

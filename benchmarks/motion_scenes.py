@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Scenes in which a slow thermal camera is seen to be late: a turn, a drive, and rest."""
 
 from __future__ import annotations

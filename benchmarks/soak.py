@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Run the node for long under random faults, and see that nothing grows, is lost or is missed.
 
 Rig and node are processes of their own, over DDS. Faults of all kinds hit the sensors in turn, at

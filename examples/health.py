@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Watch one camera without a network: it freezes after a second, and the monitor says so."""
 
 import numpy as np

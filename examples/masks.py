@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Make a mask from three images: ``masks.py RGB.png THERMAL.png DEPTH.png MASK.png``.
 
 Thermal and depth are 16-bit, in the raw steps of the configuration (0.01 K and 1 mm).

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Step the pipeline through a bag; say which sensors make each mask: ``replay.py BAG BUNDLE``."""
 
 from pathlib import Path

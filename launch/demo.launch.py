@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Play failing cameras through the segmentation node, with RViz: the demo with the ros2 command.
 
 The scenario is repeated until Ctrl-C. `make demo` plays it once, and reports.

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Play a bag into the segmentation node: it starts when the node is active.
 
 With a scenario, cameras fail on the way: a copy of the bag with these faults is made first.

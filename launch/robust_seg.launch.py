@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Start the segmentation node, configure and activate it, with RViz where wanted."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Semantic segmentation from RGB, thermal and depth that keeps working when a camera fails.
 
 Nothing is reported to anybody. Runtimes would: at their import ONNX Runtime (1.32) and OpenVINO

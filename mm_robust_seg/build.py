@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a configuration and a bundle to a running pipeline; the only file that names engines."""
 
 from __future__ import annotations

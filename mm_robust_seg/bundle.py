@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A model bundle: a folder with one network, its adapters and the graphs the engines load.
 
 ::

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg``: one command for everything, ROS nodes included.
 
 The module of a command has its name, with ``_`` for ``-``, and is imported when the command is

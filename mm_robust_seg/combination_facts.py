@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a manifest may tell of combinations and sensors besides their files; all of it optional."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The one configuration schema.
 
 The ROS parameters (names, descriptors, ranges) and the checks of ``config/robust_seg.yaml`` are

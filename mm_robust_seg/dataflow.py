@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What travels between the stages: immutable, checked once, read-only arrays.
 
 Times are integers in nanoseconds: ``stamp_ns`` on the sensors' clock (its offset applied),

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Exceptions of the package.
 
 Every error a caller can meet across a module border is one of these::

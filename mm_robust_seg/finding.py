@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Why a sensor is in its state: what a check says about it, and the verdict on it."""
 
 from __future__ import annotations

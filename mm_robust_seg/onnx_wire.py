@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What an ONNX file refers to and takes, read without a runtime.
 
 The few fields that matter are walked in the protobuf itself, so that a file is judged before a

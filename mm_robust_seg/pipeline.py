@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The order of the stages: observe, synchronise, assess, choose, preprocess, switch, infer, mask.
 
 Nothing here reads a clock, waits, logs or starts a thread. ``decode`` may run anywhere, ``run``,

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What packages of the user's own add, found by the entry points in their metadata.
 
 A package that brings an engine says so in its ``pyproject.toml``::

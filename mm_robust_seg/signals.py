@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Ctrl-C and its kin: every way in which this package meets SIGINT, SIGTERM and SIGHUP.
 
 - A command is ended by an exception: :func:`termination_interrupts`.

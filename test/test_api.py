@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The public surface: exactly what is documented, and cheap to have."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The house: every import contract catches what it forbids; files are small and where they belong.
 
 The contracts are held by ``make lint``; here each is broken once, in a copy of the package.
@@ -23,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'mm_robust_seg'
 CONTRACTS = ROOT / '.importlinter'
 ROOTS = ('mm_robust_seg', 'test', 'benchmarks', 'examples')
+HEADING = '# Copyright 2026 mm_robust_seg maintainers\n# SPDX-License-Identifier: Apache-2.0\n'
 MODULES = sorted(PACKAGE.rglob('*.py'))
 TRAINING = {'commands', 'bundling', 'analysis', 'training', 'network'}
 """The rooms that may use torch."""
@@ -126,8 +130,17 @@ def test_every_engine_of_ours_is_named_by_build_alone():
     assert [path for path, found in texts.items() if named & set(found)] == []
 
 
+def test_every_file_says_whose_it_is_and_under_which_licence():
+    roots = ('mm_robust_seg', 'launch', 'benchmarks', 'examples', 'test')
+    files = [path for root in roots for path in (ROOT / root).rglob('*.py')]
+    texts = {path: path.read_text() for path in [*files, ROOT / 'setup.py']}
+    assert len(texts) > 600
+    assert [p for p, text in texts.items() if text.strip() and not text.startswith(HEADING)] == []
+
+
 def test_modules_are_small():
-    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
+    heading = len(HEADING.splitlines()) + 1
+    lines = {path: len(path.read_text().splitlines()) - heading for path in MODULES}
     assert {path: number for path, number in lines.items() if number >= 300} == {}
     assert statistics.median(lines.values()) <= 95
     assert lines[PACKAGE / 'pipeline.py'] < 130

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What pip installs beside a ROS distribution, and its pytest plug-ins beside our tests."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The command line: help, exit codes, and that each command needs only its own dependencies."""
 
 from __future__ import annotations

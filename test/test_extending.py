@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The packages in docs/extending.md: each is installed and used through the command line."""
 
 from __future__ import annotations

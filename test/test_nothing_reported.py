@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whatever is started, nothing is written for others into the home folder, or asked of a name."""
 
 from __future__ import annotations

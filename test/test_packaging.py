@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is shipped beside the code: parameters, profiles, displays, launch files, metadata."""
 
 from __future__ import annotations

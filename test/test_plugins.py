@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What packages add: found by name, imported only then, and never in place of something else."""
 
 from __future__ import annotations

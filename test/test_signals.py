@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Signals end what is to end, and wait while what must not be cut short is at work."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From where on damage of RGB costs a bundle more than leaving RGB out."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Streams made of single road images: a window that pans over each, at ten pictures a second.
 
 MSRS has single moments, RGB with the thermal image of the same view. A window of 256 x 192 px

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The damage that is tried: each kind at several strengths, and from where it costs too much."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One trial: a camera that knows its usual, a moment clean, the same damaged; what is told."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Configure one engine in a process of its own; print its load time and memory as JSON."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The figures of the engine benchmark, beside what is wanted of them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The approximate synchroniser that most robots use, as a baseline to compare with.
 
 Written from the documented behaviour of ``message_filters.ApproximateTimeSynchronizer``

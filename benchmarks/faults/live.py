@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Play a plan of faults through rig and node, each a process of its own, over DDS."""
 
 from __future__ import annotations

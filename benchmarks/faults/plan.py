@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the rig plays in a benchmark of faults."""
 
 from __future__ import annotations

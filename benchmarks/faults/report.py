@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What bench_faults found: figures per fault, verdicts, a table, a picture."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How many captures got a mask, and a set of the usual synchroniser."""
 
 from __future__ import annotations

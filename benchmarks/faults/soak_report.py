@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Judge a soak: memory, threads, files, lifecycle, detections, false alarms; and draw it."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Cameras of a flood, one process: thermal and depth as they should be, or RGB gone wild.
 
 Example: python -m benchmarks.flood.cameras --flood 'encoding of 1 MB'

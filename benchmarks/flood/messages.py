@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a camera gone wild sends: legal and illegal messages that cost whoever reads them."""
 
 from __future__ import annotations

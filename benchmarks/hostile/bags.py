@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Bags that are cut, altered, or made so that no image can be had from them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Bundles with one thing changed, as somebody with bad intent or bad luck would."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What stands where a file is expected, and texts that a parser should not believe."""
 
 from __future__ import annotations

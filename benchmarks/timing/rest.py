@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How many labels change from mask to mask while nothing moves."""
 
 from __future__ import annotations

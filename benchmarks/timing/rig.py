@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Cameras of given rates, phases and latencies in front of a pipeline, without a clock."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How much each modality carries: per layer by gradient times activation, per class by absence."""
 
 from __future__ import annotations

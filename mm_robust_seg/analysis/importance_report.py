@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The importance of modalities as JSON, as tables and as a picture."""
 
 from __future__ import annotations

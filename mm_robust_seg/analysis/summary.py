@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Count what a network and its adapters cost, without running them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a finished run to a bundle: the method built again, its scores, its files."""
 
 from __future__ import annotations

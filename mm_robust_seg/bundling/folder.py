@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Change the files of a bundle so that nobody ever sees half of one; needs no torch."""
 
 from __future__ import annotations

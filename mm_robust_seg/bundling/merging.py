@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Coarser classes for a bundle: which classes of a network are one."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Turn a float32 graph into one of another precision: fp16, or int8 with explicit Q/DQ nodes.
 
 Both state every type in the file, so that TensorRT can build them strongly typed, and keep the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Write a bundle: one base, small adapters where there are any, a pruned graph per combination.
 
 Graphs keep large tensors as references into ``base.safetensors`` (ONNX external data with an

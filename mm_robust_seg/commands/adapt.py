@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg adapt``: small adapters on a frozen complete-input network."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg bundle-info``: verify a model bundle and show what is in it."""
 
 from __future__ import annotations

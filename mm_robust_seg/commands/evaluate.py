@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg evaluate``: from a bundle and a labelled data set to scores."""
 
 from __future__ import annotations

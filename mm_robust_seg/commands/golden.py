@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg golden``: give a bundle the label maps that engines are checked with."""
 
 from __future__ import annotations

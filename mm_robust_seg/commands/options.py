@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The options that commands share, and what is made of them.
 
 What an option needs is imported when it is used, so that a command needs its own dependencies

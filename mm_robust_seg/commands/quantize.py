@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg quantize``: from a float32 bundle to one in fp16 or int8."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The classes of labelled images: read from a list, numbered, and compared with the labels."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``dataset.json`` or ``dataset.yaml``: the units of images whose files do not tell them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A data set of your own: one folder for each sensor, one for the labels, a class list.
 
 ::

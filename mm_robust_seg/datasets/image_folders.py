@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Find, list and read the files of a folder of images: one folder a sensor, one for the labels.
 
 An error names the file, what it holds and what it should hold.

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Data sets by name, for recipes and commands."""
 
 from __future__ import annotations

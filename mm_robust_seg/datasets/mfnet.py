@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """MFNet: road scenes by day and night, RGB and 8-bit thermal, 9 classes.
 
 Ha, Watanabe, Karasawa, Ushiku and Harada, "MFNet: Towards Real-Time Semantic Segmentation for

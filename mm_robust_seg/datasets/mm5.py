@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """MM5: aligned RGB, 16-bit thermal and depth of a table top, 31 classes and background.
 
 Brenner, Reyes, Susnjak and Barczak, "MM5: Multimodal Image Dataset", Information Fusion 126

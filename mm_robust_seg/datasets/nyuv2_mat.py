@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """NYU Depth V2 as its authors publish it: ``nyu_depth_v2_labeled.mat``, 1449 frames.
 
 The file is HDF5 (MATLAB 7.3) with axes reversed. Beside it lie ``splits.mat`` (the official

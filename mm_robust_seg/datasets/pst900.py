@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """PST900: mines and caves, RGB, thermal and stereo depth, four objects and background.
 
 Shivakumar, Rodrigues, Zhou, Miller, Kumar and Taylor, "PST900: RGB-Thermal Calibration, Dataset

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a data set gives: frames in the package's units with their label map."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A split that lies in files: read when first asked for, then kept in memory up to a limit."""
 
 from __future__ import annotations

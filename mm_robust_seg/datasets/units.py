@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the stored values of data sets mean; the robot's units, where nothing else is known."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What every inference runtime looks like to the pipeline.
 
 An engine holds one graph per modality combination, all loaded and warmed when it is built, so

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Known answers: what the graph of every combination makes of one fixed input.
 
 A runtime, driver or plan that computes something else is only found by comparing. The inputs are

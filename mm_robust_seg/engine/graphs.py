@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The part of an engine that is the same in every runtime: checks, switching, timing.
 
 A runtime's own file says only how a graph is loaded and run (see :class:`Graph`).

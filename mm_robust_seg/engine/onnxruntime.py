@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Inference with ONNX Runtime on the CPU."""
 
 from __future__ import annotations

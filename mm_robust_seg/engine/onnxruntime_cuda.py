@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Inference with ONNX Runtime's CUDA provider, where TensorRT is not at hand."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Give up what may never return: a runtime that loads and tries a graph.
 
 No runtime can be told to stop. The work goes on in a thread of its own that nobody waits for, and

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One loaded graph for all combinations: what the adapters change is an input of it.
 
 Bundles made for little memory have ``shared.onnx`` and, for each combination, a ``.npz`` file

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Inputs that a benchmark damages on purpose, after normalisation.
 
 RMM and NM of Liao et al. (2025), arXiv 2503.18445, as their scripts have them. All numbers are in

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Evaluate a bundle on a labelled split, through the engine that a robot would use."""
 
 from __future__ import annotations

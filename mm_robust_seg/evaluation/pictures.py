@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures of samples: what the sensors saw, the truth, and the mask of every combination."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The report of an evaluation: tables and remarks, the same in Markdown and HTML."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Run every graph of a bundle on labelled samples and count what is right."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From confusion counts to ``evaluation.json``; every score is 0 to 1."""
 
 from __future__ import annotations

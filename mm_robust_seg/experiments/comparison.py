@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Run the trials of a comparison, and write its tables from what there is."""
 
 from __future__ import annotations

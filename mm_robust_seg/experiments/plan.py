@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a comparison is made of: the schema of ``config/compare_*.yaml``."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The figures of the table: each row against the unadapted base, dedicated networks, plain SSF."""
 
 from __future__ import annotations

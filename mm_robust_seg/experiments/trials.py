@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Run the trainings of a comparison as processes of the command line, one after the other.
 
 A trial is one row with one seed, in a folder of its own::

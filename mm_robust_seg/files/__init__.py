@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Files of ours: found where they were installed, written so that nothing of others is lost.
 
 A file appears whole or not at all (:func:`replacing`). A folder of results is held by one process

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Folders of results: held by one process, renewed when all is whole, foreign files untouched.
 
 What is being made lies in a hidden folder within, so that it is on the same disk, goes with the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Find the files that come with the package, and its place in the user's cache."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The kinds of sensors: a file for each, and the table by which all else finds them.
 
 A fourth kind is a member of ``modality.Modality``, a file beside these, a line in ``KINDS``, and

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Depth cameras: distance along the optical axis in metres."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How the pixels of each encoding of sensor_msgs lie, and what makes colours of them.
 
 The one table for the node, replay and every tool. Colours of YUV are those of ITU-R BT.601 in its

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a network expects of its images: size, normalisation of each kind, and validity."""
 
 from __future__ import annotations

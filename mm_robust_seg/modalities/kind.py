@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a kind of sensor is: a value that the rest of the package asks, and never takes apart."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What kinds whose images are one channel of measured values have in common."""
 
 from __future__ import annotations

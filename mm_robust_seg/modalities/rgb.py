@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """RGB cameras: grey levels 0 to 255 in three colours; every pixel is valid."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What every kind of sensor has in its sections of the configuration."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What stored thermal values mean, and what a network is given of them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What stored values of a wrong unit may be: questions, since the values alone cannot tell."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One network for every combination: what the adapters change is an input, like the images.
 
 The encoders of absent sensors run on zeros and their gates are closed, so an image of an absent

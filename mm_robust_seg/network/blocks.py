@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Convolution blocks that backbones, fusion and decoder share."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A light top-down decoder: add the coarser level, filter, repeat (FPN, arXiv 1612.03144)."""
 
 from __future__ import annotations

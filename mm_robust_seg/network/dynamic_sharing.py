@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Dynamic Sharing: one network, run once per modality (Wang et al., AAAI 2024; arXiv 2402.16318).
 
 Convolutions are shared; each modality has its own first convolution, since it has its own number

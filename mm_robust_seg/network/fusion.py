@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Fuse any set of modalities; no order, no trunk, nothing executed for the absent ones."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One small network in place of stored adapters: it makes them from the set of present sensors.
 
 Zhao et al. (arXiv 2406.01987) personalise part of a network's weights by a hyper-network that is

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Coarser classes from a network that knows finer ones: their probabilities add up."""
 
 from __future__ import annotations

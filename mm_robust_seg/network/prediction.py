@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Predict what a missing modality would have said (Kim & Kim, arXiv 2407.12616).
 
 The predictions take the place of the missing projections in the gated fusion, at the three

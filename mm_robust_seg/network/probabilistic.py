@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The context embedding as a distribution (DMRNet, Wei et al., ECCV 2024; arXiv 2407.04458).
 
 The coarsest fused features become N(mu, sigma^2), each from a 1x1 convolution. Training decodes a

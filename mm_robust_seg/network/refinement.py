@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is fitted to a trained network without a gradient, for one combination, and how it folds.
 
 - The decoder's norms get the statistics of the combination (AdaBN, Li et al., arXiv 1603.04779):

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The whole network: an encoder per modality, fusion at four scales, one decoder."""
 
 from __future__ import annotations

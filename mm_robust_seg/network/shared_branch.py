@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One branch for whichever modalities there are (Saeed et al., arXiv 2408.07445)."""
 
 from __future__ import annotations

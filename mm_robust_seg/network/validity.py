@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where inputs are valid, at the scales of a network: shares of the last channel of an input."""
 
 from __future__ import annotations

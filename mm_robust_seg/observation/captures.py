@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Which mask answers which capture, in which phase.
 
 A mask answers the capture whose stamp is nearest to its own, unless it is farther away than half

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The faults of a run, each from its beginning to its end."""
 
 from __future__ import annotations

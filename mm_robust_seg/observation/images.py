@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The newest images of a run, and one sample of each phase for people to look at."""
 
 from __future__ import annotations

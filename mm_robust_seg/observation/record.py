@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One record of a run: what was played, what came, and what the node said.
 
 Demo, replay, fault benchmark and soak all make it, through ``recorder.RunRecorder``; ``score``

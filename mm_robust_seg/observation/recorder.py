@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Collect a record. It has no clock and no ROS: whoever listens says what came and when."""
 
 from __future__ import annotations

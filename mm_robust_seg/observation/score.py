@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The figures of a run, the same for demo, replay, fault benchmark and soak.
 
 A *reference frame* is a moment at which a mask was due: a capture of the rig or, in a recording, a

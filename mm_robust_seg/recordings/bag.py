@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Read the images of a recorded bag in bag-time order, without ROS."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Judge the records of an MCAP file, and make one readable whose end was never written.
 
 Records are length-prefixed, so everything before the cut can be read by scanning once a footer

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Let the sensors of a recorded bag fail by a scenario, in the bag's own time."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Guess which topic of a bag has the images of which sensor: by type, name and values."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Turn a folder of images, as ``datasets.image_folders`` reads it, into a bag of camera topics."""
 
 from __future__ import annotations

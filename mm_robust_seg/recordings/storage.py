@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Open the files of a recorded bag, whole or damaged, with the ``rosbags`` library.
 
 A recorder that was killed leaves an MCAP file without its index and often no ``metadata.yaml``.

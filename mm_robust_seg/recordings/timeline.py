@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """When the messages of a bag were recorded, and what they are stamped."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Which topic of a bag holds the images of which sensor."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Write image topics into a rosbag2 folder, without ROS."""
 
 from __future__ import annotations

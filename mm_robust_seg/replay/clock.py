@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """When the images of a bag arrive in a replay: by the bag's time, or by their stamps.
 
 A bag that was recorded from a simulation has the simulation's stamps, in another time than that of

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Turn what happens during a replay into the record of a run.
 
 All times are the recording's own: a jump of the clock that a scenario plays is taken out.

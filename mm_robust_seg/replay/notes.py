@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a person should know about the masks of a replay, from its figures."""
 
 from __future__ import annotations

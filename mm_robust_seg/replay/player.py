@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Step the pipeline through a bag, as a robot would have seen it.
 
 Between two messages the pipeline is stepped at its deadlines and at every tick of the watchdog.

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a bag to masks: step the pipeline through it, write pictures, sum up what happened."""
 
 from __future__ import annotations

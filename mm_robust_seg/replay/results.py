@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The files of a replay: masks, overlays, contact sheet, and a bag of the mask topics."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The part of a bag that is replayed, and when its messages arrive."""
 
 from __future__ import annotations

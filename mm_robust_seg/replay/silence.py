@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A sensor that is left out for some seconds of a bag."""
 
 from __future__ import annotations

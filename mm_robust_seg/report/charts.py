@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The charts of all reports, as PNG bytes: scores with intervals, curves, tables in colours."""
 
 from __future__ import annotations

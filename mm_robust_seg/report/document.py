@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A report written once: rendered as Markdown, as one self-contained HTML page, on a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the plots of all reports share: style, and a figure as PNG bytes."""
 
 from __future__ import annotations

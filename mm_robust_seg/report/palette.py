@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The colours of the package: of curves, of sensor states, of text. Classes bring their own."""
 
 from __future__ import annotations

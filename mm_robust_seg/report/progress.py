@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What long work tells whoever waits for it: bars and lines, whoever shows them."""
 
 from __future__ import annotations

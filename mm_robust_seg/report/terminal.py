@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The terminal: progress while a command works, and what came of it."""
 
 from __future__ import annotations

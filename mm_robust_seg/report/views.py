@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures for people, (H, W, 3) uint8: camera images, labels in colour, labels over an image."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The schema of every file that people write: declared once, read by one reader."""
 
 from mm_robust_seg.schema.parameters import (

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How a schema is declared: dataclass fields that carry documentation, unit and range.
 
 A tree of frozen dataclasses whose leaves are made by :func:`parameter`; a dotted name such as

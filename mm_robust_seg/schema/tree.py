@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Plain data, as a YAML or JSON file holds it, becomes the dataclass that declares it.
 
 The types of the fields say what may stand in the file::

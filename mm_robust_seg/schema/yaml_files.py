@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The one reader of YAML and JSON files.
 
 Whatever the file is, it ends in plain data or in one sentence: its size, and with anchors what it

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Intervals of scores by resampling images: what another draw of the same data could have shown.
 
 Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 7 (1979). Scores of

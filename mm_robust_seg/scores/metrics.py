@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Scores of label maps against the truth, from confusion matrices."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Scores of a system whose sensors fail, from its scores per modality combination.
 
 Liao et al., "Benchmarking Multi-modal Semantic Segmentation under Sensor Failures" (2025), arXiv

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A procedural street and an RGB-thermal-depth rig with exact labels."""
 
 from mm_robust_seg.simulation.cameras import Capture, MODALITIES, SimulatedCameras

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A moving rig with an RGB, a thermal and a depth camera that see the same picture."""
 
 from __future__ import annotations

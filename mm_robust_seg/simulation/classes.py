@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The nine classes of the simulated street and their display colours."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A scenario: a drive through the simulated world during which sensors fail and come back.
 
 The file format, YAML; only ``phases`` is required::

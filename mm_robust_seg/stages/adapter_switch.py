@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Keep the engine on the combination of the frames at hand.
 
 The adapters are folded into one graph per combination and every graph is loaded, so a switch is

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Keep frames with stamps from the future out of the sets."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Turn predictions into masks of the reference's size."""
 
 from __future__ import annotations

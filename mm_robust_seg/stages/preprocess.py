@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Turn frames into network inputs; the same code in training and on the robot.
 
 What is valid is decided at the image's own size: what the kind of sensor says of its values, what

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The complete-input network as a file that runs and bundles share."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What single methods take: parts of a recipe, each in a field named after its method."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Adapters where they matter: blocks chosen by an importance file, within a budget."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a training begins with: data that fit, a network, a place for adapters, and the facts."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a training run is made of: the schema of ``config/train_*.yaml``."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """After the last step: what is fitted to every combination on training images, without a gradient.
 
 What is chosen or fitted by labels (logit adjustment, temperature) is so on captures that were kept

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A finished run as the method it trained, ready to be scored and exported."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A training from the request to the finished run folder, step by step."""
 
 from __future__ import annotations

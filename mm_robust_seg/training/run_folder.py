@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The folder of a run: what was asked for, how far it is, and that no two runs mix."""
 
 from __future__ import annotations

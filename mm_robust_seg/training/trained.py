@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A trained network and the input it was trained for, from a run or a bundle."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Importance: what it means, that a sensor nobody looks at has none, and the command."""
 
 import copy

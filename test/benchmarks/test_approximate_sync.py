@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The baseline of bench_faults is what message_filters documents: a fair opponent."""
 
 from __future__ import annotations

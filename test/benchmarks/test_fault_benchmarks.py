@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The plans and the verdicts of bench_faults and soak, on records written by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A sample of what ``make bench-hostile`` gives to the commands; times are its own affair."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a manifest may tell besides its files: typed, in range, or refused in one sentence."""
 
 import json

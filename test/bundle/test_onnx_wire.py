@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The reader of ONNX files takes any bytes, and finds what the package onnx wrote."""
 
 from contextlib import suppress

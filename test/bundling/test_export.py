@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Export: bundles of every kind of method compute what was trained, and load on a robot."""
 
 from dataclasses import replace

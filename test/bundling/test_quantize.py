@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle in another precision is a bundle: same ports, nearly the same label maps."""
 
 from collections import Counter

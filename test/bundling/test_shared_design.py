@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One graph for all combinations computes what one graph per combination does."""
 
 import shutil

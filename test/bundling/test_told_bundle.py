@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle whose networks are told what is valid, in every design, precision and engine."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``break-bag``: the copy holds the faults, and everything else as it was."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """make-bag: folders of images in, bags out, and what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every command that writes a folder: nothing of others is lost, and two runs are told."""
 
 from __future__ import annotations

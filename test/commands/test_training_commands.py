@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The commands train and adapt: options, JSON, adapters where they matter."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """RViz and Foxglove: panels that exist, topics that exist, and policies that match."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The example policy: the node may use all of its topics and services, and nothing else."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Folders of one's own: what may be left out, and what is said of everything that is wrong."""
 
 import json

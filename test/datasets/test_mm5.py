@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """MM5: units, and what is said of a folder that is something else."""
 
 import cv2

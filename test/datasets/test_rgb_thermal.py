@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """MFNet and PST900: their layouts, and thermal images without a unit."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The survey finds what a folder hides, and is quiet about a sound one."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """CONTRIBUTING.md: the house as it stands, room by room and floor by floor."""
 
 from configparser import ConfigParser

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The pages about ROS: topics, parameters and commands exist, and all outputs are explained."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """docs/file_formats.md: every example has the keys, and the kinds of values, of the real file.
 
 Each is compared with a file that a command really wrote, or read by the reader it is made for, so

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What texts name is there: links, files, modules, commands, targets; in pages and in the code."""
 
 from __future__ import annotations

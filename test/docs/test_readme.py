@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The README: it shows how to begin, and its table is what was measured."""
 
 from pathlib import Path

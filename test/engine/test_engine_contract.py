@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What every runtime must do; each test runs once per engine."""
 
 from contextlib import nullcontext

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Correct engines pass with margin; one that computes something else does not."""
 
 from dataclasses import replace

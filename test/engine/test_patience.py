@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A runtime that never returns holds nobody up: it is given up, and the process still ends."""
 
 import subprocess

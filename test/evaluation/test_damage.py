@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Damaged inputs: exactly what the benchmark says, repeatable, and nothing else touched."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The programs in examples/ run, are short, and use the public surface alone."""
 
 import ast

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """mm-robust-seg compare: what it runs, what it repeats, and every figure of its table by hand."""
 
 from __future__ import annotations

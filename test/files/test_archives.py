@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Archives of numbers: what is asked for, and never more than was allowed."""
 
 import io

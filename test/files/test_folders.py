@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Folders of results: one run at a time, whole or as they were, and nothing foreign lost."""
 
 import os

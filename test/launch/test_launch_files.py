@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the launch files start, with which parameters and remappings, and when."""
 
 from __future__ import annotations

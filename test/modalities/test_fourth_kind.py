@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A fourth kind of sensor is one file, and lines in three; no place takes it for another kind."""
 
 from pathlib import Path

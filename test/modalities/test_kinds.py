@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The table of the kinds is whole, and what the kinds say of themselves fits together."""
 
 import dataclasses

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Thermal cameras without a temperature: what is made of their images, and what a network gets."""
 
 from __future__ import annotations

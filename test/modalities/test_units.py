@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One conversion: a robot, a data set, a recording and a simulation see the same images."""
 
 from __future__ import annotations

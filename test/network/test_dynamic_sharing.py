@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Dynamic Sharing: what is shared, what is private, and that it starts from the segmenter."""
 
 import pytest

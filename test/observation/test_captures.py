@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Which mask answers which capture, and which captures a recording has."""
 
 from hypothesis import given

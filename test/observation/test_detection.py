@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is judged right and wrong of what a node says, on states written by hand."""
 
 import pytest

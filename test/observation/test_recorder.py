@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the recorder pairs, scores and keeps, in any order of arrival."""
 
 import numpy as np

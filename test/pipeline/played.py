@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Cameras of any rate and latency, and with any fault, in front of a pipeline."""
 
 from __future__ import annotations

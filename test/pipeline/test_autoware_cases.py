@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Eight cases in which robots have lost frames, in simulated time.
 
 Autoware tests its point cloud synchroniser on them (autoware_universe, concatenation of several

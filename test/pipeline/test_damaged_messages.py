@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A few bad messages cost themselves, not their sensor; most of them do."""
 
 from dataclasses import replace

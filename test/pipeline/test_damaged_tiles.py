@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Tiles that the monitor calls damaged are invalid for a network that takes validity."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Readable beats unlabeled: what is made of cameras of which none is as it should be."""
 
 from dataclasses import replace

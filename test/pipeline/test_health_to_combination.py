@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Health through the whole pipeline: what becomes of the combination and of the counters."""
 
 from dataclasses import replace

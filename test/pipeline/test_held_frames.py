@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A thermal camera of 10 Hz beside others of 30 Hz, while all of them turn."""
 
 import cv2

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The whole core, driven by images and the time: what a robot would see."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A scene at rest is no fault: cameras without noise repeat their images bit for bit."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Cameras whose drivers stamp their images by clocks of their own."""
 
 from cameras import raw, START_NS

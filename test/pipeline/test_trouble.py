@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The core when messages, clocks, the engine or the configuration misbehave."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A thermal camera that changes its ways costs no other sensor anything."""
 
 from dataclasses import dataclass

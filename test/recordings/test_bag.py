@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Bags: round trips, and every way in which one can be wrong."""
 
 from __future__ import annotations

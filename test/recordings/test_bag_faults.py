@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Faults on a bag's stream: what they do to it, and what the monitor says about each."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Which topics are taken for which sensors when nobody names them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """When images arrive in a replay, whatever the clocks of recorder and cameras."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Charts: percent out of shares, gaps where there is no score, everything given is drawn."""
 
 from __future__ import annotations

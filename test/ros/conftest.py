@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ROS for the tests: their own domain, this machine only, and images through shared memory."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node in a process of its own, with three cameras and a client in this one."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node and the demo's listener with an rclpy that dispatches as Humble's (3.3) does."""
 
 from __future__ import annotations

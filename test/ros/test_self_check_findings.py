@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Findings of the self-check that do not go away while an input is out of use or loses images."""
 
 from __future__ import annotations

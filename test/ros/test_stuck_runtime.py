@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A runtime that never returns: transitions are answered, and the process ends when told."""
 
 from __future__ import annotations

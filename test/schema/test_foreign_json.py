@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every file of JSON that others may have written: one sentence, whatever it holds."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every file that people write is read by one reader: plain data, or one sentence."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """EMM, E(p) and the counter-intuitive rate: hand-computed values and laws."""
 
 from __future__ import annotations

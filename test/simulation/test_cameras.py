@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The simulated rig: determinism, exact labels, and sensors that fail in their own ways."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Each fault does what it says, and nothing else."""
 
 from dataclasses import replace

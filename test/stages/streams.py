@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Streams of frames of given rates and latencies, and what a synchroniser makes of them."""
 
 from __future__ import annotations

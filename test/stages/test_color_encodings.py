@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Colours as drivers send them: red, green, blue and grey patches from an encoder of our own."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The policy: supported subsets of usable sensors, dropped at once, re-admitted slowly."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Stamps from the future: out of the sets, unless there are no others."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What OpenCV reads by half is refused, in silence; nothing is read beyond a limit."""
 
 from __future__ import annotations

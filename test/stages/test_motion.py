@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 import cv2
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Decoding: every encoding there and back, and everything a broken driver may send."""
 
 from __future__ import annotations

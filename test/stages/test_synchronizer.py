@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The synchroniser, driven like the node drives it: at every arrival and every deadline."""
 
 from __future__ import annotations

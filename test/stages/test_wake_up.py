@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """When drivers that hang are woken: not too early, ever less often, and not without end."""
 
 from __future__ import annotations

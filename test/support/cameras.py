@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Three cameras with a clock of their own, and what to say about the masks they lead to."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Three simulated sensors at 30 Hz in front of a monitor, with a 10 ms watchdog."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A GPU made of NumPy arrays, behind the names of pycuda, cuda.bindings and libcuda.
 
 It is strict where real hardware fails silently: every use must be on one thread with the context

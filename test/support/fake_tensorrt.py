@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """TensorRT as a module that runs plans with ONNX Runtime on the memory of a FakeGpu.
 
 A plan names its ONNX file. The rules that real TensorRT leaves to the caller are asserted: scratch

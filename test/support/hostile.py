@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Image messages that no driver should send, for the fuzz tests."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node's topics and services as its source names them, for checks that need no ROS."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A labelled data set in memory and on disk, its evaluation, and a comparison on it."""
 
 from __future__ import annotations

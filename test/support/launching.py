@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Run launch files for real, with programs that write down how they were called."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs written by hand, as a listener would have recorded them."""
 
 import numpy as np

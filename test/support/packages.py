@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Installed packages, made in a folder that is put on the path: a module and its metadata."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The rest of a robot: three cameras, and a client of the segmentation node."""
 
 from __future__ import annotations

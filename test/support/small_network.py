@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Write the graphs of a small network with all that a real one has: gates, depthwise layers."""
 
 from __future__ import annotations

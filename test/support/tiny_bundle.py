@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Write a complete, tiny model bundle: one random 1x1 convolution per sensor."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Tiny data sets on disk, one function for each layout."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A tiny data set, a tiny recipe, and runs of it that many tests look at."""
 
 import dataclasses

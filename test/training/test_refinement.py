@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """After training: statistics, bias and temperature of every combination, and how they travel."""
 
 import copy

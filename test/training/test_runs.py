@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs: the same result after any interruption, never two in one folder, clear refusals."""
 
 from dataclasses import replace

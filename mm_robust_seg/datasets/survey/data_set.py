@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Survey all splits of a data set, and say it in words."""
 
 from __future__ import annotations

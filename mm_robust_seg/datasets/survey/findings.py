@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Judge what a survey found: problems spoil training or scores, remarks may surprise."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Look at every sample of a split and gather what it holds."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether TensorRT can serve here, asked before anything of it is touched.
 
 Without a driver, TensorRT's runtime ends the process with a segmentation fault; so the driver is

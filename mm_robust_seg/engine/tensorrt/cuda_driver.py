@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """NVIDIA's driver, as far as the TensorRT engine needs it, through pycuda or cuda.bindings.
 
 Neither package is asked to initialise anything (no ``pycuda.autoinit``): the device's primary

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One GPU as the TensorRT engine uses it: its memory, its stream, its CUDA graphs.
 
 On a desktop, host buffers are page-locked and copied to and from device memory. On a Jetson, CPU

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Inference with TensorRT on an NVIDIA GPU.
 
 Every plan is deserialised when the engine is built. The execution contexts share one scratch

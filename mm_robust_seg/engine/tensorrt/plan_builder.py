@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From ONNX files to TensorRT plans: parsed strongly typed, timed on this GPU, written at once.
 
 Types come from the ONNX file alone, so one path serves f32, fp16 and int8 graphs and every

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """TensorRT plans on disk: where they are, what they were built for, whether they fit here.
 
 ::

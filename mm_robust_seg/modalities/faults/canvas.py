@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the pictures of damage are drawn with: masks, textures, the span and noise of an image.
 
 A pattern depends on its size and number alone, so what sits on a lens stays where it is.

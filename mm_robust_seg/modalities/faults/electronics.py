@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What goes wrong behind the lens: noise, rows that differ, a pattern that stays."""
 
 from __future__ import annotations

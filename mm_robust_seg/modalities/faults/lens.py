@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What sits on a lens, or shines into it. The sensor behind it keeps its noise."""
 
 from __future__ import annotations

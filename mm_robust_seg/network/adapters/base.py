@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What an adapter is: a few parameters that change the frozen network for one combination.
 
 An adapter replaces entries of the network's state (``overrides``) and, if that is not enough,

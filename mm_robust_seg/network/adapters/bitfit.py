@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Train the biases only (BitFit, Zaken et al., ACL 2022; arXiv 2106.10199)."""
 
 from __future__ import annotations

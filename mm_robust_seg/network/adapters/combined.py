@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Scale and shift everywhere, low-rank pairs where the sensors meet.
 
 With a sensor gone, fusion and decoder see other features, and a change per channel cannot mix

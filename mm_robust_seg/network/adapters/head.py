@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The classifier, trained with prompts: prompts with a frozen head have little to say."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Low-rank changes of weights (LoRA, Hu et al., ICLR 2022; arXiv 2106.09685, equation 3).
 
 ``W' = W + scaling * B A`` with A (r, in) and B (out, r). The weight of a convolution is seen as

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Train the affine parameters of the norms themselves (arXiv 2310.03986)."""
 
 from __future__ import annotations

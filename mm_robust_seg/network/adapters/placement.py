@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where adapter parameters go: inside a budget, and where the importance is large."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A decoder of its own for every combination, and scale and shift before it.
 
 With sensors gone the decoder is given other features than it was trained on, and it is small: of a

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Missing-aware prompts (Lee et al., CVPR 2023; arXiv 2303.03369) for transformer encoders.
 
 Learned tokens tell the blocks of every remaining encoder which sensors are missing, and the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Missing-aware prompts (Lee et al., CVPR 2023; arXiv 2303.03369) for convolutional encoders.
 
 A transformer is told which sensors are missing by learned tokens in six of its blocks, the same

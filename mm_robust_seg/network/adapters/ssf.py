@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Scale and shift of features (SSF, Lian et al., NeurIPS 2022; per combination: arXiv 2310.03986).
 
 ``y = gamma * x + beta`` per channel after a layer folds into its parameters:

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A head start for adapters: the batch norms' statistics for what is left of the input.
 
 Behind the fusion the frozen network sees other features than it was trained with when a sensor

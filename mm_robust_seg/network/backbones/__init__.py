@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Encoders of one modality; their names are here, where they cost no import of torch."""
 
 BACKBONES = (

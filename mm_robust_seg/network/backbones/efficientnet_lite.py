@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """EfficientNet-Lite as a feature pyramid: EfficientNet for mobile accelerators.
 
 Tan and Le, ICML 2019 (arXiv 1905.11946), without squeeze-and-excitation, with ReLU6, and with a

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Mix Transformer, the encoder of SegFormer (Xie et al., NeurIPS 2021; arXiv 2105.15203).
 
 Feature maps are (N, h, w, C) inside a stage, so that linear layers and layer norms work on them

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Published Mix Transformer weights by the names of ``mit.py``.
 
 Two namings are in use: that of NVIDIA's code and that of the transformers package, which also

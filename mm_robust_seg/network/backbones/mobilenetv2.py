@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """MobileNetV2 as a feature pyramid (Sandler et al., CVPR 2018; arXiv 1801.04381, table 2)."""
 
 from __future__ import annotations

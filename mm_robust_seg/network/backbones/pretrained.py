@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Read published weights from a file that cannot run code."""
 
 from __future__ import annotations

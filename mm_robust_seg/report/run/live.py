@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a person sees while the demo runs: a live table, or plain lines without a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The contact sheet of a run: one row per phase, what went in and what came out."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The timeline of a run: sensor states, combination, accuracy and latency over time."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The demo: starts rig and segmentation node as processes, and plays a scenario.
 
 Nothing here needs the ``ros2`` command: only rclpy.

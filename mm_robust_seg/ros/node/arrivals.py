@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node's input topics: one image and one camera_info subscription per enabled sensor."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Between ROS messages and the package's own types; image bytes are never copied on the way in.
 
 Messages are read by their attributes, so that a bag reader's messages work like rclpy's.

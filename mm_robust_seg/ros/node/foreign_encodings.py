@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Colour encodings that the core's table lacks: cv_bridge converts them, where it is installed."""
 
 from __future__ import annotations

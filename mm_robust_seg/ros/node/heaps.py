@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Few heaps for many threads, and none for large images, so that memory comes back."""
 
 from __future__ import annotations

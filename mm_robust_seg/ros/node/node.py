@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The lifecycle node ``segmentation``.
 
 configure reads the parameters, verifies the bundle and loads the engine; activate subscribes and

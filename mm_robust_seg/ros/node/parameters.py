@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The configuration schema as ROS parameters: names, types, descriptions, ranges, refusals.
 
 Whatever a parameter file says is checked here, and not by rclpy, which would end the node. A wrong

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Why an input is silent: one sentence for each, with what to do.
 
 The rules are pure functions of what is known about one input (:class:`Facts`) and about the rest

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Gather from a running node what the self-check judges, and say what it finds."""
 
 from __future__ import annotations

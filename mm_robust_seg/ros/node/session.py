@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What exists from configure to cleanup: engine and departures, and while active the arrivals."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Say in the log what a node that does nothing waits for."""
 
 from __future__ import annotations

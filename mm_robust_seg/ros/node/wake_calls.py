@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Call the services that wake drivers; nothing here waits for an answer."""
 
 from __future__ import annotations

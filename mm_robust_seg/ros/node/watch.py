@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The watch over the sensors: publishes what changed at once, and everything at 1 Hz.
 
 A sensor that changes with every frame does not flood: after a few changes at once, state and log

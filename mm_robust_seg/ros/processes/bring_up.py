@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Bring a segmentation node and a rig of other processes to where masks flow."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Child processes that never outlive their parent, and what they need to talk."""
 
 from __future__ import annotations

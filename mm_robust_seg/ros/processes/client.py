@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A client of the segmentation node and the rig in other processes: their services."""
 
 from __future__ import annotations

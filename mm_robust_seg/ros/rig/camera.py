@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One camera of the simulated rig: its topics, and what its faults do to them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The simulated cameras as a node: ``python -m mm_robust_seg.ros.rig.node``.
 
 Publishes ``rgb/image``, ``thermal/image`` and ``depth/image`` with their camera_info, of one

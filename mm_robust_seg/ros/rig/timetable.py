@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A fixed timetable of captures: it never drifts, and never hides that it is behind."""
 
 from __future__ import annotations

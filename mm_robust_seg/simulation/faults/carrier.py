@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The way from a healthy camera to its listener: messages come a little late, and some never."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How an image looks under the faults of its content. Sensor noise stays, as on a real camera."""
 
 from __future__ import annotations

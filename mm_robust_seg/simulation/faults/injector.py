@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Apply faults to one camera's stream of messages, live or recorded."""
 
 from __future__ import annotations

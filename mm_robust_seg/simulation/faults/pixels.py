@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The pixels of an image message as an array, and back."""
 
 from __future__ import annotations

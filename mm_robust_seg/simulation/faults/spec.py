@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A fault with its strength: the numbers that a scenario file may give."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What can go wrong with a camera, and what a health monitor should say about it."""
 
 from __future__ import annotations

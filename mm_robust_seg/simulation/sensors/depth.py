@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The depth camera: limited range, noise that grows with range, holes where nothing returns."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The colour camera: light, sky, fog, glare, exposure and noise."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The pinhole camera that all three sensors of the rig share, and where it is."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The buffer of nearest surfaces, and the backdrop it starts with: ground, sky and hills."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Recipes for the things that stand in the street, each a list of parts around its own origin."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Time of day and weather, and the light that follows from them."""
 
 from __future__ import annotations

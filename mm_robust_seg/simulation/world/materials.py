@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What surfaces are made of: texture, emissivity and how the sun warms them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Patterns on surfaces: lanes and slabs, windows, the panes and lamps of vehicles."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Unit shapes seen through affine maps: the only geometry of the simulated world."""
 
 from __future__ import annotations

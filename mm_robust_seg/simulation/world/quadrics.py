@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Cast rays at ellipsoids, cylinders and leafy crowns, many of one size at a time."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Find the nearest surface of every pixel.
 
 Along a ray ``camera + t * direction(u, v)`` the inverse distance to a plane is linear in the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Shadows on the ground: each body flattened along the light and drawn as a polygon."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The standing part of the street, generated chunk by chunk along x from a seed."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the nearest surface of every pixel is like: place, normal, albedo, material, label."""
 
 from __future__ import annotations

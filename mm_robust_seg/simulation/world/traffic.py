@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Everything that moves: endless streams of vehicles and people.
 
 All members of a stream share one speed, so a slot of its moving frame decides who is there and

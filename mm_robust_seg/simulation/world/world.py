@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The simulated world: an endless street that follows from a seed alone."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Checks of a sensor that says nothing: GONE, QOS, ABSENT and SILENT."""
 
 from __future__ import annotations

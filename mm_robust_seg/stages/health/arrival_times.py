@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """When the messages of one sensor came: silence and rate."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """All checks: what was seen of a sensor, in, a finding or nothing, out.
 
 ``CHECKS`` is in order of precedence: if several confirmed findings take a sensor out of use, the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Numbers that tell a good image from a useless one.
 
 Everything is computed on a strided sample: well under a millisecond, whatever the camera's

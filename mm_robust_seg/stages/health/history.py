@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What has been seen of one sensor, as far as the checks need it."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Checks of the image itself: one small function per failure mode."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Equal images: whether a camera is frozen, or the scene at rest.
 
 A simulated camera without noise, or one whose stream is decoded from video, repeats its image bit

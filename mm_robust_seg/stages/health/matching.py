@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the last masks were made of, and why a usable sensor is missing from them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Watch all sensors: feed the checks, keep one state per sensor, notice jumps of the clock."""
 
 from __future__ import annotations

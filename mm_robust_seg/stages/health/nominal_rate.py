@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The rate that a camera should have: configured, or learned from its stream.
 
 A learned rate never follows a camera that is dying: within a stream it only rises, and a stream

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What each reason means for the sensor.
 
 The rules are the failure-mode table of the package: one line per reason.

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How the monitor itself is called: jumps, pauses, gaps between its calls, its own load."""
 
 from __future__ import annotations

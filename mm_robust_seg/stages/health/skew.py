@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The age on arrival that sensors of one moment share."""
 
 from __future__ import annotations

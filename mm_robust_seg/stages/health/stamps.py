@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the stamps of one sensor tell: age, order, repetition, and frames that are missing."""
 
 from __future__ import annotations

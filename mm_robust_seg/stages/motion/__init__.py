@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Move held images with the scene: from the moment they were taken to the moment of the mask.
 
 A slower or later sensor takes part with a frame of up to some hundred milliseconds ago. Where the

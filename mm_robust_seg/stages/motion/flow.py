@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Estimate the dense flow between two pictures, and tell whether it is worth anything.
 
 DIS: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. It finds some flow

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Small grey pictures of what the sensors saw of late, in which motion can be told."""
 
 from __future__ import annotations

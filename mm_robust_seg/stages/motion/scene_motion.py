@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Watch the frames of all sensors, and move held network inputs to the moment of the mask."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Unpack compressed messages: PNG, JPEG, and the ``compressedDepth`` transport.
 
 The content decides, and the free text of ``format`` only where the content does not tell: drivers

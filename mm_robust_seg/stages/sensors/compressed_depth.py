@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Unpack the ``compressedDepth`` transport of image_transport.
 
 Twelve bytes, then a PNG or RVL image of 16 bit: the stored values themselves, or for a 32FC1 image

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Decode image messages into frames in the package's units.
 
 A malformed message is an everyday event on a robot: it gives a Rejection, which is evidence for

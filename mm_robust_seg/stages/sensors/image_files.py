@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """PNG and JPEG files: what they say of themselves, before anything is unpacked."""
 
 from __future__ import annotations

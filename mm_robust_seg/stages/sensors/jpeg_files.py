@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """JPEG files, walked through to their end (ITU-T T.81, B.1 and B.2).
 
 What libjpeg lacks it makes up, in grey, and says so on stderr. But it waits in silence for data

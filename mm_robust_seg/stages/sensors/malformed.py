@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How the decoding helpers report a message that cannot be read."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Unpack one PNG or JPEG file.
 
 The size is read from the file's header before anything is unpacked, and compared with what the

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """PNG files, taken apart and put together anew (PNG specification, third edition; RFC 1950).
 
 libpng reports what is wrong on stderr, once per image. So the chunks are checked and the pixels

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Run-length codes of depth images (A. D. Wilson, Fast Lossless Depth Image Compression, 2017).
 
 A value is a row of nibbles, its lowest three bits first; the top bit of a nibble says that more

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Keep the frames that sets are made of, and count those that none was made of."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Gather the frames that one mask is made of, from sensors that differ in rate and latency.
 
 Three questions are answered apart:

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Learn from a stream how often its frames are taken, and how long they are on their way.
 
 Nothing is tuned to one rate: who waits for a frame, and for how long its image may stand in for

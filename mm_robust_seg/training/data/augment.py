@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Joint augmentation: one crop and flip for all images, then what each sensor does on its own."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Batches that are a pure function of (seed, epoch, index), so a resumed run repeats itself."""
 
 from __future__ import annotations

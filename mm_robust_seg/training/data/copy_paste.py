@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Copy-paste: objects of other captures, with all sensors and the label together.
 
 Ghiasi et al., CVPR 2021 (arXiv 2012.07177), for images that are registered. An object is moved and

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Regions that a sensor loses in training, so that its network learns to do without them.
 
 Lenses get dirty, drops run over them, a thermal camera sees part of the view, elements die. What

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The two splits of a recipe's data set, and a look at them before the first step."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where a training window is cut: anywhere, or on an object."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Several losses, one step: gradients that do not undo each other.
 
 GMD (Wang et al., AAAI 2024; arXiv 2402.16318): where the gradients of two losses conflict, that is

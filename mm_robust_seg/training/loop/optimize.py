@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One optimisation, from the first step to the last, through any number of interruptions."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Several GPUs, or several CPU processes, started by ``torchrun``.
 
 Every process holds all weights and computes the gradient of its part of each batch; the gradients

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How far an optimisation has come, and its checkpoints.
 
 ``<task>.last.safetensors`` holds, while the task goes on, everything the next epoch depends on;

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Plain adapters on the frozen base: the task's loss, one combination after the other.
 
 Reza, Prater-Bennette and Asif, arXiv 2310.03986. The base has no gradients, and the branches of

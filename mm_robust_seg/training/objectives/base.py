@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a method of coping with missing modalities is, as training, export and tables see it.
 
 A *method* is a sequence of *tasks*, each of which minimises one *objective*; in the end it has a

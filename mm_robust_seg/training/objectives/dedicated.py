@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Dedicated networks: one for every combination, without the branches it does not need."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Ours: adapters taught by the complete-input network, and no worse than with fewer sensors.
 
 The base is frozen. The adapter of a combination S minimises, with all terms on one batch,

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """DMRNet (Wei et al., ECCV 2024; arXiv 2407.04458) on this project's network.
 
 Every step has a random combination, a sampled embedding, and its divergence from N(0, 1), whose

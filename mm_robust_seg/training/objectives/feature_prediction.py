@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Predict the features of the missing modality (Kim & Kim, arXiv 2407.12616).
 
 The paper tunes unimodal encoders by their biases and predicts the embedding of the missing

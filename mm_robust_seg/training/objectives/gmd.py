@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """GMD with Dynamic Sharing (Wang et al., AAAI 2024; arXiv 2402.16318).
 
 Every step has one loss per combination, all from one forward pass per modality, because a

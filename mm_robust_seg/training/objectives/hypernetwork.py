@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Adapters generated from the set of present sensors, after Zhao et al. (arXiv 2406.01987).
 
 One hyper-network in place of an adapter for every incomplete combination, on the frozen base. A

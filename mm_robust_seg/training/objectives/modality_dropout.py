@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Modality dropout: one network, trained on a random combination in every step.
 
 As in ModDrop (Neverova et al., TPAMI 2016; arXiv 1501.00102), but with the branches of what is

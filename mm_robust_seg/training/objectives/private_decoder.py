@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A decoder for one combination, trained on features that are computed once.
 
 Nothing before the decoder changes any more, so a few augmented passes over the training split give

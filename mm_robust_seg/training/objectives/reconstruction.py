@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Masked modelling that also makes up the missing modality (Zhao et al., arXiv 2406.01987).
 
 Patches of the present images are masked; from the fused features a light decoder reconstructs

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Self-distillation: one network whose complete input teaches it what to do with less.
 
 Every step has complete input and one random combination of every smaller size: of three sensors a

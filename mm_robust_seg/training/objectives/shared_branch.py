@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One weight-shared branch for all modalities (Saeed et al., arXiv 2408.07445).
 
 The paper feeds embeddings of text, image or sound, made by fixed extractors, through one branch

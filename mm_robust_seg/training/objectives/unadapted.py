@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """No adapters: what the base does by itself when sensors are missing, the floor of every table."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The TensorRT engine on the real thing; skipped where there is none."""
 
 from dataclasses import replace

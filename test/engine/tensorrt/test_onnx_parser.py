@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """NVIDIA's own ONNX parser and builder take every graph, in every precision, without a GPU.
 
 Set ``MM_ROBUST_SEG_TRT_GATE`` to a program that is called with ONNX files and ``--build`` and

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Plans on disk: where they are and what they are compared with."""
 
 from dataclasses import replace

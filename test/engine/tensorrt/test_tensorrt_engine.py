@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What only the TensorRT engine does: memory, threads, CUDA graphs, plans that do not fit."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every name of TensorRT that we touch exists in each TensorRT that we say we serve.
 
 tensorrt_names.json holds, by version and class, those of our names that NVIDIA's own bindings of

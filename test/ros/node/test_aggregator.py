@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The shipped grouping for diagnostic_aggregator, against the names that the node publishes."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The subscriptions: images, and what the middleware tells besides, reach the engine thread."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """``mm-robust-seg node``: the node as a program, without ros2 launch, and what it waits for."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Messages in and out: nothing is lost, nothing is copied on the way in."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The output topics: labels for whoever comes late, pictures for whoever listens."""
 
 from __future__ import annotations

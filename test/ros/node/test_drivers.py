@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Drivers of cameras as they are: two on one topic, and such that hang until they are reset."""
 
 from __future__ import annotations

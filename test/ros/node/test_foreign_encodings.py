@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Encodings outside the table through cv_bridge, with a stand-in where it is missing."""
 
 import numpy as np

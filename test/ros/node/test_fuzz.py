@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whatever a driver sends, the node lives, allocates no more than it was sent, and recovers."""
 
 from __future__ import annotations

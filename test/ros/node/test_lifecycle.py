@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Transitions, parameters and services of the node, in this process."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Settings, services and outputs of an active node, as the rest of a robot sees them."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A subscriber that reads the outputs as nav2's semantic segmentation layer reads them.
 
 The layer subscribes to mask, confidence and an organised point cloud as sensor data, pairs them

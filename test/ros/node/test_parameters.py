@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The schema as ROS parameters: ranges, refusals, and files with mistakes."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The SROS 2 policy against the graph of a running node."""
 
 from __future__ import annotations

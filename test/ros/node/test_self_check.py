@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the self-check says of inputs that are silent, and of inputs that are not."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """SIGINT and SIGTERM, whatever the node is doing: it ends in order and leaves nothing behind."""
 
 from __future__ import annotations

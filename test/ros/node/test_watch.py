@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The watch over the sensors, and the watchdog that has it look.
 
 A change is told at once, a flood of changes is not. The watchdog looks every 10 ms, rarely while

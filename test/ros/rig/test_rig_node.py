@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The simulated rig as a process: what its faults look like over DDS."""
 
 from itertools import pairwise

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The confusion matrix: every fault on every sensor is named for what it is, and nothing else."""
 
 from __future__ import annotations

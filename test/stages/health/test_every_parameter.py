@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every limit does what it says: one scenario, two values on either side of it, two outcomes.
 
 A limit that is ignored, or taken from another sensor, cannot lead to both. What is set while

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Health checks of installed packages: heard like ours, and harmless when they are broken."""
 
 from __future__ import annotations

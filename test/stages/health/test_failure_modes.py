@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One failure mode after the other: found in time, named, told from what is normal."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether equal images are those of a frozen camera or of a scene at rest, for any streams."""
 
 from __future__ import annotations

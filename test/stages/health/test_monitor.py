@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The monitor from its start on, and what is no fault of a sensor: jumps of the clock."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What held up the node, or everything at once, blames no sensor; a real fault is found later."""
 
 from __future__ import annotations

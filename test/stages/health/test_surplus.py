@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """More images than one camera sends: who publishes them, and rates that are too high."""
 
 from __future__ import annotations

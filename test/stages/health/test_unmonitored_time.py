@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Time that was not monitored, or in which the clock stood still, is no fault of a sensor."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Near-infrared cameras: brightness in thousandths of full scale; a kind made up for a test."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Walk a fourth kind of sensor through every place; run by test/modalities/test_fourth_kind.py.
 
 It runs in a copy of the package that has the kind of ``nir.py``. Every place serves it, or refuses

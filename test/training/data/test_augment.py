@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Augmentation and batches: joint, of any subset of sensors, a function of seed and index."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Copy-paste: sensors and label together, only where the depth allows it, by chance of the rng."""
 
 from dataclasses import replace

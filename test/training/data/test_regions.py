@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Regions that sensors lose in training: of every kind, of the wanted share, by the seed alone."""
 
 from dataclasses import fields, replace

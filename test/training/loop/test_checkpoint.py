@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Checkpoints: whole or not at all, and named when they cannot be used."""
 
 import pytest

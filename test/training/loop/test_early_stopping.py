@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Training until it stops gaining: when it ends, and with which weights."""
 
 from dataclasses import replace

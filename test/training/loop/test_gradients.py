@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Conflict removal: by hand in two dimensions, and its laws."""
 
 from hypothesis import given, settings

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Ours: what it minimises, in which order, and what it leaves alone."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """DMRNet: a sampled embedding in training, its mean at inference."""
 
 from dataclasses import replace

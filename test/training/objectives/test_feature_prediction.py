@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Feature prediction: VICReg by hand, predictors that learn, absent encoders that do not run."""
 
 from dataclasses import replace

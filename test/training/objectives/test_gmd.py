@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """GMD with Dynamic Sharing: every combination in one step, from one pass per modality."""
 
 import pytest

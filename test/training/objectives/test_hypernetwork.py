@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Generated adapters: one hyper-network learns for all combinations, the base stays."""
 
 import pytest

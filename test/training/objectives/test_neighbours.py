@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The neighbouring methods from the command to the bundle: train, stop, restore, export."""
 
 from dataclasses import replace

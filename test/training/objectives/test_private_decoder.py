@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A decoder per combination: trained on features that are computed once, and on nothing else."""
 
 from dataclasses import replace

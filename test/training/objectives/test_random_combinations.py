@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Methods that draw one combination in a step: how often it is the complete one."""
 
 from dataclasses import replace

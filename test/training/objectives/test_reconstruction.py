@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Reconstruction: what is hidden counts, masks repeat, and the helper decoder stays behind."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Self-distillation: one encoder pass, a combination of every size, a teacher without gradient."""
 
 from collections import Counter

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One branch for all modalities: shared but for the stems, averaged, fed at random."""
 
 import pytest

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether our own threads run: what nobody could read is no silence of a sensor."""
 
 from __future__ import annotations

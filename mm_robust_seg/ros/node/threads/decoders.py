@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A thread for each sensor that decodes its newest message, so that none waits for another's."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The thread that owns the engine and the pipeline.
 
 It waits in steady time; every time that reaches the pipeline comes from the node's clock.

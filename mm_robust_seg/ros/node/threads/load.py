@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is given up while the machine has too little time for us, and what would help."""
 
 from __future__ import annotations

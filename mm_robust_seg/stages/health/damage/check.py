@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether damage is worth a word, and whether the sensor is better left out."""
 
 from __future__ import annotations

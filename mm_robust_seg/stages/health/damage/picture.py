@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A grey picture of a frame, of about the same size for every camera."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Damage of one camera: signs that are rare for it, and last."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Signs of damage in one picture. Each may be the scene; what is rare and lasts is not."""
 
 from __future__ import annotations

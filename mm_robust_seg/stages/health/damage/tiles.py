@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a picture shows, tile by tile: level, fine and coarse detail, and what changes of it."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """All cameras, since one tells what another cannot: whether it is the scene."""
 
 from __future__ import annotations

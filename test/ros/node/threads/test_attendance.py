@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Late looks and a thread that does not answer are told; a machine in use is not."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One sensor's messages are decoded beside the others', and of those that wait the newest one."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The inference thread: the newest job wins, exceptions do not end it, stopping waits."""
 
 from __future__ import annotations

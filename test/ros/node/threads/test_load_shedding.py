@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Load is shed in order, and taken up again; what is wrong is told with what would help."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A drive through the simulated world in front of a monitor, ten images a second, with damage."""
 
 from __future__ import annotations

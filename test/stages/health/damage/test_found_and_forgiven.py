@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Each kind of damage on a drive: found in a second, named, placed, and forgiven when clean."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 mm_robust_seg maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every limit of damage does what it says, set before or while running."""
 
 from __future__ import annotations
