@@ -55,7 +55,13 @@ _NOISE_LASTS = 1.4
 """Noise must last until it is known not to stay."""
 _LEAST_JUDGED = 0.2
 """Share of the tiles of which something must be known."""
-_LEAST_SHARE = 0.05
+_RECENT_NS = 500_000_000
+_MOVED_FOR, _DOUBT = 6, 3
+"""Pictures in a row that make it sure that the scene moves; one that is not plain takes back."""
+_WITNESS_NOISE, _WITNESS_STRUCTURE = 1.6, (0.4, 2.0)
+"""Much more noise, or other structure, than usual: no witness of the scene."""
+_OF_SCENE = (BLIND, STILL, RAISED)
+"""Signs that the scene may show too, which another sensor then sees as well."""
 
 
 class SensorDamage:
@@ -80,8 +86,10 @@ class SensorDamage:
         self._kind = KINDS[modality]
         self._meter = TileMeter()
         self._looked_ns: int | None = None
+        self._moved = 0
         self._lasting = {name: _Lasting() for name in (BLIND, STILL, RAISED, WHITE)}
         self._soft, self._noisy = _Lasting(), _Lasting()
+        self._is_plain = False
 
     def look(self, frame: Frame, others: Mapping[Modality, SensorDamage], lasts_s: float) -> None:
         """Take in a frame.
@@ -99,7 +107,9 @@ class SensorDamage:
         self._looked_ns = frame.stamp_ns
         step_s = 0.1 if before_ns is None else abs(frame.stamp_ns - before_ns) * 1e-9
         step_s = min(step_s, _LONGEST_STEP_S)
-        self._judge(self._meter.measure(picture), others, step_s, lasts_s)
+        witnesses = {m: o for m, o in others.items() if o.is_witness(frame.stamp_ns)}
+        seen = self._meter.measure(picture, frame.stamp_ns)
+        self._judge(seen, witnesses, step_s, lasts_s, is_alone=not others)
 
     def _judge(
         self,
@@ -107,6 +117,7 @@ class SensorDamage:
         others: Mapping[Modality, SensorDamage],
         step_s: float,
         lasts_s: float,
+        is_alone: bool,
     ) -> None:
         usual = self.usual
         self.shows = visible(seen, usual)
@@ -122,26 +133,49 @@ class SensorDamage:
         news[BLIND] = self._is_hidden(seen, others)
         softer = usual.sharpness / max(seen.sharpness, 1e-6)
         noisier = seen.noise / max(usual.noise, 1e-6)
-        moves_as_noise = (
-            float(np.median(seen.changes / np.maximum(seen.coarse, 1e-9))) > _NOISE_CHANGES
-        )
         is_soft = usual.is_settled and softer > _SOFTER
-        is_much = seen.noise > _MUCH_NOISE * self._range
-        is_noisy = usual.is_settled and noisier > _NOISIER and is_much and moves_as_noise
+        is_much = usual.is_settled and seen.noise > _MUCH_NOISE * self._range
+        at_rest = bool(others) and not any(other.moves for other in others.values())
+        is_noisy = noisier > _NOISIER and is_much and _flickers(seen, at_rest)
+        if is_much and noisier > _NOISIER:  # which hides what there is
+            news[BLIND] = np.zeros_like(news[BLIND])
         for name, lasting in self._lasting.items():
+            if name in _OF_SCENE and not others and not is_alone:
+                continue  # nobody could say that it is the scene
             lasting.add(news[name], _weight(step_s, _LATER.get(name, 1.0) * lasts_s))
         self._soft.add(np.full((ROWS, COLUMNS), is_soft), _weight(step_s, lasts_s))
         noisy = np.full((ROWS, COLUMNS), is_noisy)
         self._noisy.add(noisy, _weight(step_s, _NOISE_LASTS * lasts_s))
         self.damage = self._found(seen, softer)
-        is_odd = is_soft or is_noisy or np.logical_or.reduce(list(news.values())).mean() > _ODD
+        odd_share = np.logical_or.reduce(list(news.values())).mean()
+        is_odd = is_soft or is_noisy or odd_share > _ODD
+        self._is_plain = self._is_as_usual(seen) and not is_odd
+        more = 1 if self._is_plain else -_DOUBT
+        self._moved = min(max(self._moved + more, 0), 2 * _MOVED_FOR) if self.moves else 0
         if not usual.is_settled or (self.damage is None and not is_odd):
             usual.learn(seen, signs, step_s)
 
+    def _is_as_usual(self, seen: TileStatistics) -> bool:
+        """Tell whether noise and structure of a picture are about what they usually are."""
+        less, more = _WITNESS_STRUCTURE
+        structure = seen.structure.mean() / max(self.usual.structure.mean(), 1e-9)
+        most = _WITNESS_NOISE * max(self.usual.noise, 1e-6)
+        return bool(seen.noise <= most and less < structure < more)
+
+    def is_witness(self, now_ns: int) -> bool:
+        """Tell whether its pictures can be believed about the scene: new, and as usual."""
+        return (
+            self._looked_ns is not None
+            and abs(now_ns - self._looked_ns) < _RECENT_NS
+            and self.usual.is_settled
+            and self._is_plain
+            and (self.damage is None or self.damage.share < _OUTWEIGHS)
+        )
+
     @property
     def vouches(self) -> bool:
-        """Whether the scene moves, by pictures that are not damaged themselves."""
-        return self.moves and (self.damage is None or self.damage.share < _OUTWEIGHS)
+        """Whether the scene has moved for longer than a change of the picture takes to pass."""
+        return self._moved >= _MOVED_FOR
 
     @property
     def _range(self) -> float:
@@ -198,6 +232,13 @@ class SensorDamage:
             blur_px = math.log(max(softer, 1.0)) / _LOG_PER_PX
             return Damage(Reason.BLURRED, self._soft.flags, 1.0, blur_px)
         return worst if worst.share > 0 else None
+
+
+def _flickers(seen: TileStatistics, at_rest: bool) -> bool:
+    """Tell whether what looks like noise is another in every picture, as texture is not."""
+    if at_rest:
+        return bool(np.median(seen.changes) > seen.noise_in_coarse)
+    return bool(np.median(seen.changes / np.maximum(seen.coarse, 1e-9)) > _NOISE_CHANGES)
 
 
 def _beside(flags: Flags) -> Flags:

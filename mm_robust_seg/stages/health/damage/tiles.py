@@ -19,8 +19,8 @@ Tiles = NDArray[np.float32]
 """(ROWS, COLUMNS) float32."""
 
 _WHITE = 250
-_APART = 4
-"""Pictures between those that are compared: 0.4 s, in which a moving scene is another one."""
+_APART_NS = 360_000_000
+"""Time between the pictures that are compared, in which a moving scene is another one."""
 _NOISE_IN_FINE, _NOISE_IN_COARSE = 1.95, 0.08
 """Mean size of white noise of deviation 1 in both measures."""
 _QUIET = 0.1
@@ -49,8 +49,13 @@ class TileStatistics(NamedTuple):
     @property
     def structure(self) -> Tiles:
         """``coarse`` less what noise alone would show."""
-        bare: Tiles = np.maximum(self.coarse - np.float32(_NOISE_IN_COARSE * self.noise), 0)
+        bare: Tiles = np.maximum(self.coarse - np.float32(self.noise_in_coarse), 0)
         return bare
+
+    @property
+    def noise_in_coarse(self) -> float:
+        """What noise alone would show in ``coarse``."""
+        return _NOISE_IN_COARSE * self.noise
 
     @property
     def sharpness(self) -> float:
@@ -63,20 +68,17 @@ class TileMeter:
     """Measures the pictures of one camera."""
 
     def __init__(self) -> None:
-        self._bands: deque[Picture] = deque(maxlen=_APART)
+        self._bands: deque[tuple[int, Picture]] = deque()
 
-    def measure(self, picture: Picture) -> TileStatistics:
-        """Return the statistics of a picture."""
+    def measure(self, picture: Picture, stamp_ns: int) -> TileStatistics:
+        """Return the statistics of the picture of a moment."""
         across, down = (
             _mean(np.abs(cv2.Sobel(picture, cv2.CV_32F, *order, ksize=1)))
             for order in ((2, 0), (0, 2))
         )
         half = np.ascontiguousarray(cv2.GaussianBlur(picture, (5, 5), 1.0)[::2, ::2])
         band = cv2.GaussianBlur(half, (5, 5), 0.87) - cv2.GaussianBlur(half, (9, 9), 1.94)
-        if self._bands and self._bands[-1].shape != band.shape:
-            self._bands.clear()
-        before = self._bands[0] if len(self._bands) == _APART else np.zeros_like(band)
-        self._bands.append(band)
+        before = self._before(band, stamp_ns)
         fine = np.maximum(across, down)
         return TileStatistics(
             level=_mean(picture),
@@ -86,6 +88,17 @@ class TileMeter:
             white=_mean((picture >= _WHITE).astype(np.float32)),
             noise=float(np.quantile(fine, _QUIET)) / _NOISE_IN_FINE,
         )
+
+    def _before(self, band: Picture, stamp_ns: int) -> Picture:
+        """Return the newest band that is long enough ago; zeros as long as there is none."""
+        bands = self._bands
+        if bands and (bands[-1][1].shape != band.shape or stamp_ns <= bands[-1][0]):
+            bands.clear()
+        while len(bands) > 1 and stamp_ns - bands[1][0] >= _APART_NS:
+            bands.popleft()
+        old = bands[0][1] if bands and stamp_ns - bands[0][0] >= _APART_NS else None
+        bands.append((stamp_ns, band))
+        return np.zeros_like(band) if old is None else old
 
 
 def _mean(values: Any) -> Tiles:

@@ -65,7 +65,7 @@ LIMITS = [
         (
             'damage_warn_ratio',
             Fault.COVER,
-            {'share': 0.4},
+            {'share': 0.5},
             {0.1: _OUT, 0.8: (Reason.OK, True)},
         ),
         ('damage_fail_ratio', Fault.COVER, {'share': 0.5}, {0.2: _OUT, 0.8: _USED}),

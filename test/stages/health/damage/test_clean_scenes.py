@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mm_robust_seg.modality import Modality
+from mm_robust_seg.simulation.faults import Fault, FaultSpec
 
 Images: TypeAlias = 'dict[Modality, np.ndarray]'
 Change = Callable[[Images, np.random.Generator], Images]
@@ -99,3 +100,33 @@ def test_the_sky_in_the_upper_half_after_a_hill() -> None:
         return {**shown, RGB: image, THERMAL: warm}
 
     assert quiet(drive.run(4, change=skyward).run(2))
+
+
+def _at_rest(shown: Images) -> Change:
+    """Return what makes every image the one of a moment, with noise of its own."""
+
+    def show(_: Images, random: np.random.Generator) -> Images:
+        noisy = {m: v.astype(np.int64) + random.integers(-2, 3, v.shape) for m, v in shown.items()}
+        return {m: v.clip(0, np.iinfo(shown[m].dtype).max).astype(shown[m].dtype)
+                for m, v in noisy.items()}  # fmt: skip
+
+    return show
+
+
+@pytest.mark.parametrize('rests', [False, True], ids=['moves', 'rests'])
+@pytest.mark.parametrize(
+    ('broken', 'kind'),
+    [
+        *((RGB, kind) for kind in ('dark', 'flat', 'saturated', 'fog', 'noise', 'banding')),
+        *((THERMAL, kind) for kind in ('flat', 'mud', 'droplets', 'ghost', 'noise', 'banding')),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_one_camera_blames_no_other(broken, kind, rests):
+    """A camera in trouble is no witness: neither of a scene that moves, nor of an empty one."""
+    drive = Drive().run(10)
+    change = _at_rest(drive.scene()) if rests else None
+    drive.run(1.5, change=change)
+    (well,) = {RGB, THERMAL} - {broken}
+    drive.run(3, {broken: FaultSpec(Fault(kind))}, change)
+    assert drive.reasons(well, 30) == set()
