@@ -18,10 +18,15 @@ from mm_robust_seg.signals import signals_held_back, StopSignals, termination_in
 
 
 @pytest.fixture(autouse=True)
-def default_interrupt():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def default_handlers():
+    """As in a shell; what started the tests, such as nohup, may have had signals ignored."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
