@@ -129,7 +129,7 @@ class HealthMonitor:
         digest, statistics = measure(item)
         is_at_rest = self._is_at_rest(item, digest)
         if history.images.frames == 1:  # a shut or frozen camera stands still for another reason
-            self._damage.look(item, self._config)
+            self._damage.look(item, statistics, self._config)
         seen = Observation(
             item,
             statistics,

@@ -86,10 +86,14 @@ class SensorDamage:
         self._kind = KINDS[modality]
         self._meter = TileMeter()
         self._looked_ns: int | None = None
-        self._moved = 0
+        self.doubt()
+
+    def doubt(self) -> None:
+        """Forget what has been seen to last, and be no witness until it is seen anew."""
+        self.damage = None
+        self._moved, self._is_plain = 0, False
         self._lasting = {name: _Lasting() for name in (BLIND, STILL, RAISED, WHITE)}
         self._soft, self._noisy = _Lasting(), _Lasting()
-        self._is_plain = False
 
     def look(self, frame: Frame, others: Mapping[Modality, SensorDamage], lasts_s: float) -> None:
         """Take in a frame.

@@ -8,6 +8,8 @@ from __future__ import annotations
 from mm_robust_seg.config import Config
 from mm_robust_seg.dataflow import Frame
 from mm_robust_seg.finding import Damage, Finding
+from mm_robust_seg.modalities import KINDS
+from mm_robust_seg.modalities.kind import Statistics
 from mm_robust_seg.modalities.sections import DamageMonitorConfig
 from mm_robust_seg.modality import Modality
 from mm_robust_seg.stages.health.damage.check import finding_of
@@ -21,8 +23,12 @@ class DamageWatch:
         self._sensors: dict[Modality, SensorDamage] = {}
         self._found: dict[Modality, Finding] = {}
 
-    def look(self, frame: Frame, config: Config) -> None:
-        """Take in a frame of an enabled sensor that shows something else than the one before."""
+    def look(self, frame: Frame, statistics: Statistics, config: Config) -> None:
+        """Take in a frame of an enabled sensor that shows something else than the one before.
+
+        An image that is dark, flat or white as a whole has a name already: it is no evidence of
+        damage, neither while that lasts nor when it ends.
+        """
         modality = frame.modality
         limits = config.monitor[modality]
         before = self._found.pop(modality, None)
@@ -30,11 +36,17 @@ class DamageWatch:
             self._sensors.pop(modality, None)
             return
         sensor = self._sensors.setdefault(modality, SensorDamage(modality))
+        found = (
+            check(statistics, config.inputs[modality], limits) for check in KINDS[modality].checks
+        )
+        if any(finding and finding.fails for finding in found):
+            sensor.doubt()
+            return
         others = {m: other for m, other in self._sensors.items() if m is not modality}
         sensor.look(frame, others, limits.damage_s)
-        found = finding_of(sensor.damage, limits, before)
-        if found:
-            self._found[modality] = found
+        damage = finding_of(sensor.damage, limits, before)
+        if damage:
+            self._found[modality] = damage
 
     def finding(self, modality: Modality) -> Finding | None:
         """Return what is to be said of the images of a sensor."""

@@ -130,3 +130,13 @@ def test_what_is_wrong_with_one_camera_blames_no_other(broken, kind, rests):
     (well,) = {RGB, THERMAL} - {broken}
     drive.run(3, {broken: FaultSpec(Fault(kind))}, change)
     assert drive.reasons(well, 30) == set()
+
+
+@pytest.mark.parametrize(
+    ('broken', 'kind'),
+    [(RGB, 'dark'), (RGB, 'flat'), (RGB, 'saturated'), (THERMAL, 'flat')],
+    ids=str,
+)
+def test_what_was_useless_as_a_whole_is_not_damaged_when_it_comes_back(broken, kind):
+    drive = Drive().run(10).run(3, {broken: FaultSpec(Fault(kind))}).run(4)
+    assert drive.reasons(broken, 40) == set()
